@@ -1,0 +1,177 @@
+package sms
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Zones tells in which time zone a carrier writes the dates of its receipt texts, which name none.
+// The key is the carrier, in capitals; "" is every other carrier. Where it says nothing the zone
+// is UTC.
+type Zones map[string]*time.Location
+
+// For returns the zone of a carrier.
+func (z Zones) For(carrier string) *time.Location {
+	if loc := z[carrier]; loc != nil {
+		return loc
+	}
+	if loc := z[""]; loc != nil {
+		return loc
+	}
+	return time.UTC
+}
+
+// Decode reads one receipt: a JSON object, either an envelope {"eventType", "payload": {…}} or the
+// bare payload. The receipt has its canonical fields; Received, Raw and RecipientRegion are the
+// caller's to set.
+//
+// The error is a *MalformedError when raw is not JSON in UTF-8 or is nested deeper than 64 levels,
+// and an *InvalidError, with every problem, when it is JSON and not a receipt. Beside an
+// *InvalidError the receipt is not nil when its MessageID, and perhaps only that, could be read.
+//
+// What is refused and what is forgiven: a receipt needs an id and a status, and the fields that are
+// text must hold text or a number of at most 256 bytes. Region, segments, times, cost and currency
+// are left unset where they cannot be read, because the state of the message does not hang on them.
+func Decode(raw []byte, zones Zones) (*Receipt, error) {
+	rd := readers.Get().(*reader)
+	defer rd.release()
+	if err := rd.read(raw); err != nil {
+		return nil, err
+	}
+	it := &rd.item
+	r := it.receipt(zones)
+	if len(it.problems) == 0 {
+		return r, nil
+	}
+	err := &InvalidError{Problems: it.problems}
+	if r.MessageID == "" {
+		return nil, err
+	}
+	return r, err
+}
+
+// receipt draws the receipt from the members of the item and notes the problems it meets. JSON
+// fields go before TLVs, and TLVs before the receipt text.
+func (it *item) receipt(zones Zones) *Receipt {
+	r := &Receipt{
+		MessageID: it.id(messageID),
+		RawStatus: it.word(status),
+		At:        it.time(eventTime),
+		Carrier:   it.word(carrier),
+		ErrorCode: it.word(errorCode),
+		SenderID:  it.word(sender),
+		Recipient: it.word(recipient),
+		Segments:  partCount(it.lenient(segments)),
+		Submitted: it.time(submittedAt),
+		Cost:      decimal(it.lenient(cost)),
+		Currency:  currencyCode(it.lenient(currency)),
+	}
+	r.Region, _ = ParseRegion(it.lenient(region))
+	if strings.EqualFold(r.Carrier, UnknownCarrier) {
+		r.Carrier = "" // to say that it is not known is not to name it
+	}
+	it.checkNesting()
+	if it.wrapped {
+		it.unwrap(r, zones.For(strings.ToUpper(r.Carrier)))
+	}
+	if r.MessageID == "" {
+		it.problem(it.base+"/messageId", "is required")
+	}
+	if r.RawStatus == "" {
+		it.problem(it.base+"/status", "is required, unless SMPP fields tell the state")
+	}
+	r.Status = it.canonical(r.RawStatus)
+	return r
+}
+
+// checkNesting notes a problem with a member that should hold others and does not.
+func (it *item) checkNesting() {
+	for _, f := range [...]field{payloadObject, smppObject} {
+		v := it.find(f)
+		if v.json == "" || v.json[0] == '{' || f == payloadObject && it.base != "" {
+			continue
+		}
+		it.reject(v, "must be an object")
+	}
+}
+
+// currencyCode returns an ISO 4217 code in capitals, or "" for what does not look like one.
+func currencyCode(text string) string {
+	code := strings.ToUpper(strings.TrimSpace(text))
+	if len(code) == 3 && capitals(code) {
+		return code
+	}
+	return ""
+}
+
+func capitals(s string) bool {
+	for i := range len(s) {
+		if s[i] < 'A' || s[i] > 'Z' {
+			return false
+		}
+	}
+	return true
+}
+
+// partCount returns the number of parts of a message, or 0 for what cannot be one. The header of a
+// concatenated message counts its parts in one octet.
+func partCount(text string) int {
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil || n < 1 || n > 255 {
+		return 0
+	}
+	return n
+}
+
+// maxDecimal bounds a decimal number: its characters, and the size of its exponent.
+const maxDecimal = 40
+
+// decimal returns a number that is not negative in plain notation, its digits as given: "1.50"
+// stays, "1e-3" is "0.001". What is no such number is "".
+func decimal(text string) string {
+	if text == "" {
+		return ""
+	}
+	mantissa, exponent := strings.TrimSpace(text), 0
+	if i := strings.IndexAny(mantissa, "eE"); i >= 0 {
+		n, err := strconv.Atoi(mantissa[i+1:])
+		if err != nil || n < -maxDecimal || n > maxDecimal {
+			return ""
+		}
+		mantissa, exponent = mantissa[:i], n
+	}
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	if whole+fraction == "" || len(mantissa) > maxDecimal || !digits(whole+fraction) {
+		return ""
+	}
+	if exponent >= 0 {
+		fraction += strings.Repeat("0", max(0, exponent-len(fraction)))
+		whole, fraction = whole+fraction[:exponent], fraction[exponent:]
+	} else {
+		whole = strings.Repeat("0", max(0, -exponent-len(whole))) + whole
+		point := len(whole) + exponent
+		whole, fraction = whole[:point], whole[point:]+fraction
+	}
+	plain := cmp.Or(strings.TrimLeft(whole, "0"), "0")
+	if fraction != "" {
+		plain += "." + fraction
+	}
+	if len(plain) > maxDecimal {
+		return ""
+	}
+	return plain
+}
+
+func digits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}

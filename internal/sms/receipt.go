@@ -1,0 +1,117 @@
+package sms
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Receipt is one delivery receipt, in canonical form. A text field is empty, a number is 0 and a
+// time is zero when the receipt does not name it.
+type Receipt struct {
+	MessageID string    // as given: never read as a number, never changed in case or padding
+	Status    Status    // canonical
+	RawStatus string    // the gateway's own word
+	At        time.Time // event time: UTC, whole microseconds
+	Carrier   string
+	ErrorCode string // as given; not always a number
+	SenderID  string
+	Recipient string
+	Region    string    // ISO 3166-1 alpha-2, in capitals, when the payload itself names it
+	Segments  int       // parts the message was sent in
+	Submitted time.Time // when the message was handed to the carrier: UTC, whole microseconds
+	Cost      string    // decimal number for the whole message, as given
+	Currency  string    // ISO 4217, in capitals
+
+	// RecipientRegion is the region of the recipient's number. Judge sets it, because it takes a
+	// table of the world's numbering plans to know.
+	RecipientRegion string
+
+	Received time.Time // when it reached us: UTC, whole microseconds
+	Raw      []byte    // the JSON text it was read from, UTF-8
+}
+
+// Key tells two receipts apart. Receipts with one key are one receipt, delivered twice.
+type Key [16]byte
+
+// Key returns the receipt's identity: message id, canonical status and event time; for a receipt
+// without an event time, every field that is read from the payload.
+func (r *Receipt) Key() Key {
+	h := make([]byte, 0, 256)
+	h = appendField(h, r.MessageID)
+	h = append(h, byte(r.Status))
+	if !r.At.IsZero() {
+		h = appendTime(append(h, 't'), r.At)
+	} else {
+		h = append(h, 'c')
+		for _, s := range []string{r.RawStatus, r.Carrier, r.ErrorCode, r.SenderID, r.Recipient, r.Region, r.Cost, r.Currency} {
+			h = appendField(h, s)
+		}
+		h = binary.AppendVarint(h, int64(r.Segments))
+		h = appendTime(h, r.Submitted)
+	}
+	sum := sha256.Sum256(h)
+	return Key(sum[:16])
+}
+
+// ParseKey reads back the bytes of a Key. It is for stores.
+func ParseKey(b []byte) (Key, error) {
+	if len(b) != len(Key{}) {
+		return Key{}, fmt.Errorf("sms: a receipt key has %d bytes instead of %d", len(b), len(Key{}))
+	}
+	return Key(b), nil
+}
+
+// appendField writes the length before the text, so that ("ab","c") and ("a","bc") differ.
+func appendField(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func appendTime(b []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return append(b, 0)
+	}
+	return binary.BigEndian.AppendUint64(append(b, 1), uint64(t.UnixMicro()))
+}
+
+// InvalidError says why a payload is not a receipt. It is understood and refused: the event is
+// kept as a dead letter and the sender gets the message, which holds no value from the payload
+// that could be private.
+type InvalidError struct {
+	Problems []Problem // at least one
+}
+
+// Problem is one thing that is wrong with a payload.
+type Problem struct {
+	Path   string // JSON Pointer (RFC 6901) to the field within the item; "" is the item itself
+	Reason string // fit to be shown to the sender
+}
+
+func (p Problem) String() string {
+	if p.Path == "" {
+		return p.Reason
+	}
+	return p.Path + ": " + p.Reason
+}
+
+func (e *InvalidError) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "; ")
+}
+
+// Invalid is an InvalidError of a single problem.
+func Invalid(path, reason string) *InvalidError {
+	return &InvalidError{Problems: []Problem{{Path: path, Reason: reason}}}
+}
+
+// MalformedError says that a body is not JSON at all.
+type MalformedError struct {
+	Reason string
+}
+
+func (e *MalformedError) Error() string { return "malformed JSON: " + e.Reason }
