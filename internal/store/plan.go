@@ -1,0 +1,172 @@
+package store
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/cxbridge/cxbridge/internal/sms"
+)
+
+// Plan is what a batch does to the database, worked out in memory from the rows that exist. It
+// holds every decision about receipts, so that an implementation of Store only reads and writes
+// rows:
+//
+//  1. lock and read the messages of MessageIDs, in that order;
+//  2. give them to MakePlan;
+//  3. write Inserts, Updates, History, DeadLetters and Resolved;
+//  4. tell Duplicate which rows of History and DeadLetters were there already.
+//
+// The slices are sorted by their keys. Transactions that lock in that order cannot wait for each
+// other in a ring.
+type Plan struct {
+	Inserts     []*sms.Message
+	Updates     []*sms.Message
+	History     []Past
+	DeadLetters []Letter
+	Resolved    []int64
+
+	outcomes []Outcome
+}
+
+// Past is a row of the history. A row that conflicts with an existing one is joined with it: see
+// sms.PastReceipt.Join.
+type Past struct {
+	sms.PastReceipt
+	entry int // the entry it came with; -1 for a receipt that was in the message's row so far
+}
+
+// Letter is a row of the dead letters. A row that conflicts with an existing one is left as it is.
+type Letter struct {
+	*DeadLetter
+	Digest [32]byte
+	entry  int
+}
+
+// MessageIDs returns the ids of the messages that the batch is about, sorted and each once.
+func (b *Batch) MessageIDs() []string {
+	ids := make([]string, 0, len(b.Entries))
+	for _, e := range b.Entries {
+		if e.Receipt != nil {
+			ids = append(ids, e.Receipt.MessageID)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// MakePlan folds the entries of a batch into the messages that exist. It changes the messages it
+// is given.
+func MakePlan(b Batch, existing map[string]*sms.Message) *Plan {
+	p := &Plan{outcomes: make([]Outcome, len(b.Entries))}
+	m := merger{plan: p, messages: existing, isNew: make(map[string]bool), changed: make(map[string]bool), past: make(map[pastKey]int)}
+	letters := make(map[[32]byte]bool)
+	for i, e := range b.Entries {
+		switch {
+		case e.Receipt != nil:
+			m.fold(i, e.Receipt)
+			if e.Resolves != 0 {
+				p.Resolved = append(p.Resolved, e.Resolves)
+			}
+		case e.DeadLetter != nil:
+			digest := e.DeadLetter.Digest()
+			if letters[digest] {
+				p.outcomes[i].Duplicate = true
+				continue
+			}
+			letters[digest] = true
+			p.DeadLetters = append(p.DeadLetters, Letter{DeadLetter: e.DeadLetter, Digest: digest, entry: i})
+		}
+	}
+	for id := range m.changed {
+		msg := m.messages[id]
+		msg.Updated = b.Now
+		b.Judge.Settle(msg)
+		if m.isNew[id] {
+			p.Inserts = append(p.Inserts, msg)
+		} else {
+			p.Updates = append(p.Updates, msg)
+		}
+	}
+	p.sort()
+	return p
+}
+
+func (p *Plan) sort() {
+	byID := func(a, b *sms.Message) int { return strings.Compare(a.ID, b.ID) }
+	slices.SortFunc(p.Inserts, byID)
+	slices.SortFunc(p.Updates, byID)
+	slices.SortFunc(p.History, func(a, b Past) int {
+		if c := strings.Compare(a.MessageID, b.MessageID); c != 0 {
+			return c
+		}
+		return bytes.Compare(a.Key[:], b.Key[:])
+	})
+	slices.SortFunc(p.DeadLetters, func(a, b Letter) int { return bytes.Compare(a.Digest[:], b.Digest[:]) })
+	slices.Sort(p.Resolved)
+}
+
+// MarkKnownPast notes that row i of History was in the database already.
+func (p *Plan) MarkKnownPast(i int) {
+	if e := p.History[i].entry; e >= 0 {
+		p.outcomes[e].Duplicate = true
+	}
+}
+
+// MarkKnownLetter notes that row i of DeadLetters was in the database already.
+func (p *Plan) MarkKnownLetter(i int) { p.outcomes[p.DeadLetters[i].entry].Duplicate = true }
+
+// Outcomes returns what became of each entry, once every known row has been noted.
+func (p *Plan) Outcomes() []Outcome { return p.outcomes }
+
+// merger folds receipts into messages and keeps account of where each receipt ends: the winning
+// one in the message's own row, every other one in the history.
+type merger struct {
+	plan     *Plan
+	messages map[string]*sms.Message
+	isNew    map[string]bool
+	changed  map[string]bool
+	past     map[pastKey]int // where in History this batch put a receipt
+}
+
+type pastKey struct {
+	id  string
+	key sms.Key
+}
+
+func (m *merger) fold(entry int, r *sms.Receipt) {
+	msg, known := m.messages[r.MessageID]
+	if !known {
+		msg = &sms.Message{}
+		m.messages[r.MessageID], m.isNew[r.MessageID] = msg, true
+	}
+	before := msg.Winning()
+	if msg.Fold(r) {
+		m.changed[r.MessageID] = true
+	}
+	if !known {
+		return
+	}
+	switch key := r.Key(); key {
+	case before.Key:
+		m.plan.outcomes[entry].Duplicate = true
+	case msg.Key:
+		m.toHistory(before, -1)
+	default:
+		m.toHistory(r.Past(), entry)
+	}
+}
+
+func (m *merger) toHistory(past sms.PastReceipt, entry int) {
+	k := pastKey{past.MessageID, past.Key}
+	if i, again := m.past[k]; again {
+		known := &m.plan.History[i]
+		known.PastReceipt = known.Join(past)
+		if entry >= 0 {
+			m.plan.outcomes[entry].Duplicate = true
+		}
+		return
+	}
+	m.past[k] = len(m.plan.History)
+	m.plan.History = append(m.plan.History, Past{PastReceipt: past, entry: entry})
+}

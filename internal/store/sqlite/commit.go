@@ -1,0 +1,247 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/sms"
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+// Commit implements store.Store. A transaction holds the write lock of the whole database from its
+// begin, so what it reads stays true until it has written.
+//
+// Rows are written one by one: there is no network to save round trips on, and statements of many
+// rows were measured to be no faster.
+func (s *Store) Commit(ctx context.Context, batch store.Batch) ([]store.Outcome, error) {
+	if len(batch.Entries) == 0 {
+		return nil, nil
+	}
+	if err := batch.CheckStorable(); err != nil {
+		return nil, fmt.Errorf("sqlite: commit: %w", err)
+	}
+	statements, err := s.statements(ctx)
+	if err != nil {
+		return nil, failed("commit", err)
+	}
+	var plan *store.Plan
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		existing, err := statements.existing(tx, batch.MessageIDs())
+		if err != nil {
+			return err
+		}
+		plan = store.MakePlan(batch, existing)
+		return statements.writePlan(tx, plan)
+	})
+	if err != nil {
+		return nil, failed("commit", err)
+	}
+	return plan.Outcomes(), nil
+}
+
+// The columns of sms_messages, in the order of messageValues.
+var messageColumns = []string{
+	"message_id", "carrier_code", "status", "error_code", "sender_id", "recipient", "updated_at",
+	"raw_payload", "raw_status", "status_at", "received_at", "first_seen_at", "region",
+	"region_source", "segments", "submitted_at", "cost", "currency", "compliance",
+	"compliance_reason", "receipt_key", "column_ranks",
+}
+
+var (
+	// A list of any length as one parameter: SQLite limits the number of parameters. CROSS JOIN
+	// fixes the order: each id of the list is looked up in the index.
+	selectMessages = "SELECT " + readColumns +
+		" FROM json_each(?) AS wanted CROSS JOIN sms_messages ON message_id = wanted.value"
+
+	insertMessage = "INSERT INTO sms_messages (" + strings.Join(messageColumns, ", ") + ") VALUES (?" +
+		strings.Repeat(", ?", len(messageColumns)-1) + ")"
+
+	updateMessage = "UPDATE sms_messages SET " + strings.Join(messageColumns[1:], " = ?, ") +
+		" = ? WHERE message_id = ?"
+
+	insertReceipt = `INSERT INTO sms_receipts (message_id, receipt_key, status, raw_status, event_at,
+		received_at, raw_payload) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+
+	// joinReceipt takes the values of insertReceipt and joins them with the row that was there, as
+	// sms.PastReceipt.Join has it. SQLite compares text by its bytes.
+	joinReceipt = `UPDATE sms_receipts SET received_at = min(received_at, ?6),
+			raw_status = iif(?7 > raw_payload, ?4, raw_status), raw_payload = max(raw_payload, ?7)
+		WHERE message_id = ?1 AND receipt_key = ?2 AND (?6 < received_at OR ?7 > raw_payload)`
+
+	insertDeadLetter = `INSERT INTO dead_letters (kind, subject, reason, received_at, raw, digest)
+		VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+
+	deleteDeadLetter = "DELETE FROM dead_letters WHERE id = ?"
+)
+
+// statements are prepared once, on the connection that writes.
+type statements struct {
+	selectMessages, insertMessage, updateMessage, insertReceipt, joinReceipt *sql.Stmt
+	insertDeadLetter, deleteDeadLetter                                       *sql.Stmt
+}
+
+func (s *Store) statements(ctx context.Context) (*statements, error) {
+	s.preparing.Lock()
+	defer s.preparing.Unlock()
+	if s.prepared != nil {
+		return s.prepared, nil
+	}
+	p := &statements{}
+	for _, one := range []struct {
+		statement **sql.Stmt
+		text      string
+	}{
+		{&p.selectMessages, selectMessages}, {&p.insertMessage, insertMessage},
+		{&p.updateMessage, updateMessage}, {&p.insertReceipt, insertReceipt}, {&p.joinReceipt, joinReceipt},
+		{&p.insertDeadLetter, insertDeadLetter}, {&p.deleteDeadLetter, deleteDeadLetter},
+	} {
+		var err error
+		if *one.statement, err = s.writer.PrepareContext(ctx, one.text); err != nil {
+			return nil, err
+		}
+	}
+	s.prepared = p
+	return p, nil
+}
+
+func (p *statements) existing(tx *sql.Tx, ids []string) (map[string]*sms.Message, error) {
+	found := make(map[string]*sms.Message)
+	if len(ids) == 0 {
+		return found, nil
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := tx.Stmt(p.selectMessages).Query(string(list))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		m, err := scanMessage(rows)
+		if err != nil {
+			return nil, err
+		}
+		found[m.ID] = m
+	}
+	return found, rows.Err()
+}
+
+func (p *statements) writePlan(tx *sql.Tx, plan *store.Plan) error {
+	insert, update := tx.Stmt(p.insertMessage), tx.Stmt(p.updateMessage)
+	for _, m := range plan.Inserts {
+		if _, err := insert.Exec(messageValues(m)...); err != nil {
+			return err
+		}
+	}
+	for _, m := range plan.Updates {
+		values := messageValues(m)
+		if _, err := update.Exec(append(values[1:], values[0])...); err != nil {
+			return err
+		}
+	}
+	if err := p.writeHistory(tx, plan); err != nil {
+		return err
+	}
+	letter := tx.Stmt(p.insertDeadLetter)
+	for i, l := range plan.DeadLetters {
+		written, err := affects(letter.Exec(letterValues(l)...))
+		if err != nil {
+			return err
+		}
+		if !written {
+			plan.MarkKnownLetter(i)
+		}
+	}
+	remove := tx.Stmt(p.deleteDeadLetter)
+	for _, id := range plan.Resolved {
+		if _, err := remove.Exec(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *statements) writeHistory(tx *sql.Tx, plan *store.Plan) error {
+	insert, join := tx.Stmt(p.insertReceipt), tx.Stmt(p.joinReceipt)
+	for i, past := range plan.History {
+		values := receiptValues(past)
+		written, err := affects(insert.Exec(values...))
+		if err != nil {
+			return err
+		}
+		if written {
+			continue
+		}
+		plan.MarkKnownPast(i)
+		if _, err := join.Exec(values...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// affects reports whether a statement changed a row.
+func affects(result sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}
+
+func messageValues(m *sms.Message) []any {
+	return []any{
+		m.ID, m.Carrier, m.Status.String(), text(m.ErrorCode), text(m.SenderID), text(m.Recipient),
+		timeText(m.Updated), string(m.Raw), m.RawStatus, timeText(m.StatusAt), timeText(m.Received),
+		timeText(m.FirstSeen), text(m.Region), string(m.RegionSource), number(m.Segments),
+		timeText(m.Submitted), text(m.Cost), text(m.Currency), string(m.Compliance),
+		text(m.ComplianceReason), m.Key[:], text(m.Ranks.Encode()),
+	}
+}
+
+func receiptValues(p store.Past) []any {
+	return []any{
+		p.MessageID, p.Key[:], p.Status.String(), p.RawStatus, timeText(p.At), timeText(p.Received), string(p.Raw),
+	}
+}
+
+func letterValues(l store.Letter) []any {
+	raw := l.Raw
+	if raw == nil {
+		raw = []byte{} // an empty body is a body; null is not
+	}
+	return []any{string(l.Kind), l.Subject, l.Reason, timeText(l.Received), raw, l.Digest[:]}
+}
+
+// timeLayout has a fixed width, so that times sort as text.
+const timeLayout = "2006-01-02T15:04:05.000000Z"
+
+// timeText turns the zero time into null.
+func timeText(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC().Format(timeLayout)
+}
+
+// text turns the empty text into null.
+func text(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// number turns 0 into null.
+func number(n int) any {
+	if n == 0 {
+		return nil
+	}
+	return int64(n)
+}

@@ -1,0 +1,170 @@
+// Package sqlite is the embedded store: one file, one process.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/cxbridge/cxbridge/internal/sqlitedb"
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// Store implements store.Store on a SQLite file.
+type Store struct {
+	writer  *sql.DB // one connection: transactions queue for it
+	readers *sql.DB
+
+	closing   sync.RWMutex // held for reading while a transaction writes
+	preparing sync.Mutex
+	prepared  *statements // by the first Commit: before Migrate there is nothing to prepare for
+}
+
+var _ store.Store = (*Store)(nil)
+
+const (
+	readConnections = 4
+	writerCache     = 16 << 20 // bytes
+
+	// checkpointPages makes the write-ahead log 64 MiB long. Messages with random ids change the
+	// same pages of the index again and again: the longer the log, the fewer of them are copied,
+	// and the fewer commits wait for the copy.
+	checkpointPages = 16_384
+)
+
+// Open opens the database in the file at path, and creates the file when it is missing. A second
+// process may open it as well, say to migrate: transactions that find it locked for five seconds
+// fail with store.ErrUnavailable.
+func Open(path string) (*Store, error) {
+	writer, err := sqlitedb.Open(path, sqlitedb.Options{CacheBytes: writerCache, CheckpointPages: checkpointPages})
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: %w: %w", store.ErrUnavailable, err)
+	}
+	readers, err := sqlitedb.Open(path, sqlitedb.Options{Connections: readConnections, ReadOnly: true})
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: %w: %w", store.ErrUnavailable, errors.Join(err, writer.Close()))
+	}
+	return &Store{writer: writer, readers: readers}, nil
+}
+
+// Migrate implements store.Store.
+//
+// SQLite has no lock that outlives a transaction, and each migration is one. Of two programs that
+// run the same migration one fails whole, after the other has committed; it finds that out by the
+// version, and goes on from there.
+func (s *Store) Migrate(ctx context.Context) error {
+	files, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, s.writer, files)
+	if err != nil {
+		return failed("migrate", err)
+	}
+	for {
+		before, err := provider.GetDBVersion(ctx)
+		if err != nil {
+			return failed("migrate", err)
+		}
+		_, failure := provider.Up(ctx)
+		if failure == nil {
+			return nil
+		}
+		if after, err := provider.GetDBVersion(ctx); err != nil || after == before {
+			return failed("migrate", failure)
+		}
+	}
+}
+
+// schemaVersion is the number of the newest migration.
+var schemaVersion = store.SchemaVersion(migrationFiles, "migrations")
+
+// Ping implements store.Store. It commits a write that changes nothing, and so finds a full disk, a
+// file that is read-only and another process that keeps the write lock.
+func (s *Store) Ping(ctx context.Context) error {
+	version, err := s.version(ctx)
+	if err != nil {
+		return failed("ping", err)
+	}
+	if err := store.CheckSchema(version, schemaVersion); err != nil {
+		return err
+	}
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		// The number is ours and always 0. SQLite writes the page that holds it all the same.
+		_, err := tx.ExecContext(ctx, "PRAGMA user_version = 0")
+		return err
+	})
+	if err != nil {
+		return failed("ping", err)
+	}
+	return nil
+}
+
+func (s *Store) version(ctx context.Context) (version int, err error) {
+	var migrated bool
+	err = s.readers.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name = 'goose_db_version'").Scan(&migrated)
+	if err != nil || !migrated {
+		return 0, err
+	}
+	err = s.readers.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied").Scan(&version)
+	return version, err
+}
+
+// Close implements store.Store. It copies the write-ahead log back, so that the database is one
+// file again.
+func (s *Store) Close() error {
+	s.closing.Lock()
+	defer s.closing.Unlock()
+	return errors.Join(s.readers.Close(), s.writer.Close())
+}
+
+// write runs a transaction that writes. When the context ends first, nothing of it is kept.
+func (s *Store) write(ctx context.Context, change func(tx *sql.Tx) error) error {
+	s.closing.RLock()
+	defer s.closing.RUnlock()
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after a commit
+	if err := change(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// failed says what an operation died of, in the terms of the contract.
+func failed(op string, err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return store.ErrNotFound
+	}
+	kind := store.ErrUnavailable
+	if refuses(err) {
+		kind = store.ErrRefused
+	}
+	return fmt.Errorf("sqlite: %s: %w: %w", op, kind, err)
+}
+
+// refuses reports whether an error is about the data.
+func refuses(err error) bool {
+	var lite *sqlite.Error
+	if !errors.As(err, &lite) {
+		return false
+	}
+	switch lite.Code() & 0xff { // the rest of an extended code tells more than we need
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG:
+		return true
+	}
+	return false
+}
