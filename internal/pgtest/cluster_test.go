@@ -1,0 +1,56 @@
+package pgtest
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+func TestMain(m *testing.M) { os.Exit(Main(m)) }
+
+func TestDatabasesAreApart(t *testing.T) {
+	ctx := context.Background()
+	first, second := Database(t), Database(t)
+	if first == second {
+		t.Fatal("two calls gave one database")
+	}
+	query(t, first, "CREATE TABLE only_here (n int)")
+	conn, err := pgx.Connect(ctx, second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, "SELECT n FROM only_here"); err == nil {
+		t.Error("the second database has the table of the first")
+	}
+}
+
+func TestDataSurvivesKill(t *testing.T) {
+	c := New(t)
+	query(t, c.URL, "CREATE TABLE kept (n int)")
+	if err := c.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pgx.Connect(context.Background(), c.URL); err == nil {
+		t.Fatal("a killed server answers")
+	}
+	if err := c.Resume(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	query(t, c.URL, "SELECT n FROM kept")
+}
+
+func query(t *testing.T, url, sql string) {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, sql); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,112 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// array is a one-dimensional array in PostgreSQL's binary format. The arrays of a batch are most
+// of what Commit encodes; written this way an element costs an append, where pgx would look at
+// each by reflection.
+type array []byte
+
+// element appends element i without its length; false stands for null, whatever it appended.
+type element func(b []byte, i int) (_ []byte, notNull bool)
+
+// makeArray encodes n elements of the type with an OID. The format is that of array_recv: number
+// of dimensions, whether there are nulls, type; length and lower bound of the dimension; then each
+// element behind its length, -1 for null.
+func makeArray(oid uint32, n int, value element) array {
+	b := make([]byte, 20, 20+32*n)
+	binary.BigEndian.PutUint32(b[8:], oid)
+	binary.BigEndian.PutUint32(b[0:], 1)
+	binary.BigEndian.PutUint32(b[12:], uint32(n))
+	binary.BigEndian.PutUint32(b[16:], 1)
+	for i := range n {
+		at := len(b)
+		b = append(b, 0, 0, 0, 0)
+		var notNull bool
+		if b, notNull = value(b, i); notNull {
+			binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
+			continue
+		}
+		b = b[:at+4]
+		binary.BigEndian.PutUint32(b[at:], ^uint32(0))
+		binary.BigEndian.PutUint32(b[4:], 1)
+	}
+	return b
+}
+
+// texts is a text[] whose empty elements are null.
+func texts[Row any](rows []Row, value func(Row) string) array {
+	return makeArray(pgtype.TextOID, len(rows), func(b []byte, i int) ([]byte, bool) {
+		text := value(rows[i])
+		return append(b, text...), text != ""
+	})
+}
+
+// someTexts is a text[] without nulls.
+func someTexts[Row any](rows []Row, value func(Row) string) array {
+	return makeArray(pgtype.TextOID, len(rows), func(b []byte, i int) ([]byte, bool) {
+		return append(b, value(rows[i])...), true
+	})
+}
+
+// bytesOf is a bytea[] or a json[], without nulls.
+func bytesOf[Row any](oid uint32, rows []Row, value func(Row) []byte) array {
+	return makeArray(oid, len(rows), func(b []byte, i int) ([]byte, bool) {
+		return append(b, value(rows[i])...), true
+	})
+}
+
+// times is a timestamptz[] whose zero elements are null.
+func times[Row any](rows []Row, value func(Row) time.Time) array {
+	return makeArray(pgtype.TimestamptzOID, len(rows), func(b []byte, i int) ([]byte, bool) {
+		t := value(rows[i])
+		return binary.BigEndian.AppendUint64(b, uint64(t.UnixMicro()-epoch)), !t.IsZero()
+	})
+}
+
+// epoch is where PostgreSQL counts the microseconds of a timestamptz from.
+var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+
+// integers is an int4[] whose zero elements are null.
+func integers[Row any](rows []Row, value func(Row) int) array {
+	return makeArray(pgtype.Int4OID, len(rows), func(b []byte, i int) ([]byte, bool) {
+		n := value(rows[i])
+		return binary.BigEndian.AppendUint32(b, uint32(int32(n))), n != 0
+	})
+}
+
+// arrayCodec sends an array as it is, and leaves everything else to pgx.
+type arrayCodec struct{ pgtype.Codec }
+
+// PlanEncode implements pgtype.Codec.
+func (c arrayCodec) PlanEncode(m *pgtype.Map, oid uint32, format int16, value any) pgtype.EncodePlan {
+	if _, ok := value.(array); ok && format == pgtype.BinaryFormatCode {
+		return arrayPlan{}
+	}
+	return c.Codec.PlanEncode(m, oid, format, value)
+}
+
+type arrayPlan struct{}
+
+// Encode implements pgtype.EncodePlan.
+func (arrayPlan) Encode(value any, b []byte) ([]byte, error) { return append(b, value.(array)...), nil }
+
+// registerArrays makes a connection take values of the type array.
+func registerArrays(_ context.Context, conn *pgx.Conn) error {
+	m := conn.TypeMap()
+	for _, oid := range []uint32{
+		pgtype.TextArrayOID, pgtype.TimestamptzArrayOID, pgtype.ByteaArrayOID, pgtype.Int4ArrayOID, pgtype.JSONArrayOID,
+	} {
+		if t, ok := m.TypeForOID(oid); ok {
+			m.RegisterType(&pgtype.Type{Name: t.Name, OID: oid, Codec: arrayCodec{t.Codec}})
+		}
+	}
+	return nil
+}

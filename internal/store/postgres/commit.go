@@ -1,0 +1,276 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/cxbridge/cxbridge/internal/sms"
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+// raceAttempts bounds how often a batch is tried again after it met another replica. Each time the
+// other has committed, so a second meeting takes another new message.
+const raceAttempts = 10
+
+// Commit implements store.Store.
+//
+// It cannot deadlock, whatever other replicas do at the same time. A transaction takes its locks in
+// three steps: rows that exist, in the order of their ids; then rows that are new, in the same
+// order; then dead letters, in the order of their digests. In each step it waits only for a
+// transaction that is in the same step and further on, or in a later step. In particular the
+// insert of a message that another replica has committed meanwhile fails at once, where an upsert
+// would wait for the row's lock.
+func (s *Store) Commit(ctx context.Context, batch store.Batch) ([]store.Outcome, error) {
+	if len(batch.Entries) == 0 {
+		return nil, nil
+	}
+	err := batch.CheckStorable()
+	if err != nil {
+		return nil, fmt.Errorf("postgres: commit: %w", err)
+	}
+	for range raceAttempts {
+		var outcomes []store.Outcome
+		outcomes, err = s.commit(ctx, batch)
+		if err == nil {
+			return outcomes, nil
+		}
+		if !raced(err) {
+			return nil, failed("commit", err)
+		}
+	}
+	// A race is no fault of the data, although its error looks so.
+	return nil, fmt.Errorf("postgres: commit: %w: %w", store.ErrUnavailable, err)
+}
+
+// raced reports whether a transaction failed only because of what another one did meanwhile.
+func raced(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return false
+	}
+	switch pg.Code {
+	case "23505": // unique_violation
+		return pg.ConstraintName == "sms_messages_pkey"
+	case "40001", "40P01": // serialization_failure, deadlock_detected
+		return true
+	}
+	return false
+}
+
+// commit runs the transaction in two round trips: begin and lock; write and commit.
+func (s *Store) commit(ctx context.Context, batch store.Batch) (_ []store.Outcome, err error) {
+	conn, err := s.commits.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// A connection that is given back inside a transaction is closed by the pool, which ends the
+	// transaction.
+	defer conn.Release()
+
+	existing, err := lockMessages(ctx, conn, batch.MessageIDs())
+	if err != nil {
+		return nil, err
+	}
+	plan := store.MakePlan(batch, existing)
+	if err := writePlan(ctx, conn, plan); err != nil {
+		return nil, err
+	}
+	return plan.Outcomes(), nil
+}
+
+func lockMessages(ctx context.Context, conn *pgxpool.Conn, ids []string) (map[string]*sms.Message, error) {
+	existing := make(map[string]*sms.Message)
+	var b pgx.Batch
+	b.Queue("BEGIN")
+	if len(ids) > 0 {
+		b.Queue("SELECT "+messageColumns+" FROM sms_messages WHERE message_id = ANY($1) ORDER BY message_id FOR UPDATE", ids).
+			Query(func(rows pgx.Rows) error {
+				for rows.Next() {
+					m, err := scanMessage(rows)
+					if err != nil {
+						return err
+					}
+					existing[m.ID] = m
+				}
+				return rows.Err()
+			})
+	}
+	return existing, conn.SendBatch(ctx, &b).Close()
+}
+
+func writePlan(ctx context.Context, conn *pgxpool.Conn, plan *store.Plan) error {
+	var b pgx.Batch
+	if len(plan.Inserts) > 0 {
+		b.Queue(insertMessages, messageArguments(plan.Inserts)...)
+	}
+	if len(plan.Updates) > 0 {
+		b.Queue(updateMessages, messageArguments(plan.Updates)...)
+	}
+	if len(plan.History) > 0 {
+		b.Queue(insertReceipts, receiptArguments(plan.History)...).Query(func(rows pgx.Rows) error {
+			written, err := collect[sms.Key](rows)
+			for i, past := range plan.History {
+				if !written[past.Key] {
+					plan.MarkKnownPast(i)
+				}
+			}
+			return err
+		})
+	}
+	if len(plan.DeadLetters) > 0 {
+		b.Queue(insertDeadLetters, letterArguments(plan.DeadLetters)...).Query(func(rows pgx.Rows) error {
+			written, err := collect[[32]byte](rows)
+			for i, letter := range plan.DeadLetters {
+				if !written[letter.Digest] {
+					plan.MarkKnownLetter(i)
+				}
+			}
+			return err
+		})
+	}
+	if len(plan.Resolved) > 0 {
+		b.Queue("DELETE FROM dead_letters WHERE id = ANY($1)", plan.Resolved)
+	}
+	b.Queue("COMMIT")
+	return conn.SendBatch(ctx, &b).Close()
+}
+
+// collect reads the binary keys that a statement returned: those of the rows that are new. Null
+// stands for a row that was known.
+func collect[K sms.Key | [32]byte](rows pgx.Rows) (map[K]bool, error) {
+	keys := make(map[K]bool)
+	var raw []byte
+	for rows.Next() {
+		if err := rows.Scan(&raw); err != nil {
+			return keys, err
+		}
+		if raw != nil {
+			keys[K(raw)] = true
+		}
+	}
+	return keys, rows.Err()
+}
+
+// The arrays of a statement are in the order of the plan, which is the order in which rows are
+// written and locked.
+const (
+	messageColumns = `message_id, carrier_code, status, coalesce(error_code, ''), coalesce(sender_id, ''),
+		coalesce(recipient, ''), updated_at, raw_payload, raw_status, status_at, received_at,
+		first_seen_at, coalesce(region, ''), region_source, coalesce(segments, 0), submitted_at,
+		coalesce(cost::text, ''), coalesce(currency, ''), compliance, coalesce(compliance_reason, ''),
+		receipt_key, column_ranks`
+
+	// In the select list the arrays are unnested side by side, row by row. In FROM each of them
+	// would first be stored as a table, which costs more than the insert.
+	newMessages = `SELECT unnest($1::text[]) AS message_id, unnest($2::text[]) AS carrier_code,
+		unnest($3::text[]) AS status, unnest($4::text[]) AS error_code, unnest($5::text[]) AS sender_id,
+		unnest($6::text[]) AS recipient, $7::timestamptz AS updated_at,
+		unnest($8::json[]) AS raw_payload, unnest($9::text[]) AS raw_status,
+		unnest($10::timestamptz[]) AS status_at, unnest($11::timestamptz[]) AS received_at,
+		unnest($12::timestamptz[]) AS first_seen_at, unnest($13::text[]) AS region,
+		unnest($14::text[]) AS region_source, unnest($15::int[]) AS segments,
+		unnest($16::timestamptz[]) AS submitted_at, unnest($17::text[])::numeric AS cost,
+		unnest($18::text[]) AS currency, unnest($19::text[]) AS compliance,
+		unnest($20::text[]) AS compliance_reason, unnest($21::bytea[]) AS receipt_key,
+		unnest($22::text[])::jsonb AS column_ranks`
+
+	insertMessages = `INSERT INTO sms_messages (message_id, carrier_code, status, error_code, sender_id,
+			recipient, updated_at, raw_payload, raw_status, status_at, received_at, first_seen_at,
+			region, region_source, segments, submitted_at, cost, currency, compliance,
+			compliance_reason, receipt_key, column_ranks)
+		` + newMessages
+
+	updateMessages = `UPDATE sms_messages m SET carrier_code = new.carrier_code, status = new.status,
+			error_code = new.error_code, sender_id = new.sender_id, recipient = new.recipient,
+			updated_at = new.updated_at, raw_payload = new.raw_payload, raw_status = new.raw_status,
+			status_at = new.status_at, received_at = new.received_at,
+			first_seen_at = new.first_seen_at, region = new.region,
+			region_source = new.region_source, segments = new.segments,
+			submitted_at = new.submitted_at, cost = new.cost, currency = new.currency,
+			compliance = new.compliance, compliance_reason = new.compliance_reason,
+			receipt_key = new.receipt_key, column_ranks = new.column_ranks
+		FROM (` + newMessages + `) AS new WHERE m.message_id = new.message_id`
+
+	// A receipt that is known is joined with the version that came before, as sms.PastReceipt.Join
+	// has it, and written only where that changes it. Text is compared by its bytes in UTF-8,
+	// whatever the encoding and the collation of the database. Only a row that is new has no xmax:
+	// an update begins with a lock on the row, and the lock's transaction stays in it.
+	insertReceipts = `INSERT INTO sms_receipts AS known (message_id, receipt_key, status, raw_status, event_at,
+			received_at, raw_payload)
+		SELECT unnest($1::text[]), unnest($2::bytea[]), unnest($3::text[]), unnest($4::text[]),
+			unnest($5::timestamptz[]), unnest($6::timestamptz[]), unnest($7::json[])
+		ON CONFLICT (message_id, receipt_key) DO UPDATE SET
+			raw_status = CASE WHEN ` + greaterReceipt + ` THEN excluded.raw_status ELSE known.raw_status END,
+			raw_payload = CASE WHEN ` + greaterReceipt + ` THEN excluded.raw_payload ELSE known.raw_payload END,
+			received_at = least(known.received_at, excluded.received_at)
+		WHERE excluded.received_at < known.received_at OR ` + greaterReceipt + `
+		RETURNING CASE WHEN xmax = 0 THEN receipt_key END`
+
+	greaterReceipt = `convert_to(excluded.raw_payload::text, 'UTF8') > convert_to(known.raw_payload::text, 'UTF8')`
+
+	insertDeadLetters = `INSERT INTO dead_letters (kind, subject, reason, received_at, raw, digest)
+		SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::text[]),
+			unnest($4::timestamptz[]), unnest($5::bytea[]), unnest($6::bytea[])
+		ON CONFLICT DO NOTHING
+		RETURNING digest`
+)
+
+func messageArguments(rows []*sms.Message) []any {
+	type message = *sms.Message
+	return []any{
+		someTexts(rows, func(m message) string { return m.ID }),
+		someTexts(rows, func(m message) string { return m.Carrier }),
+		someTexts(rows, func(m message) string { return m.Status.String() }),
+		texts(rows, func(m message) string { return m.ErrorCode }),
+		texts(rows, func(m message) string { return m.SenderID }),
+		texts(rows, func(m message) string { return m.Recipient }),
+		rows[0].Updated, // one time for the whole transaction
+		bytesOf(pgtype.JSONOID, rows, func(m message) []byte { return m.Raw }),
+		someTexts(rows, func(m message) string { return m.RawStatus }),
+		times(rows, func(m message) time.Time { return m.StatusAt }),
+		times(rows, func(m message) time.Time { return m.Received }),
+		times(rows, func(m message) time.Time { return m.FirstSeen }),
+		texts(rows, func(m message) string { return m.Region }),
+		someTexts(rows, func(m message) string { return string(m.RegionSource) }),
+		integers(rows, func(m message) int { return m.Segments }),
+		times(rows, func(m message) time.Time { return m.Submitted }),
+		texts(rows, func(m message) string { return m.Cost }),
+		texts(rows, func(m message) string { return m.Currency }),
+		someTexts(rows, func(m message) string { return string(m.Compliance) }),
+		texts(rows, func(m message) string { return m.ComplianceReason }),
+		bytesOf(pgtype.ByteaOID, rows, func(m message) []byte { return m.Key[:] }),
+		texts(rows, func(m message) string { return m.Ranks.Encode() }),
+	}
+}
+
+func receiptArguments(rows []store.Past) []any {
+	type past = store.Past
+	return []any{
+		someTexts(rows, func(p past) string { return p.MessageID }),
+		bytesOf(pgtype.ByteaOID, rows, func(p past) []byte { return p.Key[:] }),
+		someTexts(rows, func(p past) string { return p.Status.String() }),
+		someTexts(rows, func(p past) string { return p.RawStatus }),
+		times(rows, func(p past) time.Time { return p.At }),
+		times(rows, func(p past) time.Time { return p.Received }),
+		bytesOf(pgtype.JSONOID, rows, func(p past) []byte { return p.Raw }),
+	}
+}
+
+func letterArguments(rows []store.Letter) []any {
+	type letter = store.Letter
+	return []any{
+		someTexts(rows, func(l letter) string { return string(l.Kind) }),
+		someTexts(rows, func(l letter) string { return l.Subject }),
+		someTexts(rows, func(l letter) string { return l.Reason }),
+		times(rows, func(l letter) time.Time { return l.Received }),
+		bytesOf(pgtype.ByteaOID, rows, func(l letter) []byte { return l.Raw }),
+		bytesOf(pgtype.ByteaOID, rows, func(l letter) []byte { return l.Digest[:] }),
+	}
+}

@@ -1,0 +1,197 @@
+// Package postgres is the store for production and for several replicas.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// Store implements store.Store on PostgreSQL 14 or later.
+type Store struct {
+	commits *pgxpool.Pool // for Commit alone, so that no reader can make it wait for a connection
+	reads   *pgxpool.Pool
+}
+
+var _ store.Store = (*Store)(nil)
+
+const (
+	connectTimeout = 3 * time.Second
+
+	// commitConnections are for 2 writers, the spool's drain, and one spare.
+	commitConnections = 4
+	readConnections   = 6
+)
+
+// Open prepares a store on the database of a URL (postgres://…). It does not connect: a database
+// that is away now may be there later. The error is one of the URL.
+func Open(databaseURL string) (*Store, error) {
+	commits, err := poolConfig(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	commits.MaxConns = commitConnections
+	commits.AfterConnect = registerArrays
+	// The statements of Commit find rows by their primary keys and do best so, however little the
+	// planner knows of tables that grow by the thousand in a second.
+	for _, method := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
+		commits.ConnConfig.RuntimeParams[method] = "off"
+	}
+	reads, err := poolConfig(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	reads.MaxConns = readConnections
+
+	s := &Store{}
+	if s.commits, err = pgxpool.NewWithConfig(context.Background(), commits); err != nil {
+		return nil, err
+	}
+	if s.reads, err = pgxpool.NewWithConfig(context.Background(), reads); err != nil {
+		s.commits.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func poolConfig(databaseURL string) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(databaseURL)
+	if err != nil {
+		// The error of the parser quotes the URL, with the password in it.
+		return nil, errors.New("postgres: the URL cannot be read; it looks like postgres://user:password@host:5432/database")
+	}
+	params := config.ConnConfig.RuntimeParams
+	switch strings.ToLower(params["synchronous_commit"]) {
+	case "":
+		params["synchronous_commit"] = "on"
+	case "on", "true", "yes", "1", "local", "remote_write", "remote_apply":
+	default:
+		return nil, errors.New("postgres: without synchronous_commit=on acknowledged events would be lost in a crash; remove it from the URL")
+	}
+	if params["application_name"] == "" {
+		params["application_name"] = "cxbridge"
+	}
+	params["timezone"] = "UTC"
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	return config, nil
+}
+
+// Migrate implements store.Store. Replicas take turns by an advisory lock.
+func (s *Store) Migrate(ctx context.Context) error {
+	provider, db, err := s.migrations()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := provider.Up(ctx); err != nil {
+		return failed("migrate", err)
+	}
+	return nil
+}
+
+func (s *Store) migrations() (*goose.Provider, *sql.DB, error) {
+	files, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return nil, nil, err
+	}
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 60))
+	if err != nil {
+		return nil, nil, err
+	}
+	db := stdlib.OpenDBFromPool(s.reads)
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker))
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	return provider, db, nil
+}
+
+// schemaVersion is the number of the newest migration.
+var schemaVersion = store.SchemaVersion(migrationFiles, "migrations")
+
+// Ping implements store.Store. It writes nothing: that a server with a full disk refuses rows shows
+// in Commit alone. A standby and a database that is set to read-only are found.
+func (s *Store) Ping(ctx context.Context) error {
+	var (
+		version  int
+		readOnly bool
+	)
+	err := s.reads.QueryRow(ctx, `SELECT coalesce(max(version_id), 0), current_setting('transaction_read_only')::boolean
+		FROM goose_db_version WHERE is_applied`).Scan(&version, &readOnly)
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "42P01" { // undefined_table: nothing was ever migrated
+		err = nil
+	}
+	if err != nil {
+		return failed("ping", err)
+	}
+	if readOnly {
+		return fmt.Errorf("postgres: ping: %w: it is read-only: a standby, or default_transaction_read_only is on", store.ErrUnavailable)
+	}
+	return store.CheckSchema(version, schemaVersion)
+}
+
+// ServerSettings returns settings of the server by their own names: those that decide what is
+// promised.
+func (s *Store) ServerSettings(ctx context.Context) (map[string]string, error) {
+	rows, err := s.reads.Query(ctx, `SELECT name, setting FROM pg_settings
+		WHERE name IN ('server_version', 'synchronous_commit', 'fsync')`)
+	if err != nil {
+		return nil, failed("read settings", err)
+	}
+	settings := make(map[string]string)
+	var name, setting string
+	_, err = pgx.ForEachRow(rows, []any{&name, &setting}, func() error {
+		settings[name] = setting
+		return nil
+	})
+	if err != nil {
+		return nil, failed("read settings", err)
+	}
+	return settings, nil
+}
+
+// Close implements store.Store.
+func (s *Store) Close() error {
+	s.commits.Close()
+	s.reads.Close()
+	return nil
+}
+
+// failed says what an operation died of, in the terms of the contract.
+func failed(op string, err error) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return store.ErrNotFound
+	}
+	kind := store.ErrUnavailable
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && refuses(pg.Code) {
+		kind = store.ErrRefused
+	}
+	return fmt.Errorf("postgres: %s: %w: %w", op, kind, err)
+}
+
+// refuses reports whether an SQLSTATE is about the data: a data exception, a violated constraint,
+// or a limit of the program that the data exceeds.
+func refuses(code string) bool {
+	return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23") || strings.HasPrefix(code, "54")
+}
