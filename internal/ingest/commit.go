@@ -1,0 +1,260 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+// pending is one reading of a batch and the place of its answer.
+type pending struct {
+	request *request
+	index   int
+}
+
+func (p pending) reading() *Reading { return &p.request.readings[p.index] }
+func (p pending) answer() *Answer   { return &p.request.answers[p.index] }
+
+// queue holds the requests that wait for a commit, and decides when one begins.
+//
+// Nobody waits for a batch to fill: as long as no commit runs, one begins with what is there.
+// While it runs, what arrives gathers for the next, so batches grow with the load by themselves.
+// Another commit begins beside the first once as much waits as the first one holds: a commit has a
+// price of its own, so two small ones at a time would cost more than they gain.
+type queue struct {
+	mu       sync.Mutex
+	closed   bool
+	waiting  []*request
+	readings int // in waiting
+	running  int // commits
+	latest   int // readings in the commit that began last
+	writers  int // commits that may run at a time
+}
+
+// add queues a request. When it is time for a commit it returns the batch to commit.
+func (q *queue) add(r *request) ([]*request, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed:
+		return nil, &BusyError{RetryAfter: busyRetry, Reason: "cxbridge is stopping"}
+	case len(q.waiting) >= queueRequests:
+		return nil, &BusyError{RetryAfter: busyRetry, Reason: "too many requests are waiting"}
+	}
+	q.waiting = append(q.waiting, r)
+	q.readings += len(r.readings)
+	return q.begin(), nil
+}
+
+// done ends a commit and returns the batch of the next one, if it is time for it.
+func (q *queue) done() []*request {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.running--
+	return q.begin()
+}
+
+// begin takes a batch out of the queue if a commit is to begin now.
+func (q *queue) begin() []*request {
+	due := q.running == 0 || q.running < q.writers && q.readings >= min(q.latest, batchReadings)
+	if q.readings == 0 || !due {
+		return nil
+	}
+	n, readings, bytes := 0, 0, 0
+	for n < len(q.waiting) && readings < batchReadings && bytes < batchBytes {
+		readings += len(q.waiting[n].readings)
+		bytes += q.waiting[n].bytes
+		n++
+	}
+	batch := q.waiting[:n:n]
+	if q.waiting = q.waiting[n:]; len(q.waiting) == 0 {
+		q.waiting = nil // the batch keeps the array
+	}
+	q.readings -= readings
+	q.running, q.latest = q.running+1, readings
+	return batch
+}
+
+// close makes add refuse everything from now on.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+}
+
+// commitAll commits a batch, and those that are due after it.
+func (in *Ingest) commitAll(batch []*request) {
+	for ; batch != nil; batch = in.queue.done() {
+		in.keep(batch)
+		for _, r := range batch {
+			close(r.done)
+		}
+	}
+}
+
+// keep makes requests durable and fills their answers.
+func (in *Ingest) keep(requests []*request) {
+	var batch []pending
+	for _, r := range requests {
+		for i := range r.readings {
+			batch = append(batch, pending{r, i})
+		}
+	}
+	if in.spool == nil || in.database.up() {
+		ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+		rest, err := in.commit(ctx, batch)
+		cancel()
+		if err == nil {
+			return
+		}
+		in.lostDatabase(err)
+		requests = owners(rest)
+	}
+	in.spoolAll(requests)
+}
+
+// commit brings a batch to the database. It returns what is left when the database fails, with the
+// error; what is not left is durable and answered.
+//
+// When the database refuses the data, the batch is halved until the event that it refuses stands
+// alone. So one event never fails its neighbours, at the cost of a few transactions more.
+func (in *Ingest) commit(ctx context.Context, batch []pending) (rest []pending, err error) {
+	entries := make([]store.Entry, len(batch))
+	for i, p := range batch {
+		entries[i] = p.reading().Entry
+	}
+	err = in.transact(ctx, entries, batch)
+	if err == nil || !errors.Is(err, store.ErrRefused) {
+		return batch, err
+	}
+	if len(batch) == 1 {
+		return batch, in.commitRefused(ctx, batch[0], err)
+	}
+	half := len(batch) / 2
+	if rest, err = in.commit(ctx, batch[:half]); err != nil {
+		return append(rest[:len(rest):len(rest)], batch[half:]...), err
+	}
+	return in.commit(ctx, batch[half:])
+}
+
+// commitRefused keeps an event that the database refuses as a dead letter, and a dead letter that
+// it refuses without the texts that came from the event.
+func (in *Ingest) commitRefused(ctx context.Context, p pending, refusal error) error {
+	e := p.reading().Entry
+	var letter store.Entry
+	if e.Receipt != nil {
+		letter = deadLetter(e.Receipt.MessageID, "the database refuses it: "+refusal.Error(), e.Receipt.Raw, e.Receipt.Received)
+	} else {
+		letter = deadLetter("", "the database refuses the reason why it was refused", e.DeadLetter.Raw, e.DeadLetter.Received)
+		letter.DeadLetter.Kind = e.DeadLetter.Kind
+	}
+	if err := in.transact(ctx, []store.Entry{letter}, []pending{p}); err != nil {
+		return err
+	}
+	p.answer().Refused = e.Receipt != nil
+	return nil
+}
+
+// transact commits entries in one transaction and notes what became of each.
+func (in *Ingest) transact(ctx context.Context, entries []store.Entry, batch []pending) error {
+	start := time.Now()
+	outcomes, err := in.tryCommit(ctx, store.Batch{
+		Entries: entries, Now: start.UTC().Truncate(time.Microsecond), Judge: in.judge,
+	})
+	if err != nil {
+		in.metrics.failedCommits.Inc()
+		return err
+	}
+	in.metrics.committed(entries, time.Since(start))
+	for i, o := range outcomes {
+		batch[i].answer().Duplicate = o.Duplicate
+		if o.Duplicate {
+			in.metrics.duplicates.Inc()
+		}
+	}
+	return nil
+}
+
+// tryCommit takes a panic for a refusal, so that the event which makes the program fail is found and
+// set aside. Else it would come again, from its sender or from the spool, and fail it again.
+func (in *Ingest) tryCommit(ctx context.Context, batch store.Batch) (outcomes []store.Outcome, err error) {
+	defer func() {
+		if recover() != nil {
+			// The value of the panic may hold a part of the event.
+			in.log.Error("a commit failed by a fault of the program", "stack", string(debug.Stack()))
+			err = fmt.Errorf("%w: a fault of the program, which the log tells more of", store.ErrRefused)
+		}
+	}()
+	return in.store.Commit(ctx, batch)
+}
+
+// spoolAll writes requests to the spool, together if they fit, else each that does.
+func (in *Ingest) spoolAll(requests []*request) {
+	if in.spoolSome(requests) == nil || len(requests) == 1 {
+		return
+	}
+	for _, r := range requests {
+		// Its error is in the request by now, for the sender to see.
+		_ = in.spoolSome([]*request{r})
+	}
+}
+
+// spoolSome writes every event of some requests to the spool. Some may have been committed before
+// the database failed; they are written again, because that changes nothing.
+func (in *Ingest) spoolSome(requests []*request) error {
+	err := errNoSpool
+	if in.spool != nil {
+		var events []SpoolEvent
+		for _, r := range requests {
+			for i := range r.readings {
+				events = append(events, spoolEvent(&r.readings[i]))
+			}
+		}
+		err = in.spool.Append(events)
+		in.database.wake() // it may be back by now, with nobody left to look into the spool
+	}
+	for _, r := range requests {
+		r.err = nil
+		if err != nil {
+			r.err = &BusyError{RetryAfter: busyRetry, Reason: "the event cannot be stored now: " + reasonOf(err)}
+		}
+		for i := range r.answers {
+			r.answers[i] = Answer{Spooled: err == nil}
+		}
+	}
+	return err
+}
+
+var errNoSpool = errors.New("the database is unavailable")
+
+// reasonOf is what a sender may know of an error.
+func reasonOf(err error) string {
+	if errors.Is(err, ErrSpoolFull) || errors.Is(err, errNoSpool) {
+		return err.Error()
+	}
+	return "the disk fails"
+}
+
+// spoolEvent is the raw event of a reading: the spool keeps what came, and it is read again.
+func spoolEvent(r *Reading) SpoolEvent {
+	if letter := r.Entry.DeadLetter; letter != nil {
+		return SpoolEvent{Kind: letter.Kind, Received: letter.Received, Raw: letter.Raw}
+	}
+	return SpoolEvent{Kind: store.KindSMS, Received: r.Entry.Receipt.Received, Raw: r.Entry.Receipt.Raw}
+}
+
+// owners returns the requests that a rest of a batch belongs to, each once.
+func owners(rest []pending) []*request {
+	var requests []*request
+	for _, p := range rest {
+		if n := len(requests); n == 0 || requests[n-1] != p.request {
+			requests = append(requests, p.request)
+		}
+	}
+	return requests
+}

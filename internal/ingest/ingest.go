@@ -1,0 +1,164 @@
+// Package ingest makes events durable: it gathers the requests that are in flight, commits them
+// together, and answers each after its own commit. While the database is away it writes them to
+// the spool, a file on the local disk, and brings them to the database when that is back.
+//
+//	reader.go    what a raw event means
+//	ingest.go    Submit, the queue and its bounds
+//	commit.go    group commit, and what happens to an event that the database refuses
+//	database.go  whether the database is there, and the way back from the spool
+//	spool.go     the spool
+//	replay.go    dead letters that an operator sends again
+//	figures.go   what it has done since the start
+package ingest
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/sms"
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+// Config is what an Ingest works with.
+type Config struct {
+	Store  store.Store
+	Reader *Reader
+
+	// Spool takes events while the database is away. Without one such events are not accepted.
+	Spool *Spool
+
+	// Writers is how many group commits may run at a time; 0 is one. A second one works on its
+	// transaction while the first waits for the disk; a store with a single writer gains nothing.
+	Writers int
+
+	Metrics *Metrics
+	Log     *slog.Logger
+}
+
+const (
+	// batchReadings is how many events a group commit takes at most, unless a single request
+	// brings more. Beyond some hundreds, the cost of a commit per event no longer falls while the
+	// wait for it grows.
+	batchReadings = 512
+
+	// batchBytes is how much text it takes at most, with the same exception: so that even large
+	// events are written within commitTimeout.
+	batchBytes = 4 << 20
+
+	// queueRequests bounds the requests that wait for a commit.
+	queueRequests = 4096
+
+	// commitTimeout is how long the database may take for a batch before it counts as away.
+	commitTimeout = 3 * time.Second
+
+	// busyRetry is when a sender should come back after a BusyError: about when a full queue has
+	// emptied, and not so soon that it makes the trouble worse.
+	busyRetry = 2 * time.Second
+)
+
+// Ingest accepts events. Its methods are safe for concurrent use.
+type Ingest struct {
+	store    store.Store
+	judge    *sms.Judge
+	reader   *Reader
+	spool    *Spool
+	metrics  *Metrics
+	log      *slog.Logger
+	database database
+
+	queue      queue
+	committing sync.WaitGroup
+	draining   sync.WaitGroup // the way back from the spool
+	stopDrain  context.CancelFunc
+	figures    figures
+}
+
+// request is one Submit on its way through the queue. The commit fills answers or err, then closes
+// done.
+type request struct {
+	readings []Reading
+	bytes    int // of the raw texts
+	answers  []Answer
+	err      error
+	done     chan struct{}
+}
+
+func newRequest(readings []Reading) *request {
+	r := &request{readings: readings, answers: make([]Answer, len(readings)), done: make(chan struct{})}
+	for i := range readings {
+		r.bytes += len(readings[i].raw())
+	}
+	return r
+}
+
+// New returns an Ingest; Start sets it to work.
+func New(c Config) *Ingest {
+	return &Ingest{
+		store: c.Store, judge: c.Reader.Judge, reader: c.Reader, spool: c.Spool,
+		metrics: c.Metrics, log: c.Log,
+		queue:    queue{writers: max(c.Writers, 1)},
+		database: database{wakeUp: make(chan struct{}, 1)},
+	}
+}
+
+// Start connects to the database, migrates it, and begins to accept events. With a spool a
+// database that is away is no error: Start returns, and connecting goes on. Without one it is.
+func (in *Ingest) Start(ctx context.Context) error {
+	if err := in.connect(ctx); err != nil {
+		if in.spool == nil {
+			return err
+		}
+		in.lostDatabase(err)
+	}
+	drainCtx, stop := context.WithCancel(context.Background())
+	in.stopDrain = stop
+	if in.spool != nil {
+		in.draining.Go(func() { in.keepConnected(drainCtx) })
+	}
+	return nil
+}
+
+// Stop accepts nothing more, commits what it has accepted, and returns when that is done.
+func (in *Ingest) Stop() {
+	in.queue.close()
+	in.committing.Wait()
+	if in.stopDrain != nil {
+		in.stopDrain()
+	}
+	in.draining.Wait()
+}
+
+// Submit returns once every reading is durable, in the database or in the spool, with an answer
+// for each. Its errors are that of a context which has ended before, and a BusyError; nothing was
+// kept then. A context that ends later changes nothing: the readings take up memory until they are
+// committed, and whoever counts that memory learns here when it is free.
+func (in *Ingest) Submit(ctx context.Context, readings []Reading) ([]Answer, error) {
+	if err := ctx.Err(); err != nil || len(readings) == 0 {
+		return nil, err
+	}
+	start := time.Now()
+	r := newRequest(readings)
+	batch, err := in.queue.add(r)
+	if err != nil {
+		in.metrics.busy.Inc()
+		r.err = err
+		in.figures.add(r, time.Since(start))
+		return nil, err
+	}
+	if batch != nil {
+		in.committing.Go(func() { in.commitAll(batch) })
+	}
+	<-r.done
+	in.figures.add(r, time.Since(start))
+	return r.answers, r.err
+}
+
+// ReadSMS reads one receipt; see Reader.ReadSMS.
+func (in *Ingest) ReadSMS(raw []byte, received time.Time) Reading {
+	return in.reader.ReadSMS(raw, received)
+}
+
+// Reader returns what reads the events.
+func (in *Ingest) Reader() *Reader { return in.reader }

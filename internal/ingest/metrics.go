@@ -1,0 +1,83 @@
+package ingest
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+// Metrics counts what ingest does, for Prometheus.
+type Metrics struct {
+	batchEvents   prometheus.Histogram
+	commitSeconds prometheus.Histogram
+	failedCommits prometheus.Counter
+	duplicates    prometheus.Counter
+	busy          prometheus.Counter
+	drained       prometheus.Counter
+	events        *prometheus.CounterVec
+	receipts      prometheus.Counter
+	deadLetters   prometheus.Counter
+	databaseUp    prometheus.Gauge
+	spoolEvents   prometheus.Gauge
+	spoolBytes    prometheus.Gauge
+	spoolLimit    prometheus.Gauge
+}
+
+// NewMetrics registers the metrics of ingest.
+func NewMetrics(registry prometheus.Registerer) *Metrics {
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+		registry.MustRegister(c)
+		return c
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+		registry.MustRegister(g)
+		return g
+	}
+	m := &Metrics{
+		batchEvents: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "cxbridge_commit_events", Help: "Events in one group commit.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 14),
+		}),
+		commitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "cxbridge_commit_duration_seconds", Help: "Time that one group commit took.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cxbridge_committed_events_total", Help: "Events that are durable in the database, by what they are kept as.",
+		}, []string{"kept_as"}),
+		failedCommits: counter("cxbridge_commit_failures_total", "Group commits that the database did not take."),
+		duplicates:    counter("cxbridge_duplicate_events_total", "Events that were known when they were committed."),
+		busy:          counter("cxbridge_busy_requests_total", "Requests refused because too many were waiting, or at the end."),
+		drained:       counter("cxbridge_spool_drained_events_total", "Events brought from the spool to the database."),
+		databaseUp:    gauge("cxbridge_database_up", "1 while the database takes commits, else 0."),
+		spoolEvents:   gauge("cxbridge_spool_events", "Events in the spool."),
+		spoolBytes:    gauge("cxbridge_spool_bytes", "Bytes of the events in the spool."),
+		spoolLimit:    gauge("cxbridge_spool_limit_bytes", "Size at which the spool is full."),
+	}
+	registry.MustRegister(m.batchEvents, m.commitSeconds, m.events)
+	m.receipts, m.deadLetters = m.events.WithLabelValues("receipt"), m.events.WithLabelValues("dead_letter")
+	return m
+}
+
+func (m *Metrics) committed(entries []store.Entry, took time.Duration) {
+	m.commitSeconds.Observe(took.Seconds())
+	m.batchEvents.Observe(float64(len(entries)))
+	var letters int
+	for _, e := range entries {
+		if e.DeadLetter != nil {
+			letters++
+		}
+	}
+	m.receipts.Add(float64(len(entries) - letters))
+	m.deadLetters.Add(float64(letters))
+}
+
+func (m *Metrics) spool(events, bytes, limit int64) {
+	m.spoolEvents.Set(float64(events))
+	m.spoolBytes.Set(float64(bytes))
+	m.spoolLimit.Set(float64(limit))
+}

@@ -1,0 +1,213 @@
+package ingest
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/sqlitedb"
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+// Spool keeps events on the local disk, in the order they came, until they are removed. What
+// Append has returned from is there after a power cut. Its methods are safe for concurrent use.
+type Spool struct {
+	db      *sql.DB
+	metrics *Metrics
+	limit   int64
+
+	mu     sync.Mutex // of the counts; held by Append from the check of the limit to the commit
+	events int64
+	bytes  int64
+}
+
+// SpoolEvent is an event as it came.
+type SpoolEvent struct {
+	ID       int64 // its place in the order; given by the spool
+	Kind     store.Kind
+	Received time.Time
+	Raw      []byte
+}
+
+// ErrSpoolFull says that events do not fit into the spool any more.
+var ErrSpoolFull = errors.New("the spool is full")
+
+// eventOverhead is what an event takes in the file beside its raw text, in bytes.
+const eventOverhead = 64
+
+const spoolSchema = `CREATE TABLE IF NOT EXISTS events (
+	id          INTEGER PRIMARY KEY AUTOINCREMENT,
+	kind        TEXT    NOT NULL,
+	received_at INTEGER NOT NULL, -- microseconds since 1970
+	raw         BLOB    NOT NULL
+)`
+
+// OpenSpool opens the spool in a folder, and makes both when they are missing. The limit is in
+// bytes of events. The spool has one owner, who counts what is in it: OpenSpool fails while
+// another process, or another Spool, has the folder.
+func OpenSpool(dir string, limit int64, metrics *Metrics) (*Spool, error) {
+	db, err := sqlitedb.Open(filepath.Join(dir, "spool.db"), sqlitedb.Options{Exclusive: true})
+	if errors.Is(err, sqlitedb.ErrInUse) {
+		return nil, fmt.Errorf("SPOOL_DIR %s is in use by another cxbridge: give each replica a folder of its own", dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("spool: %w", err)
+	}
+	s := &Spool{db: db, metrics: metrics, limit: limit}
+	if err := s.load(); err != nil {
+		return nil, errors.Join(fmt.Errorf("spool: %w", err), db.Close())
+	}
+	return s, nil
+}
+
+func (s *Spool) load() error {
+	if _, err := s.db.Exec(spoolSchema); err != nil {
+		return err
+	}
+	const count = "SELECT count(*), coalesce(sum(length(raw) + ?), 0) FROM events"
+	if err := s.db.QueryRow(count, eventOverhead).Scan(&s.events, &s.bytes); err != nil {
+		return err
+	}
+	s.metrics.spool(s.events, s.bytes, s.limit)
+	return nil
+}
+
+// Append adds events, all or none, and returns when they are on the disk. It returns ErrSpoolFull
+// when they do not fit.
+func (s *Spool) Append(events []SpoolEvent) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	size := sizeOf(events)
+	if s.bytes+size > s.limit {
+		return ErrSpoolFull
+	}
+	err := s.transact(func(tx *sql.Tx) error {
+		insert, err := tx.Prepare("INSERT INTO events (kind, received_at, raw) VALUES (?, ?, ?)")
+		if err != nil {
+			return err
+		}
+		defer insert.Close()
+		for _, e := range events {
+			// An empty body is no NULL.
+			raw := append([]byte{}, e.Raw...)
+			if _, err := insert.Exec(string(e.Kind), e.Received.UnixMicro(), raw); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("spool: append: %w", err)
+	}
+	s.count(int64(len(events)), size)
+	return nil
+}
+
+// Oldest returns events in the order they came: up to n of them, and no more once their raw texts
+// have reached a number of bytes.
+func (s *Spool) Oldest(n, bytes int) ([]SpoolEvent, error) {
+	rows, err := s.db.Query("SELECT id, kind, received_at, raw FROM events ORDER BY id LIMIT ?", n)
+	if err != nil {
+		return nil, fmt.Errorf("spool: read: %w", err)
+	}
+	defer rows.Close()
+	var events []SpoolEvent
+	for bytes > 0 && rows.Next() {
+		var (
+			e        SpoolEvent
+			received int64
+		)
+		if err := rows.Scan(&e.ID, &e.Kind, &received, &e.Raw); err != nil {
+			return nil, fmt.Errorf("spool: read: %w", err)
+		}
+		e.Received = time.UnixMicro(received).UTC()
+		events = append(events, e)
+		bytes -= len(e.Raw)
+	}
+	return events, rows.Err()
+}
+
+// Remove removes events that Oldest returned.
+func (s *Spool) Remove(events []SpoolEvent) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first, last := events[0].ID, events[len(events)-1].ID
+	err := s.transact(func(tx *sql.Tx) error {
+		_, err := tx.Exec("DELETE FROM events WHERE id BETWEEN ? AND ?", first, last)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("spool: remove: %w", err)
+	}
+	s.count(-int64(len(events)), -sizeOf(events))
+	return nil
+}
+
+// Shrink gives the space of removed events back to the disk, if none is left.
+func (s *Spool) Shrink() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.events > 0 {
+		return nil
+	}
+	for _, statement := range []string{"VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"} {
+		if _, err := s.db.Exec(statement); err != nil {
+			return fmt.Errorf("spool: shrink: %w", err)
+		}
+	}
+	return nil
+}
+
+// Events returns how many events wait.
+func (s *Spool) Events() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.events
+}
+
+// Bytes returns how much of the limit is used.
+func (s *Spool) Bytes() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bytes
+}
+
+// Full reports whether not even a small event fits.
+func (s *Spool) Full() bool { return s.Bytes()+eventOverhead >= s.limit }
+
+// Check asks whether the spool can be written, by writing to it.
+func (s *Spool) Check(ctx context.Context) error {
+	_, err := s.db.ExecContext(ctx, "PRAGMA user_version = 1")
+	return err
+}
+
+// Close releases the file.
+func (s *Spool) Close() error { return s.db.Close() }
+
+func (s *Spool) count(events, bytes int64) {
+	s.events += events
+	s.bytes += bytes
+	s.metrics.spool(s.events, s.bytes, s.limit)
+}
+
+func (s *Spool) transact(do func(*sql.Tx) error) error {
+	tx, err := s.db.Begin()
+	if err != nil {
+		return err
+	}
+	if err := do(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+func sizeOf(events []SpoolEvent) (size int64) {
+	for _, e := range events {
+		size += int64(len(e.Raw)) + eventOverhead
+	}
+	return size
+}
