@@ -1,0 +1,25 @@
+// Package webhook is the HTTP intake of CXone's webhooks. It proves who is calling, bounds and
+// splits what they send, and answers. It knows HTTP and the shape of the answers; what an event
+// means is decided by ingest and the domain behind it.
+//
+// The way of a request through the package:
+//
+//	Gate      method, encoding, admission, answer, log, metrics   gate.go
+//	Secrets   is the caller one of ours?                          secrets.go, signature.go
+//	ticket    how much memory may it take?                        limits.go
+//	visit     read the body, and split an array into its items    body.go, array.go
+//	accept    what the events are, and what to answer             sms.go, sms_answer.go
+//	reply     the answers that all webhooks have in common        reply.go
+//
+// Only accept is the webhook's own. To add one, write its accept and a constructor on Gate that
+// hands it to Gate.handler under the name of its route.
+//
+// A Gate's handlers answer every method, so they are to be registered without one; the Gate then
+// answers 405 in its own form:
+//
+//	gate := webhook.NewGate(webhook.Options{Secrets: secrets, Logger: logger, Registry: registry})
+//	mux.Handle("/webhooks/cxone/sms", gate.SMS(intake))
+//
+// The http.Server around it has to set ReadHeaderTimeout, IdleTimeout and MaxHeaderBytes: a Gate
+// sees a request only when its headers are complete. It bounds the reading of the body itself.
+package webhook

@@ -1,0 +1,93 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"time"
+)
+
+// log writes the one line that a request gets. It holds ids, counts and durations: nothing of the
+// payload but the message id, and nothing of the credentials.
+func (rt *route) log(ctx context.Context, v *visit, rep *reply, took time.Duration) {
+	level := slog.LevelInfo
+	if rep.status >= http.StatusBadRequest {
+		level = slog.LevelWarn
+	}
+	if !rt.gate.logger.Enabled(ctx, level) {
+		return
+	}
+	t := &rep.tally
+	attrs := make([]slog.Attr, 0, 16)
+	attrs = append(attrs,
+		slog.String("route", rt.name),
+		slog.Int("status", rep.status),
+		slog.String("outcome", rep.outcome),
+		slog.String("request_id", v.id),
+		slog.Int("bytes", v.bytes),
+		slog.Int64("duration_us", took.Microseconds()),
+		slog.Int("items", t.items),
+	)
+	// What did not happen is left out: most lines tell of one event that was accepted.
+	for _, c := range [...]struct {
+		name string
+		n    int
+	}{
+		{"accepted", t.accepted}, {"duplicates", t.duplicates}, {"refused", t.refused},
+		{"flagged", t.flagged}, {"quarantined", t.quarantined}, {"spooled", t.spooled},
+	} {
+		if c.n > 0 {
+			attrs = append(attrs, slog.Int(c.name, c.n))
+		}
+	}
+	if rep.subject != "" {
+		attrs = append(attrs, slog.String("message_id", rep.subject))
+	}
+	if rep.reason != "" {
+		attrs = append(attrs, slog.String("reason", rep.reason))
+	}
+	// The handler is called as the logger would, but without the place in the code, which is always
+	// this one and takes longer to find out than the line to write.
+	record := slog.NewRecord(v.start.Add(took), level, "webhook", 0)
+	record.AddAttrs(attrs...)
+	// A log that cannot be written has no place to say so.
+	_ = rt.gate.logger.Handler().Handle(ctx, record)
+}
+
+// logPanic tells where the program went wrong. The text of a panic is told only when the runtime
+// wrote it: any other may quote the payload.
+func (rt *route) logPanic(ctx context.Context, v *visit, p any) {
+	what := fmt.Sprintf("%T", p)
+	if err, ok := p.(runtime.Error); ok {
+		what = err.Error()
+	}
+	rt.gate.logger.LogAttrs(ctx, slog.LevelError, "webhook panic",
+		slog.String("route", rt.name), slog.String("request_id", v.id),
+		slog.String("panic", what), slog.String("stack", string(debug.Stack())))
+}
+
+// requestID returns the id that the sender or a proxy gave the request, if it is fit for a log and
+// a header, or else a new one.
+func requestID(h http.Header) string {
+	if values := h["X-Request-Id"]; len(values) == 1 && fitID(values[0]) {
+		return values[0]
+	}
+	return strconv.FormatUint(rand.Uint64(), 16)
+}
+
+func fitID(id string) bool {
+	if id == "" || len(id) > 128 {
+		return false
+	}
+	for i := range len(id) {
+		if id[i] <= ' ' || id[i] > '~' {
+			return false
+		}
+	}
+	return true
+}

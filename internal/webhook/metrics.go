@@ -1,0 +1,100 @@
+package webhook
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// statuses are all that a webhook answers with.
+var statuses = []int{
+	http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized, http.StatusMethodNotAllowed,
+	http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
+	http.StatusUnprocessableEntity, http.StatusServiceUnavailable,
+}
+
+// metrics are the counters of a Gate, over all its routes.
+type metrics struct {
+	requests *prometheus.CounterVec   // by route and status
+	events   *prometheus.CounterVec   // by route and outcome; each event once
+	marked   *prometheus.CounterVec   // by route and mark; an event may have several or none
+	duration *prometheus.HistogramVec // by route
+}
+
+func newMetrics(registry prometheus.Registerer, l *load) *metrics {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cxbridge_webhook_requests_total", Help: "Webhook requests answered.",
+		}, []string{"route", "status"}),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cxbridge_webhook_events_total", Help: "Events made durable: accepted, duplicate, or refused (kept as a dead letter).",
+		}, []string{"route", "outcome"}),
+		marked: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cxbridge_webhook_marked_events_total", Help: "Events made durable that were flagged, quarantined or spooled.",
+		}, []string{"route", "mark"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "cxbridge_webhook_request_duration_seconds", Help: "Time from a request's headers to its answer.",
+			Buckets: []float64{.001, .0025, .005, .01, .02, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"route"}),
+	}
+	if registry == nil {
+		return m
+	}
+	registry.MustRegister(m.requests, m.events, m.marked, m.duration,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "cxbridge_webhook_inflight_bytes", Help: "Memory held for webhook requests in flight.",
+		}, func() float64 { return float64(l.bytes.Load()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "cxbridge_webhook_inflight_requests", Help: "Webhook requests in flight.",
+		}, func() float64 { return float64(l.requests.Load()) }))
+	return m
+}
+
+// routeMetrics are the counters of one route, looked up once: to find one by its labels costs more
+// than to count.
+type routeMetrics struct {
+	requests                      map[int]prometheus.Counter
+	accepted, duplicates, refused prometheus.Counter
+	flagged, quarantined, spooled prometheus.Counter
+	duration                      prometheus.Observer
+}
+
+func (m *metrics) route(name string) *routeMetrics {
+	rm := &routeMetrics{
+		requests:    make(map[int]prometheus.Counter, len(statuses)),
+		accepted:    m.events.WithLabelValues(name, "accepted"),
+		duplicates:  m.events.WithLabelValues(name, "duplicate"),
+		refused:     m.events.WithLabelValues(name, "refused"),
+		flagged:     m.marked.WithLabelValues(name, "flagged"),
+		quarantined: m.marked.WithLabelValues(name, "quarantined"),
+		spooled:     m.marked.WithLabelValues(name, "spooled"),
+		duration:    m.duration.WithLabelValues(name),
+	}
+	for _, status := range statuses {
+		rm.requests[status] = m.requests.WithLabelValues(name, strconv.Itoa(status))
+	}
+	return rm
+}
+
+func (rm *routeMetrics) observe(rep *reply, took time.Duration) {
+	rm.requests[rep.status].Inc()
+	rm.duration.Observe(took.Seconds())
+	t := &rep.tally
+	if t.items == 0 {
+		return
+	}
+	count(rm.accepted, t.accepted)
+	count(rm.duplicates, t.duplicates)
+	count(rm.refused, t.refused)
+	count(rm.flagged, t.flagged)
+	count(rm.quarantined, t.quarantined)
+	count(rm.spooled, t.spooled)
+}
+
+func count(c prometheus.Counter, n int) {
+	if n > 0 {
+		c.Add(float64(n))
+	}
+}

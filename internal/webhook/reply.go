@@ -1,0 +1,102 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/cxbridge/cxbridge/internal/ingest"
+)
+
+// reply is an answer, and what is told of it in log and metrics.
+type reply struct {
+	status        int
+	body          []byte // JSON
+	header, value string // one more header; "" is none
+
+	outcome string // in a word
+	reason  string // why it is no 2xx; holds nothing of the payload
+	subject string // id of the message, where there is only one
+	tally   tally
+}
+
+// tally counts the events of a request. Accepted, duplicates and refused add up to items; the
+// others say more about some of these.
+type tally struct {
+	items, accepted, duplicates, refused int
+	flagged, quarantined, spooled        int
+}
+
+func (rep reply) with(header, value string) reply {
+	rep.header, rep.value = header, value
+	return rep
+}
+
+// refusal is an answer that says no more than why.
+func refusal(status int, outcome, reason string) reply {
+	body := appendText([]byte(`{"error":`), reason)
+	return reply{status: status, body: append(body, '}'), outcome: outcome, reason: reason}
+}
+
+// stranger answers a caller who has not proven itself. RFC 9110 wants a challenge in a 401; there
+// is no registered scheme for what we take.
+func stranger(err error) reply {
+	return refusal(http.StatusUnauthorized, "unauthorized", err.Error()).with("Www-Authenticate", `Webhook realm="cxbridge"`)
+}
+
+// unavailable asks the caller to come again: in whole seconds, rounded up, and at least one.
+func unavailable(outcome, reason string, after time.Duration) reply {
+	seconds := max(1, int64((after+time.Second-1)/time.Second))
+	return refusal(http.StatusServiceUnavailable, outcome, reason).with("Retry-After", strconv.FormatInt(seconds, 10))
+}
+
+// unreadable answers a body that could not be taken in. One that is late or breaks off gets a 503
+// too: many senders never repeat after a 4xx, and nothing is wrong with the event.
+func unreadable(err error, l *Limits) reply {
+	switch {
+	case errors.Is(err, errTooLarge):
+		return refusal(http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("the body is larger than %d bytes", l.Body))
+	case errors.Is(err, errTooMany):
+		return refusal(http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("the array has more than %d items", l.Items))
+	case errors.Is(err, errNoRoom):
+		return unavailable("busy", "too many bytes in flight", 0)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return unavailable("slow", fmt.Sprintf("the body did not arrive within %v", l.ReadTimeout), 0)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return unavailable("cut", "the body is shorter than announced", 0)
+	}
+	return unavailable("cut", "the body could not be read", 0)
+}
+
+// failed answers events that are not durable.
+func failed(err error) reply {
+	if busy, ok := errors.AsType[*ingest.BusyError](err); ok {
+		return unavailable("busy", busy.Reason, busy.RetryAfter)
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return unavailable("gone", "the request was given up before the commit", 0)
+	}
+	rep := unavailable("error", "internal error; try again", 0)
+	rep.reason = fmt.Sprintf("unexpected %T", err) // its text may hold a part of the payload
+	return rep
+}
+
+// appendText appends text as a JSON string. What is not UTF-8 in it is replaced, which is what the
+// error that is passed over would say.
+func appendText(b []byte, text string) []byte {
+	b, _ = jsontext.AppendQuote(b, text)
+	return b
+}
+
+// appendCount appends a member whose value is a count.
+func appendCount(b []byte, name string, n int) []byte {
+	b = append(append(append(b, ',', '"'), name...), '"', ':')
+	return strconv.AppendInt(b, int64(n), 10)
+}
