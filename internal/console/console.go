@@ -1,0 +1,197 @@
+// Package console is the API by which people and their tools look into cxbridge: the state of a
+// message, the dead letters, figures and health.
+//
+//	console.go      what it needs, its routes, what every answer has in common
+//	access.go       tokens and roles
+//	problem.go      errors, as problem+json (RFC 9457)
+//	messages.go     GET /api/messages/{id}
+//	deadletters.go  /api/dead-letters
+//	figures.go      GET /api/metrics, GET /metrics
+//	health.go       GET /healthz, GET /readyz
+package console
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/cxbridge/cxbridge/internal/ingest"
+	"github.com/cxbridge/cxbridge/internal/sms"
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+// Config is what the console needs. Every field is required unless it says otherwise.
+type Config struct {
+	AdminToken  string // lets an operator in, who may do everything
+	ViewerToken string // lets a viewer in, who may read; optional
+
+	Store    Store
+	Replayer Replayer
+	Figures  Counter
+	Health   Health
+	Metrics  http.Handler // answers GET /metrics in the Prometheus format
+
+	Version string       // of the binary, for the OpenAPI document; optional
+	Log     *slog.Logger // told of faults that no caller can mend; slog.Default when nil
+}
+
+// Store is what the console needs of a store.Store.
+type Store interface {
+	Message(ctx context.Context, id string) (*sms.Message, []sms.PastReceipt, error)
+	DeadLetters(ctx context.Context, before int64, limit int) ([]store.DeadLetter, error)
+	DeadLetter(ctx context.Context, id int64) (*store.DeadLetter, error)
+	DeleteDeadLetter(ctx context.Context, id int64) error
+}
+
+// Replayer reads a dead letter again. See ingest.Replayer for its errors.
+type Replayer interface {
+	Replay(ctx context.Context, id int64) (ingest.Replayed, error)
+}
+
+// answerTimeout is how long a request may wait for the database.
+const answerTimeout = 10 * time.Second
+
+// console is the handler that New returns.
+type console struct {
+	Config
+	mux  *http.ServeMux
+	api  huma.API
+	keys keys
+}
+
+// New returns the handler of the console. It answers every path it is asked for, with a 404 where
+// there is nothing. It is best mounted at "/", beside the webhooks.
+//
+// Message ids are taken from the path as it was sent, so that "a%2Fb" is the id "a/b". A
+// ServeMux in front keeps this as it is. The one id that cannot be asked for is a lone "/", which
+// a ServeMux takes for the end of the path.
+func New(cfg Config) (http.Handler, error) {
+	if cfg.AdminToken == "" {
+		return nil, errors.New("console: the admin token is empty: nobody could sign in")
+	}
+	cfg.Log = cmp.Or(cfg.Log, slog.Default())
+	c := &console{
+		Config: cfg,
+		mux:    http.NewServeMux(),
+		keys:   newKeys(cfg.AdminToken, cfg.ViewerToken),
+	}
+	c.api = humago.New(c.mux, apiConfig(cfg.Version))
+	c.messageRoutes()
+	c.deadLetterRoutes()
+	c.figureRoutes()
+	c.healthRoutes()
+	if err := c.openAPIRoute(); err != nil {
+		return nil, err
+	}
+	c.refuseOtherMethods()
+	c.mux.HandleFunc("/", notFound)
+	return c, nil
+}
+
+// apiConfig describes the API. It serves no page that loads scripts from elsewhere, and its
+// answers hold no link to a schema: such a link would be made of the Host header.
+func apiConfig(version string) huma.Config {
+	config := huma.DefaultConfig("cxbridge", cmp.Or(version, "dev"))
+	config.Info.Description = "State of SMS messages, dead letters, figures and health. " +
+		"Errors are problem+json (RFC 9457)."
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
+	config.CreateHooks = nil
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		bearerScheme: {
+			Type: "http", Scheme: "bearer",
+			Description: "ADMIN_TOKEN lets an operator in, VIEWER_TOKEN a viewer. An operator may do all that a viewer may.",
+		},
+	}
+	return config
+}
+
+// ServeHTTP answers a request. A path that is not clean is not redirected, as a ServeMux would:
+// an answer that is no problem+json would surprise a client of the API.
+func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	if escaped := r.URL.EscapedPath(); escaped != path.Clean(escaped) {
+		notFound(w, r)
+		return
+	}
+	c.mux.ServeHTTP(w, r)
+}
+
+// register adds an operation that only callers of a role may use. Errors of the handler become
+// problems in one place, see problem.
+func register[I, O any](c *console, need role, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	op.Security = need.security()
+	op.Middlewares = append(op.Middlewares, c.admit(need), jsonOnly)
+	huma.Register(c.api, op, func(ctx context.Context, in *I) (*O, error) {
+		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+		defer cancel()
+		out, err := handle(ctx, in)
+		if err != nil {
+			return nil, c.problem(ctx, op.OperationID, err)
+		}
+		return out, nil
+	})
+}
+
+// registerPlain adds a handler that is not made of a Go type, and documents it.
+func (c *console) registerPlain(need role, op huma.Operation, handler http.Handler) {
+	op.Security = need.security()
+	c.api.OpenAPI().AddOperation(&op)
+	c.mux.Handle(op.Method+" "+op.Path, c.guard(need, handler))
+}
+
+// jsonOnly answers in JSON whatever the client would rather have. There is no other format, and
+// the negotiation of huma panics on some malformed Accept headers.
+func jsonOnly(ctx huma.Context, next func(huma.Context)) {
+	r, _ := humago.Unwrap(ctx)
+	r.Header.Del("Accept")
+	next(ctx)
+}
+
+// openAPIRoute serves the description of all the routes that were added so far.
+func (c *console) openAPIRoute() error {
+	var document []byte
+	c.registerPlain(viewer, huma.Operation{
+		OperationID: "get-openapi", Method: http.MethodGet, Path: "/openapi.json",
+		Summary: "This description, in OpenAPI 3.1", Tags: []string{"api"},
+		Responses: map[string]*huma.Response{"200": {Description: "OpenAPI document"}},
+	}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/openapi+json")
+		_, _ = w.Write(document)
+	}))
+	var err error
+	if document, err = json.Marshal(c.api.OpenAPI()); err != nil {
+		return fmt.Errorf("console: describe the API: %w", err)
+	}
+	return nil
+}
+
+// refuseOtherMethods answers 405 on every path of the API for the methods it does not know.
+func (c *console) refuseOtherMethods() {
+	for route, item := range c.api.OpenAPI().Paths {
+		c.mux.HandleFunc(route, methodNotAllowed(methodsOf(item)))
+	}
+}
+
+func methodsOf(item *huma.PathItem) []string {
+	var methods []string
+	if item.Get != nil {
+		methods = append(methods, http.MethodGet, http.MethodHead)
+	}
+	if item.Post != nil {
+		methods = append(methods, http.MethodPost)
+	}
+	if item.Delete != nil {
+		methods = append(methods, http.MethodDelete)
+	}
+	return methods
+}

@@ -1,0 +1,243 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/cxbridge/cxbridge/internal/sms"
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+// endpoints are all there are, each with what it answers to a caller who may use it.
+var endpoints = []struct {
+	method, target string
+	need           role
+	status         int
+}{
+	{"GET", "/api/messages/m-1", viewer, 200},
+	{"GET", "/api/dead-letters", operator, 200},
+	{"GET", "/api/dead-letters/7", operator, 200},
+	{"POST", "/api/dead-letters/7/replay", operator, 200},
+	{"DELETE", "/api/dead-letters/7", operator, 204},
+	{"GET", "/api/metrics", viewer, 200},
+	{"GET", "/metrics", viewer, 200},
+	{"GET", "/openapi.json", viewer, 200},
+	{"GET", "/healthz", anyone, 200},
+	{"GET", "/readyz", anyone, 200},
+}
+
+func stockedBench() *bench {
+	b := newBench()
+	b.store.messages["m-1"] = &sms.Message{ID: "m-1", Status: sms.Delivered, Carrier: sms.UnknownCarrier}
+	b.store.letters[7] = store.DeadLetter{ID: 7, Kind: store.KindSMS, Reason: "no id", Raw: []byte(`{}`)}
+	return b
+}
+
+func TestAccess(t *testing.T) {
+	callers := []struct {
+		name, authorization string
+		is                  role
+	}{
+		{"nobody", "", anyone},
+		{"wrong token", "Bearer admin-token-for-test", anyone},
+		{"longer token", "Bearer " + adminToken + "x", anyone},
+		{"empty token", "Bearer ", anyone},
+		{"other scheme", "Basic " + adminToken, anyone},
+		{"no scheme", adminToken, anyone},
+		{"viewer", "Bearer " + viewerToken, viewer},
+		{"viewer in capitals", "BEARER  " + viewerToken + " ", viewer},
+		{"operator", "Bearer " + adminToken, operator},
+	}
+	for _, e := range endpoints {
+		for _, caller := range callers {
+			t.Run(e.method+e.target+" by "+caller.name, func(t *testing.T) {
+				b := stockedBench()
+				r := httptest.NewRequest(e.method, e.target, nil)
+				if caller.authorization != "" {
+					r.Header.Set("Authorization", caller.authorization)
+				}
+				w := httptest.NewRecorder()
+				b.handler(t).ServeHTTP(w, r)
+				switch {
+				case caller.is >= e.need:
+					if w.Code != e.status {
+						t.Errorf("status %d, want %d: %s", w.Code, e.status, w.Body)
+					}
+				case caller.is == anyone:
+					wantProblem(t, w, http.StatusUnauthorized)
+					if got := w.Header().Get("WWW-Authenticate"); got != "Bearer" {
+						t.Errorf("WWW-Authenticate %q", got)
+					}
+				default:
+					wantProblem(t, w, http.StatusForbidden)
+				}
+				if caller.is < e.need && len(b.store.letters) != 1 {
+					t.Error("a caller without the right changed something")
+				}
+			})
+		}
+	}
+}
+
+// A token is asked for before anything else, so that a stranger learns nothing from the answers.
+func TestAccessComesFirst(t *testing.T) {
+	b := newBench()
+	b.store.err = errors.New("not to be asked")
+	for _, target := range []string{"/api/dead-letters?limit=0", "/api/dead-letters?cursor=x", "/api/dead-letters/x", "/api/messages/none"} {
+		wantProblem(t, b.ask(t, "GET", target, ""), http.StatusUnauthorized)
+	}
+}
+
+func TestWithoutViewerToken(t *testing.T) {
+	b := stockedBench()
+	b.ViewerToken = ""
+	for _, token := range []string{"", " ", viewerToken} {
+		r := httptest.NewRequest("GET", "/api/metrics", nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		b.handler(t).ServeHTTP(w, r)
+		wantProblem(t, w, http.StatusUnauthorized)
+	}
+	if w := b.ask(t, "GET", "/api/metrics", adminToken); w.Code != http.StatusOK {
+		t.Errorf("operator: %d", w.Code)
+	}
+}
+
+func TestWithoutAdminToken(t *testing.T) {
+	b := newBench()
+	b.AdminToken = ""
+	if _, err := New(b.Config); err == nil {
+		t.Error("a console without an admin token was made")
+	}
+}
+
+func TestUnknownPaths(t *testing.T) {
+	for _, target := range []string{
+		"/", "/api", "/api/", "/api/nothing", "/api/messages", "/api/messages/", "/api/messages/a/b", "/api/messages//a",
+		"/api/messages/..", "/api/../metrics", "//", "/api/dead-letters/", "/docs", "/schemas/Message.json",
+		"/openapi.yaml", "/openapi", "/metrics/",
+	} {
+		t.Run(target, func(t *testing.T) {
+			wantProblem(t, newBench().ask(t, "GET", "http://console.example"+target, adminToken), http.StatusNotFound)
+		})
+	}
+}
+
+func TestUnknownMethods(t *testing.T) {
+	for _, e := range endpoints {
+		for _, method := range []string{"PUT", "PATCH", "OPTIONS", "BREW"} {
+			w := stockedBench().ask(t, method, e.target, adminToken)
+			wantProblem(t, w, http.StatusMethodNotAllowed)
+			if allow := w.Header().Get("Allow"); !strings.Contains(allow, e.method) {
+				t.Errorf("%s %s: Allow %q", method, e.target, allow)
+			}
+		}
+	}
+	if allow := newBench().ask(t, "POST", "/api/dead-letters/7", adminToken).Header().Get("Allow"); allow != "GET, HEAD, DELETE" {
+		t.Errorf("Allow %q", allow)
+	}
+}
+
+func TestHead(t *testing.T) {
+	server := httptest.NewServer(stockedBench().handler(t))
+	defer server.Close()
+	answer, err := server.Client().Head(server.URL + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Errorf("status %d", answer.StatusCode)
+	}
+}
+
+// The second of these made the negotiation of huma panic.
+func TestAcceptIsIgnored(t *testing.T) {
+	for _, accept := range []string{"text/html", "a;,b", "application/cbor", ";", ",", "*/*;q=", "json"} {
+		r := httptest.NewRequest("GET", "/healthz", nil)
+		r.Header.Set("Accept", accept)
+		w := httptest.NewRecorder()
+		newBench().handler(t).ServeHTTP(w, r)
+		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/json" {
+			t.Errorf("Accept %q: %d, %s", accept, w.Code, w.Header().Get("Content-Type"))
+		}
+	}
+}
+
+func TestDatabaseErrors(t *testing.T) {
+	secret := "postgres://user:hunter2@db.internal/cx"
+	for _, test := range []struct {
+		name   string
+		err    error
+		logged bool
+	}{
+		{"unavailable", fmt.Errorf("%w: dial %s", store.ErrUnavailable, secret), false},
+		{"unknown", errors.New("relation missing at " + secret), true},
+		{"timeout", context.DeadlineExceeded, true},
+	} {
+		for _, e := range endpoints[:5] {
+			if strings.HasSuffix(e.target, "replay") {
+				continue
+			}
+			t.Run(test.name+e.method+e.target, func(t *testing.T) {
+				b := stockedBench()
+				b.store.err = test.err
+				w := b.ask(t, e.method, e.target, adminToken)
+				if detail := wantProblem(t, w, http.StatusServiceUnavailable); detail != "the database is unavailable" {
+					t.Errorf("detail %q", detail)
+				}
+				if got := w.Header().Get("Retry-After"); got != "5" {
+					t.Errorf("Retry-After %q", got)
+				}
+				if strings.Contains(w.Body.String(), "hunter2") {
+					t.Errorf("the cause leaked: %s", w.Body)
+				}
+				if logged := b.log.Len() > 0; logged != test.logged {
+					t.Errorf("logged %t: %s", logged, b.log.String())
+				}
+			})
+		}
+	}
+}
+
+func TestOpenAPI(t *testing.T) {
+	w := newBench().ask(t, "GET", "http://console.example/openapi.json", viewerToken)
+	document := decode[struct {
+		OpenAPI string
+		Info    struct{ Version string }
+		Paths   map[string]map[string]struct {
+			OperationID string
+			Security    []map[string][]string
+			Responses   map[string]json.RawMessage
+		}
+	}](t, w, http.StatusOK)
+	if document.OpenAPI != "3.1.0" || document.Info.Version != "test" {
+		t.Errorf("document %q, version %q", document.OpenAPI, document.Info.Version)
+	}
+	if strings.Contains(w.Body.String(), "console.example") {
+		t.Error("the document repeats the Host header")
+	}
+	operations := 0
+	for _, path := range document.Paths {
+		operations += len(path)
+	}
+	if operations != len(endpoints) {
+		t.Errorf("%d operations, want %d", operations, len(endpoints))
+	}
+	for _, e := range endpoints {
+		route := strings.NewReplacer("m-1", "{id}", "7", "{id}").Replace(e.target)
+		op, ok := document.Paths[route][strings.ToLower(e.method)]
+		if !ok || op.OperationID == "" || len(op.Responses) == 0 {
+			t.Errorf("%s %s is not described: %+v", e.method, route, op)
+		}
+		if got, want := fmt.Sprint(op.Security), fmt.Sprint(e.need.security()); got != want {
+			t.Errorf("%s %s: security %s, want %s", e.method, route, got, want)
+		}
+	}
+}

@@ -1,0 +1,184 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/cxbridge/cxbridge/internal/ingest"
+	"github.com/cxbridge/cxbridge/internal/sms"
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	adminToken  = "admin-token-for-tests"
+	viewerToken = "viewer-token-for-tests"
+)
+
+var (
+	_ Store    = store.Store(nil)
+	_ Replayer = (*ingest.Replayer)(nil)
+)
+
+// fakeStore holds what a test puts into it.
+type fakeStore struct {
+	messages map[string]*sms.Message
+	receipts map[string][]sms.PastReceipt
+	letters  map[int64]store.DeadLetter
+	err      error // every method fails with it, when set
+	reads    int   // most dead letters that one call asked for
+}
+
+func (f *fakeStore) Message(_ context.Context, id string) (*sms.Message, []sms.PastReceipt, error) {
+	if f.err != nil {
+		return nil, nil, f.err
+	}
+	m, ok := f.messages[id]
+	if !ok {
+		return nil, nil, store.ErrNotFound
+	}
+	return m, f.receipts[id], nil
+}
+
+func (f *fakeStore) DeadLetters(_ context.Context, before int64, limit int) ([]store.DeadLetter, error) {
+	if f.err != nil {
+		return nil, f.err
+	}
+	f.reads = max(f.reads, limit)
+	var found []store.DeadLetter
+	for _, id := range slices.Backward(slices.Sorted(maps.Keys(f.letters))) {
+		if len(found) < limit && (before == 0 || id < before) {
+			found = append(found, f.letters[id])
+		}
+	}
+	return found, nil
+}
+
+func (f *fakeStore) DeadLetter(_ context.Context, id int64) (*store.DeadLetter, error) {
+	if f.err != nil {
+		return nil, f.err
+	}
+	letter, ok := f.letters[id]
+	if !ok {
+		return nil, store.ErrNotFound
+	}
+	return &letter, nil
+}
+
+func (f *fakeStore) DeleteDeadLetter(ctx context.Context, id int64) error {
+	if _, err := f.DeadLetter(ctx, id); err != nil {
+		return err
+	}
+	delete(f.letters, id)
+	return nil
+}
+
+type replayFunc func(ctx context.Context, id int64) (ingest.Replayed, error)
+
+func (f replayFunc) Replay(ctx context.Context, id int64) (ingest.Replayed, error) { return f(ctx, id) }
+
+type figuresFunc func() Figures
+
+func (f figuresFunc) Figures() Figures { return f() }
+
+type healthFunc func(ctx context.Context) (bool, map[string]Part)
+
+func (f healthFunc) Ready(ctx context.Context) (bool, map[string]Part) { return f(ctx) }
+
+// bench is a console on fakes, with everything in order until a test says otherwise.
+type bench struct {
+	Config
+	store *fakeStore
+	log   bytes.Buffer
+}
+
+func newBench() *bench {
+	b := &bench{store: &fakeStore{
+		messages: map[string]*sms.Message{}, receipts: map[string][]sms.PastReceipt{},
+		letters: map[int64]store.DeadLetter{},
+	}}
+	b.Config = Config{
+		AdminToken: adminToken, ViewerToken: viewerToken, Store: b.store,
+		Replayer: replayFunc(func(context.Context, int64) (ingest.Replayed, error) {
+			return ingest.Replayed{MessageID: "m-1"}, nil
+		}),
+		Figures: figuresFunc(func() Figures { return Figures{} }),
+		Health: healthFunc(func(context.Context) (bool, map[string]Part) {
+			return true, map[string]Part{"database": {State: "up"}}
+		}),
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "cxbridge_up 1\n")
+		}),
+		Version: "test",
+		Log:     slog.New(slog.NewTextHandler(&b.log, nil)),
+	}
+	return b
+}
+
+func (b *bench) handler(t testing.TB) http.Handler {
+	t.Helper()
+	handler, err := New(b.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return handler
+}
+
+// ask sends a request with the token, unless that is empty.
+func (b *bench) ask(t testing.TB, method, target, token string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequest(method, target, nil)
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	w := httptest.NewRecorder()
+	b.handler(t).ServeHTTP(w, r)
+	return w
+}
+
+// decode reads the body of an answer, which must have the status.
+func decode[T any](t testing.TB, w *httptest.ResponseRecorder, status int) T {
+	t.Helper()
+	var v T
+	if w.Code != status {
+		t.Fatalf("status %d, want %d: %s", w.Code, status, w.Body)
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &v); err != nil {
+		t.Fatalf("%v in %s", err, w.Body)
+	}
+	return v
+}
+
+// wantProblem checks that an answer is a problem of RFC 9457 and returns its detail.
+func wantProblem(t testing.TB, w *httptest.ResponseRecorder, status int) string {
+	t.Helper()
+	if got := w.Header().Get("Content-Type"); got != "application/problem+json" {
+		t.Errorf("content type %q of %s", got, w.Body)
+	}
+	p := decode[struct {
+		Title, Detail string
+		Status        int
+	}](t, w, status)
+	if p.Status != status || p.Title != http.StatusText(status) || p.Detail == "" {
+		t.Errorf("problem %+v, want status %d", p, status)
+	}
+	if w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("headers %v", w.Header())
+	}
+	if strings.Contains(w.Body.String(), "$schema") {
+		t.Errorf("a link to a schema in %s", w.Body)
+	}
+	return p.Detail
+}

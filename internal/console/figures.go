@@ -1,0 +1,74 @@
+package console
+
+import (
+	"context"
+	"math"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Counter knows what this process has done since it started.
+type Counter interface {
+	Figures() Figures
+}
+
+// Figures counts what this process has done since it started, and what waits now.
+type Figures struct {
+	TotalProcessed int64   // events that were judged and answered, those in error among them
+	TotalErrors    int64   // events that were refused, or could not be made durable
+	AvgLatencyMs   float64 // mean time from when events are queued until they are durable; 0 before the first
+	Duplicates     int64   // events that were known
+	DeadLetters    int64   // events that were kept as dead letters
+	QueuedForRetry int64   // events that went to the spool
+	SpoolEvents    int64   // events in the spool now
+	SpoolBytes     int64   // bytes of the events in the spool now; the file is somewhat larger
+	UptimeSeconds  float64
+}
+
+// errorRate is the share of events in error: 0 to 1, to four decimals.
+func (f *Figures) errorRate() float64 {
+	if f.TotalProcessed == 0 {
+		return 0
+	}
+	return round(float64(f.TotalErrors)/float64(f.TotalProcessed), 4)
+}
+
+func round(v float64, decimals int) float64 {
+	scale := math.Pow10(decimals)
+	return math.Round(v*scale) / scale
+}
+
+type figures struct {
+	TotalProcessed int64   `json:"totalProcessed" doc:"Events answered since the start, those in error among them"`
+	TotalErrors    int64   `json:"totalErrors" doc:"Events refused, or not made durable"`
+	ErrorRate      float64 `json:"errorRate" doc:"totalErrors / totalProcessed, 0 to 1"`
+	AvgLatencyMs   float64 `json:"avgLatencyMs" doc:"Mean time that events wait to be durable: in the queue and in the commit. To read and parse the request is not in it."`
+	Duplicates     int64   `json:"duplicates" doc:"Events that were known"`
+	DeadLetters    int64   `json:"deadLetters" doc:"Events kept as dead letters since the start"`
+	QueuedForRetry int64   `json:"queuedForRetry" doc:"Events that went to the spool since the start"`
+	SpoolEvents    int64   `json:"spoolEvents" doc:"Events in the spool now"`
+	SpoolBytes     int64   `json:"spoolBytes" doc:"Bytes of the events in the spool now; the file is somewhat larger"`
+	UptimeSeconds  float64 `json:"uptimeSeconds"`
+}
+
+func (c *console) figureRoutes() {
+	type output struct{ Body figures }
+	register(c, viewer, huma.Operation{
+		OperationID: "get-metrics", Method: http.MethodGet, Path: "/api/metrics",
+		Summary: "Figures of this process since it started", Tags: []string{"figures"},
+	}, func(context.Context, *struct{}) (*output, error) {
+		f := c.Figures.Figures()
+		return &output{figures{
+			TotalProcessed: f.TotalProcessed, TotalErrors: f.TotalErrors, ErrorRate: f.errorRate(),
+			AvgLatencyMs: round(f.AvgLatencyMs, 3), Duplicates: f.Duplicates, DeadLetters: f.DeadLetters,
+			QueuedForRetry: f.QueuedForRetry, SpoolEvents: f.SpoolEvents, SpoolBytes: f.SpoolBytes,
+			UptimeSeconds: round(f.UptimeSeconds, 3),
+		}}, nil
+	})
+	c.registerPlain(viewer, huma.Operation{
+		OperationID: "get-prometheus-metrics", Method: http.MethodGet, Path: "/metrics",
+		Summary: "The same and more, for Prometheus", Tags: []string{"figures"},
+		Responses: map[string]*huma.Response{"200": {Description: "Prometheus exposition format"}},
+	}, c.Metrics)
+}

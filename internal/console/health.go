@@ -1,0 +1,67 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Health knows whether events can be accepted.
+type Health interface {
+	// Ready reports whether an event that came in now would be made durable, in the database or
+	// in the spool, and the state of each part by its name. It reports false once the process
+	// stops. It answers within the time of ctx.
+	Ready(ctx context.Context) (ok bool, parts map[string]Part)
+}
+
+// Part is the state of one part of the process. Anyone may read it: it must not name a host, an
+// account or a secret.
+type Part struct {
+	State  string `json:"state" example:"up" doc:"In one word"`
+	Detail string `json:"detail,omitempty" doc:"What an operator should know or do"`
+}
+
+// readyTimeout bounds a probe: one that hangs tells nothing.
+const readyTimeout = 2 * time.Second
+
+type readiness struct {
+	Status     int
+	RetryAfter string `header:"Retry-After"`
+	Body       struct {
+		Status string          `json:"status" enum:"ready,unready"`
+		Parts  map[string]Part `json:"parts"`
+	}
+}
+
+func (c *console) healthRoutes() {
+	type alive struct {
+		Body struct {
+			Status string `json:"status" enum:"ok"`
+		}
+	}
+	register(c, anyone, huma.Operation{
+		OperationID: "get-health", Method: http.MethodGet, Path: "/healthz",
+		Summary: "Whether the process lives", Tags: []string{"health"},
+	}, func(context.Context, *struct{}) (*alive, error) {
+		var a alive
+		a.Body.Status = "ok"
+		return &a, nil
+	})
+	register(c, anyone, huma.Operation{
+		OperationID: "get-readiness", Method: http.MethodGet, Path: "/readyz",
+		Summary: "Whether events can be accepted durably, and the state of each part", Tags: []string{"health"},
+		Description: "503, with the same body, when neither database nor spool can take events, and when stopping.",
+	}, func(ctx context.Context, _ *struct{}) (*readiness, error) {
+		ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+		defer cancel()
+		ok, parts := c.Health.Ready(ctx)
+		r := &readiness{Status: http.StatusOK}
+		r.Body.Status, r.Body.Parts = "ready", parts
+		if !ok {
+			r.Status, r.RetryAfter, r.Body.Status = http.StatusServiceUnavailable, "5", "unready"
+		}
+		return r, nil
+	})
+}

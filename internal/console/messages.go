@@ -1,0 +1,121 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/cxbridge/cxbridge/internal/sms"
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+// message is a message as the API shows it. What no receipt has named is null.
+type message struct {
+	MessageID        string     `json:"messageId" doc:"As the platform gave it"`
+	Status           string     `json:"status" enum:"PENDING,UNKNOWN,DELIVERED,FAILED,REJECTED,EXPIRED"`
+	RawStatus        string     `json:"rawStatus" doc:"The gateway's own word for the status"`
+	StatusAt         *time.Time `json:"statusAt" doc:"Event time of the status"`
+	Carrier          string     `json:"carrier" doc:"UNKNOWN until a receipt names it"`
+	ErrorCode        *string    `json:"errorCode"`
+	SenderID         *string    `json:"senderId"`
+	Recipient        *string    `json:"recipient"`
+	Region           *string    `json:"region" doc:"ISO 3166-1 alpha-2"`
+	RegionSource     *string    `json:"regionSource" enum:"payload,recipient,default"`
+	Compliance       string     `json:"compliance" enum:"compliant,violation,unchecked" doc:"Whether the sender ID obeys the rules of the region"`
+	ComplianceReason *string    `json:"complianceReason" doc:"What rule the sender ID breaks"`
+	Segments         *int       `json:"segments"`
+	SubmittedAt      *time.Time `json:"submittedAt" doc:"When the message was handed to the carrier"`
+	Cost             *string    `json:"cost" doc:"Decimal number for the whole message"`
+	Currency         *string    `json:"currency" doc:"ISO 4217"`
+	FirstSeenAt      time.Time  `json:"firstSeenAt" doc:"When its first receipt came in"`
+	UpdatedAt        time.Time  `json:"updatedAt" doc:"When a receipt last changed it"`
+	Receipts         []receipt  `json:"receipts" nullable:"false" doc:"Every receipt, in the order they came in"`
+}
+
+// receipt is one receipt of a message as the API shows it.
+type receipt struct {
+	Status     string     `json:"status" enum:"PENDING,UNKNOWN,DELIVERED,FAILED,REJECTED,EXPIRED"`
+	RawStatus  string     `json:"rawStatus" doc:"The gateway's own word for the status"`
+	At         *time.Time `json:"at" doc:"Event time"`
+	ReceivedAt time.Time  `json:"receivedAt"`
+	Raw        rawJSON    `json:"raw"`
+}
+
+// rawJSON is the body of a receipt as it came in, shown as the JSON value it is.
+type rawJSON []byte
+
+// MarshalJSON writes the value itself. A text that is not JSON must not break the whole answer, so
+// it is shown as a string.
+func (b rawJSON) MarshalJSON() ([]byte, error) {
+	if json.Valid(b) && utf8.Valid(b) {
+		return b, nil
+	}
+	return json.Marshal(string(b))
+}
+
+// Schema says that any JSON value is possible.
+func (rawJSON) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Description: "The body as it came in: any JSON value"}
+}
+
+func (c *console) messageRoutes() {
+	type input struct {
+		ID string `path:"id" doc:"Message id, percent-encoded"`
+	}
+	type output struct{ Body message }
+	register(c, viewer, huma.Operation{
+		OperationID: "get-message", Method: http.MethodGet, Path: "/api/messages/{id}",
+		Summary: "State of a message, and every receipt it is made of", Tags: []string{"messages"},
+	}, func(ctx context.Context, in *input) (*output, error) {
+		// No stored id is like this, and PostgreSQL would not even take it as a question.
+		if !utf8.ValidString(in.ID) || strings.ContainsRune(in.ID, 0) {
+			return nil, store.ErrNotFound
+		}
+		m, receipts, err := c.Store.Message(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		return &output{showMessage(m, receipts)}, nil
+	})
+}
+
+func showMessage(m *sms.Message, past []sms.PastReceipt) message {
+	shown := message{
+		MessageID: m.ID, Status: m.Status.String(), RawStatus: m.RawStatus, StatusAt: timeOrNull(m.StatusAt),
+		Carrier: m.Carrier, ErrorCode: orNull(m.ErrorCode), SenderID: orNull(m.SenderID), Recipient: orNull(m.Recipient),
+		Region: orNull(m.Region), RegionSource: orNull(string(m.RegionSource)),
+		Compliance: string(m.Compliance), ComplianceReason: orNull(m.ComplianceReason),
+		Segments: orNull(m.Segments), SubmittedAt: timeOrNull(m.Submitted),
+		Cost: orNull(m.Cost), Currency: orNull(m.Currency),
+		FirstSeenAt: m.FirstSeen.UTC(), UpdatedAt: m.Updated.UTC(),
+		Receipts: make([]receipt, len(past)),
+	}
+	for i, p := range past {
+		shown.Receipts[i] = receipt{
+			Status: p.Status.String(), RawStatus: p.RawStatus,
+			At: timeOrNull(p.At), ReceivedAt: p.Received.UTC(), Raw: p.Raw,
+		}
+	}
+	return shown
+}
+
+// orNull returns nil for the zero value, which stands for "not named" in package sms.
+func orNull[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+func timeOrNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return orNull(t.UTC())
+}

@@ -1,0 +1,70 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/cxbridge/cxbridge/internal/ingest"
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+// retryAfter is told to a client while the database is away.
+const retryAfter = 5 * time.Second
+
+// problem turns the error of a handler into what the client sees. It is the one place that
+// decides on a status. An error that it does not know is a fault of ours or of the database: the
+// client may try again, and the operator finds the cause in the log.
+func (c *console) problem(ctx context.Context, operation string, err error) error {
+	_, isStatus := errors.AsType[huma.StatusError](err)
+	refused, isRefused := errors.AsType[*ingest.StillRefusedError](err)
+	busy, isBusy := errors.AsType[*ingest.BusyError](err)
+	switch {
+	case isStatus:
+		return err
+	case errors.Is(err, store.ErrNotFound):
+		return huma.Error404NotFound("there is nothing by this id")
+	case isRefused:
+		return huma.Error422UnprocessableEntity(refused.Error())
+	case isBusy:
+		return unavailable(busy.Reason, busy.RetryAfter)
+	case !errors.Is(err, store.ErrUnavailable) && ctx.Err() == nil:
+		c.Log.LogAttrs(ctx, slog.LevelError, "console: request failed",
+			slog.String("operation", operation), slog.Any("error", err))
+	}
+	return unavailable(store.ErrUnavailable.Error(), retryAfter)
+}
+
+// unavailable tells the client when to come back: in whole seconds, at least one.
+func unavailable(detail string, after time.Duration) error {
+	seconds := max(1, int64((after+time.Second-1)/time.Second))
+	return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(detail),
+		http.Header{"Retry-After": {strconv.FormatInt(seconds, 10)}})
+}
+
+// writeProblem answers with problem+json, outside of an operation of huma.
+func writeProblem(w http.ResponseWriter, status int, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	// The client may be gone. There is nobody to tell then.
+	_ = json.NewEncoder(w).Encode(huma.NewError(status, detail))
+}
+
+func notFound(w http.ResponseWriter, _ *http.Request) {
+	writeProblem(w, http.StatusNotFound, "there is nothing at this path")
+}
+
+func methodNotAllowed(methods []string) http.HandlerFunc {
+	allow := strings.Join(methods, ", ")
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Allow", allow)
+		writeProblem(w, http.StatusMethodNotAllowed, "this path knows the methods "+allow)
+	}
+}
