@@ -1,0 +1,139 @@
+package cxone
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// maxAnswer limits how much of an answer is read, in bytes.
+const maxAnswer = 1 << 20
+
+// Client calls CXone. It is safe for concurrent use. Every error of its methods is an *Error.
+//
+// While CXone asks to be left alone (429 or 503 with Retry-After) no call goes out: each fails at
+// once with the time that is left.
+type Client struct {
+	config Config
+	base   *url.URL
+	server *url.URL // nil: nothing is subscribed
+	http   *http.Client
+	tokens *tokens
+	pause  pause
+}
+
+// New returns a client for the settings, or an error that lists everything wrong with them. It
+// makes no call.
+func New(config Config) (*Client, error) {
+	base, server, err := config.resolve()
+	if err != nil {
+		return nil, err
+	}
+	if config.Scopes == nil {
+		config.Scopes = DefaultScopes
+	}
+	c := &Client{config: config, base: base, server: server, http: config.client()}
+	c.tokens = newTokens(c)
+	return c, nil
+}
+
+// Check proves the credentials: it fetches a token, anew, and looks whether CXone grants the scopes
+// that are asked for.
+func (c *Client) Check(ctx context.Context) error {
+	token, err := c.tokens.fetch(ctx)
+	if err != nil {
+		return err
+	}
+	// RFC 6749, section 5.1: the scope may be left out when it is the one that was asked for.
+	granted, named := token.Extra("scope").(string)
+	if !named {
+		return nil
+	}
+	var missing []string
+	for _, scope := range c.config.Scopes {
+		if !slices.Contains(strings.Fields(granted), scope) {
+			missing = append(missing, scope)
+		}
+	}
+	if missing == nil {
+		return nil
+	}
+	return &Error{
+		Op: opToken, Status: http.StatusOK,
+		Message: "the OAuth client lacks the scopes " + strings.Join(missing, " ") + ": allow them in CXone",
+	}
+}
+
+// Subscribe makes a subscription. It is idempotent: created is false when CXone has it already. It
+// takes a client whose Config has a ServerURL.
+func (c *Client) Subscribe(ctx context.Context, s Subscription) (created bool, err error) {
+	callback := func(path string) string { return c.server.JoinPath(path).String() }
+	err = c.call(ctx, call{
+		op: "subscribe " + s.Name, scope: s.scope,
+		method: http.MethodPost, path: s.path, body: s.body(callback, c.config.WebhookSecret),
+	})
+	if IsConflict(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// call is one request to the API.
+type call struct {
+	op, scope    string // for the error: what it is for, and the scope it needs
+	method, path string
+	body         any // sent as JSON
+}
+
+// call makes a request. A token that CXone does not accept is replaced once.
+func (c *Client) call(ctx context.Context, r call) error {
+	body, err := json.Marshal(r.body)
+	if err != nil {
+		return &Error{Op: r.op, Message: "cannot be written as JSON", Err: err}
+	}
+	for renewed := false; ; renewed = true {
+		token, err := c.tokens.get(ctx)
+		if err != nil {
+			return err
+		}
+		err = c.send(ctx, r, token.AccessToken, body)
+		if StatusOf(err) != http.StatusUnauthorized || renewed {
+			return err
+		}
+		c.tokens.drop(token)
+	}
+}
+
+func (c *Client) send(ctx context.Context, r call, token string, body []byte) error {
+	if err := c.pause.check(r.op); err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, c.base.JoinPath(r.path).String(), bytes.NewReader(body))
+	if err != nil {
+		return &Error{Op: r.op, Message: "is not a request", Err: err}
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("X-Request-Id", rand.Text()) // CXone logs it
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return c.unreachable(r.op, err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	switch {
+	case resp.StatusCode < 200 || resp.StatusCode > 299:
+		return c.answered(r, resp, answer)
+	case err != nil:
+		return c.unreachable(r.op, fmt.Errorf("reading the answer: %w", err))
+	}
+	return nil
+}

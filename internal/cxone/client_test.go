@@ -1,0 +1,128 @@
+package cxone_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cxbridge/cxbridge/internal/cxone"
+	"github.com/cxbridge/cxbridge/internal/sim"
+)
+
+func TestSubscribe(t *testing.T) {
+	platform := newSim()
+	c := newClient(t, platform)
+	for i, want := range []bool{true, false, false} {
+		created, err := c.Subscribe(t.Context(), smsStatus(t))
+		if err != nil || created != want {
+			t.Errorf("time %d: created is %t, %v", i+1, created, err)
+		}
+	}
+	want := []sim.Webhook{{
+		ID:          "wh-0001",
+		Name:        "sms-status-webhook",
+		CallbackURL: "https://bridge.test/base/webhooks/cxone/sms",
+		EventTypes:  []string{"messaging.status.update"},
+		HTTPMethod:  "POST",
+		Headers:     map[string]string{"Content-Type": "application/json", "X-Webhook-Secret": webhookSecret},
+		Enabled:     true,
+	}}
+	if diff := cmp.Diff(want, platform.Webhooks()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSubscribeNamesTheScope(t *testing.T) {
+	c := newClient(t, newSim(), func(c *cxone.Config) { c.Scopes = []string{"messaging:read"} })
+	_, err := c.Subscribe(t.Context(), smsStatus(t))
+	wantError(t, err, 403, "subscribe sms-status-webhook", "lacks the scope webhooks:manage")
+}
+
+func TestSubscribeRepeatsWhatCXoneSays(t *testing.T) {
+	platform := newSim()
+	platform.Fail(sim.Fault{
+		Path: "/api/v2/webhooks", Status: 422,
+		Body: `{"errors":[{"field":"callbackUrl","message":"must\nbe public ` + strings.Repeat("x", 500) + `"}]}`,
+	})
+	_, err := newClient(t, platform).Subscribe(t.Context(), smsStatus(t))
+	wantError(t, err, 422, "callbackUrl must be public")
+	if n := len(err.Error()); n > 400 {
+		t.Errorf("the error is %d bytes long", n)
+	}
+}
+
+func TestSubscribeNeverRepeatsASecret(t *testing.T) {
+	var token string
+	platform := newSim()
+	c := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, bearer, ok := strings.Cut(r.Header.Get("Authorization"), "Bearer "); ok {
+			token = bearer
+			platform.Fail(sim.Fault{Status: 400, Body: `{"message":"bad: ` + bearer + ` and ` + webhookSecret + `"}`})
+		}
+		platform.ServeHTTP(w, r)
+	}))
+	_, err := c.Subscribe(t.Context(), smsStatus(t))
+	wantError(t, err, 400)
+	if token == "" || strings.Contains(err.Error(), token) {
+		t.Errorf("%q reveals the token", err)
+	}
+}
+
+func TestPauseHoldsBackEveryCall(t *testing.T) {
+	tests := map[string]struct {
+		status     int
+		retryAfter string
+		pause      time.Duration
+	}{
+		"Seconds":     {429, "30", 30 * time.Second},
+		"Date":        {429, "Sat, 01 Jan 2000 00:01:00 GMT", time.Minute}, // a bubble starts at midnight
+		"Capped":      {429, "86400", 5 * time.Minute},
+		"Unavailable": {503, "7", 7 * time.Second},
+		"Silent":      {429, "", 0},
+		"Unreadable":  {429, "soon", 0},
+		"Other":       {500, "30", 0},
+	}
+	for name, tt := range tests {
+		for _, path := range []string{"/api/v2/webhooks", "/api/v2/oauth/token"} {
+			t.Run(name+path, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { testPause(t, path, tt.status, tt.retryAfter, tt.pause) })
+			})
+		}
+	}
+}
+
+func testPause(t *testing.T, path string, status int, retryAfter string, pause time.Duration) {
+	var requests int
+	platform := newSim()
+	platform.Fail(sim.Fault{Path: path, Status: status, RetryAfter: retryAfter})
+	c := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests++
+		platform.ServeHTTP(w, r)
+	}))
+	_, err := c.Subscribe(t.Context(), smsStatus(t))
+	wantError(t, err, status)
+	if got := cxone.RetryAfter(err); got != pause {
+		t.Errorf("RetryAfter is %s, want %s", got, pause)
+	}
+	if pause > 0 {
+		time.Sleep(pause - time.Second)
+		before := requests
+		_, err = c.Subscribe(t.Context(), smsStatus(t))
+		wantError(t, err, 429, "left alone for another 1s")
+		if got := cxone.RetryAfter(err); got != time.Second {
+			t.Errorf("RetryAfter is %s in the pause, want 1s", got)
+		}
+		wantError(t, c.Check(t.Context()), 429)
+		if requests != before {
+			t.Error("a call went out during the pause")
+		}
+		time.Sleep(time.Second)
+	}
+	if _, err := c.Subscribe(t.Context(), smsStatus(t)); err != nil {
+		t.Errorf("after the pause: %v", err)
+	}
+}

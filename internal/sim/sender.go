@@ -1,0 +1,239 @@
+package sim
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Sender posts a stream to a webhook, as CXone would: at a rate, several at once, and again after
+// an answer of 503 or none.
+type Sender struct {
+	URL     string
+	Sign    Sign         // proves who we are; nil sends no proof
+	Client  *http.Client // its Timeout bounds how long Run takes to stop; 10 s when nil
+	Rate    float64      // posts per second; 0 is as fast as they are answered
+	Workers int          // posts under way at once; 1 when 0
+	Retries int          // attempts after the first one
+
+	// Answered is told of the last answer to every post. It is called from several goroutines. Nil
+	// is allowed.
+	Answered func(Post, Answer)
+
+	mu     sync.Mutex
+	counts Counts
+}
+
+var defaultClient = &http.Client{Timeout: 10 * time.Second}
+
+// Answer is how the webhook took a post.
+type Answer struct {
+	Status int   // HTTP status; 0 when there was none
+	Err    error // why there was none; else nil
+	Events Events
+}
+
+// OK reports whether the webhook took the post.
+func (a Answer) OK() bool { return a.Status >= 200 && a.Status <= 299 }
+
+// Events says what became of the events of a post. One event may be in several of them.
+type Events struct {
+	Accepted    int // new
+	Duplicate   int
+	Flagged     int // accepted, and the sender ID breaks the rules
+	Quarantined int
+	Spooled     int // durable, and not yet in the database
+	Refused     int
+}
+
+// Counts are the answers so far.
+type Counts struct {
+	Posts    int // that were answered for good, or given up
+	OK       int // 2xx
+	Refused  int // 4xx
+	GivenUp  int // busy, failing or silent to the last attempt
+	Busy     int // answers of 503, retried or not
+	Retries  int
+	Statuses map[int]int // last answers by HTTP status; 0 is none
+	Events   Events
+}
+
+// Counts returns the counts so far. It may be called while Run runs.
+func (s *Sender) Counts() Counts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.counts
+	c.Statuses = make(map[int]int, len(s.counts.Statuses))
+	for status, n := range s.counts.Statuses {
+		c.Statuses[status] = n
+	}
+	return c
+}
+
+// Run posts what next returns until that is false or ctx is done. It calls next from one goroutine.
+// Posts that are on the wire when ctx is done are waited for, so that no answer is lost; those that
+// wait for another attempt are given up.
+func (s *Sender) Run(ctx context.Context, next func() (Post, bool)) {
+	posts := make(chan Post)
+	var wg sync.WaitGroup
+	for range max(1, s.Workers) {
+		wg.Go(func() {
+			for p := range posts {
+				s.deliver(ctx, p)
+			}
+		})
+	}
+	defer wg.Wait()
+	defer close(posts)
+	limit := rate.NewLimiter(rate.Inf, 1)
+	if s.Rate > 0 {
+		limit.SetLimit(rate.Limit(s.Rate))
+	}
+	for limit.Wait(ctx) == nil {
+		p, more := next()
+		if !more {
+			return
+		}
+		select {
+		case posts <- p:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// deliver posts until there is an answer that counts.
+func (s *Sender) deliver(ctx context.Context, p Post) {
+	for attempt := 0; ; attempt++ {
+		a, retryAfter := s.post(ctx, p)
+		again := a.Status == 0 || a.Status >= 500
+		if !again || attempt >= s.Retries || !pause(ctx, retryAfter) {
+			s.count(p, a, !again)
+			return
+		}
+		s.mu.Lock()
+		s.counts.Retries++
+		s.mu.Unlock()
+	}
+}
+
+// The bounds of the wait before another attempt.
+const (
+	defaultRetry = time.Second
+	maxRetry     = 30 * time.Second
+)
+
+// pause waits, and reports whether it came to the end of it.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// post makes one attempt.
+func (s *Sender) post(ctx context.Context, p Post) (Answer, time.Duration) {
+	req, err := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodPost, s.URL, bytes.NewReader(p.Body))
+	if err != nil {
+		return Answer{Err: err}, defaultRetry
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if s.Sign != nil {
+		s.Sign(req.Header, p.Body, time.Now())
+	}
+	resp, err := cmp.Or(s.Client, defaultClient).Do(req)
+	if err != nil {
+		return Answer{Err: err}, defaultRetry
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 4<<20))
+	if err != nil {
+		return Answer{Err: err}, defaultRetry
+	}
+	if resp.StatusCode == http.StatusServiceUnavailable {
+		s.mu.Lock()
+		s.counts.Busy++
+		s.mu.Unlock()
+	}
+	retry := defaultRetry
+	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil {
+		retry = min(max(0, time.Duration(seconds)*time.Second), maxRetry)
+	}
+	return Answer{Status: resp.StatusCode, Events: readEvents(resp.StatusCode, body)}, retry
+}
+
+// readEvents reads the webhook's answer to one event or to an array of them.
+func readEvents(status int, body []byte) Events {
+	var a struct {
+		Duplicate         bool
+		ValidationWarning string
+		Quarantined       bool
+		QueuedForRetry    bool
+		Accepted          *int
+		Duplicates        int
+		Rejected          []json.RawMessage
+	}
+	if json.Unmarshal(body, &a) != nil || status < 200 || status > 299 {
+		switch status {
+		case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+			return Events{Refused: 1}
+		}
+		return Events{}
+	}
+	if a.Accepted != nil {
+		e := Events{Accepted: *a.Accepted, Duplicate: a.Duplicates, Refused: len(a.Rejected)}
+		if a.QueuedForRetry {
+			e.Spooled = *a.Accepted
+		}
+		return e
+	}
+	one := func(is bool) int {
+		if is {
+			return 1
+		}
+		return 0
+	}
+	return Events{
+		Accepted: one(!a.Duplicate && !a.Quarantined), Duplicate: one(a.Duplicate),
+		Flagged: one(a.ValidationWarning != "" && !a.Quarantined), Quarantined: one(a.Quarantined),
+		Spooled: one(a.QueuedForRetry),
+	}
+}
+
+func (s *Sender) count(p Post, a Answer, settled bool) {
+	s.mu.Lock()
+	c := &s.counts
+	c.Posts++
+	switch {
+	case !settled:
+		c.GivenUp++
+	case a.OK():
+		c.OK++
+	default:
+		c.Refused++
+	}
+	if c.Statuses == nil {
+		c.Statuses = make(map[int]int)
+	}
+	c.Statuses[a.Status]++
+	c.Events.Accepted += a.Events.Accepted
+	c.Events.Duplicate += a.Events.Duplicate
+	c.Events.Flagged += a.Events.Flagged
+	c.Events.Quarantined += a.Events.Quarantined
+	c.Events.Spooled += a.Events.Spooled
+	c.Events.Refused += a.Events.Refused
+	s.mu.Unlock()
+	if s.Answered != nil {
+		s.Answered(p, a)
+	}
+}

@@ -1,0 +1,208 @@
+package sim_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cxbridge/cxbridge/internal/sim"
+)
+
+// bodies is a stream of the given bodies.
+func bodies(list ...string) func() (sim.Post, bool) {
+	return func() (sim.Post, bool) {
+		if len(list) == 0 {
+			return sim.Post{}, false
+		}
+		p := sim.Post{Body: []byte(list[0])}
+		list = list[1:]
+		return p, true
+	}
+}
+
+// webhook answers by the body of a post: a status, a space and the body of the answer.
+var webhook = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	first, answer, _ := strings.Cut(string(body), " ")
+	status, err := strconv.Atoi(first)
+	if err != nil || r.Header.Get("X-Webhook-Secret") != "s" || r.Header.Get("Content-Type") != "application/json" {
+		status = 500
+	}
+	if status == 503 {
+		w.Header().Set("Retry-After", "2")
+	}
+	w.WriteHeader(status)
+	io.WriteString(w, answer)
+})
+
+// inProcess carries requests to a handler without a network, so that time in a synctest bubble
+// stands still while one is under way.
+type inProcess struct{ http.Handler }
+
+func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+func newSender(h http.Handler) *sim.Sender {
+	return &sim.Sender{
+		URL: "http://bridge.test/", Sign: sim.BySecret("s"), Client: &http.Client{Transport: inProcess{h}},
+	}
+}
+
+func TestSenderCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSender(webhook)
+		s.Workers, s.Retries = 4, 2
+		var mu sync.Mutex
+		answers := make(map[string]int)
+		s.Answered = func(p sim.Post, a sim.Answer) {
+			mu.Lock()
+			defer mu.Unlock()
+			answers[string(p.Body)] = a.Status
+		}
+		s.Run(t.Context(), bodies(
+			`200 {"acknowledged":true,"messageId":"a"}`,
+			`200 {"acknowledged":true,"messageId":"a","duplicate":true}`,
+			`200 {"acknowledged":true,"messageId":"b","validationWarning":"no"}`,
+			`200 {"acknowledged":true,"messageId":"c","validationWarning":"no","quarantined":true}`,
+			`200 {"acknowledged":true,"messageId":"d","queuedForRetry":true}`,
+			`200 {"acknowledged":true,"accepted":5,"duplicates":2,"rejected":[{"index":3,"error":"no"}]}`,
+			`200 {"acknowledged":true,"accepted":3,"duplicates":0,"rejected":[],"queuedForRetry":true}`,
+			`400 {"error":"malformed"}`,
+			`422 {"error":"invalid"}`,
+			`401 {"error":"who"}`,
+			`503 {"error":"busy"}`,
+		))
+		want := sim.Counts{
+			Posts: 11, OK: 7, Refused: 3, GivenUp: 1, Busy: 3, Retries: 2,
+			Statuses: map[int]int{200: 7, 400: 1, 422: 1, 401: 1, 503: 1},
+			Events:   sim.Events{Accepted: 1 + 1 + 1 + 5 + 3, Duplicate: 1 + 2, Flagged: 1, Quarantined: 1, Spooled: 1 + 3, Refused: 1 + 2},
+		}
+		if diff := cmp.Diff(want, s.Counts()); diff != "" {
+			t.Error(diff)
+		}
+		if len(answers) != 11 || answers[`422 {"error":"invalid"}`] != 422 {
+			t.Errorf("told of %v", answers)
+		}
+	})
+}
+
+func TestSenderTriesAgainAfterRetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var at []time.Duration
+		s := newSender(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			at = append(at, time.Since(began))
+			switch len(at) {
+			case 1:
+				w.Header().Set("Retry-After", "7")
+				w.WriteHeader(503)
+			case 2:
+				w.Header().Set("Retry-After", "86400")
+				w.WriteHeader(503)
+			case 3:
+				w.WriteHeader(500)
+			}
+		}))
+		s.Retries = 5
+		s.Run(t.Context(), bodies("x"))
+		want := []time.Duration{0, 7 * time.Second, 37 * time.Second, 38 * time.Second}
+		if diff := cmp.Diff(want, at); diff != "" {
+			t.Error(diff)
+		}
+		if c := s.Counts(); c.OK != 1 || c.Retries != 3 || c.Busy != 2 {
+			t.Errorf("got %+v", c)
+		}
+	})
+}
+
+func TestSenderKeepsToItsRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n int
+		s := newSender(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { n++ }))
+		s.Rate = 50
+		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+		defer stop()
+		s.Run(ctx, func() (sim.Post, bool) { return sim.Post{}, true })
+		if n < 499 || n > 501 {
+			t.Errorf("%d posts in 10 s at 50 a second", n)
+		}
+	})
+}
+
+func TestSenderBoundsWhatIsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var now, most atomic.Int64
+		s := newSender(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			n := now.Add(1)
+			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+			}
+			time.Sleep(time.Second) // in the bubble: lets every worker begin
+			now.Add(-1)
+		}))
+		s.Workers = 3
+		s.Run(t.Context(), bodies("1", "2", "3", "4", "5", "6", "7"))
+		if got := most.Load(); got != 3 {
+			t.Errorf("%d posts under way at once, want 3", got)
+		}
+	})
+}
+
+func TestSenderStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		release := make(chan struct{})
+		s := newSender(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			if string(body) == "busy" {
+				w.WriteHeader(503)
+				return
+			}
+			<-release
+		}))
+		s.Workers, s.Retries = 2, 1000
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			s.Run(ctx, bodies("busy", "slow", "never"))
+		}()
+		synctest.Wait()
+		stop()
+		synctest.Wait()
+		select {
+		case <-done:
+			t.Error("Run returned with a post on the wire")
+		default:
+		}
+		close(release)
+		<-done
+		// Whether the third post is taken before the stop is seen is left open.
+		if c := s.Counts(); c.OK < 1 || c.GivenUp != 1 {
+			t.Errorf("got %+v", c)
+		}
+	})
+}
+
+func TestSenderWithNobodyThere(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	s := &sim.Sender{URL: server.URL}
+	var got sim.Answer
+	s.Answered = func(_ sim.Post, a sim.Answer) { got = a }
+	s.Run(t.Context(), bodies("x"))
+	if got.Err == nil || got.OK() || s.Counts().GivenUp != 1 {
+		t.Errorf("got %+v, %+v", got, s.Counts())
+	}
+}
