@@ -1,0 +1,140 @@
+package main
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/cxone"
+	"github.com/cxbridge/cxbridge/internal/ingest"
+	"github.com/cxbridge/cxbridge/internal/sms"
+	"github.com/cxbridge/cxbridge/internal/webhook"
+)
+
+// Config is what the settings mean, checked. It can be printed and logged: secrets show as "set".
+type Config struct {
+	Addr             string // host:port; port 0 is any free one
+	ShutdownDelay    time.Duration
+	ShutdownTimeout  time.Duration
+	MaxInFlightBytes int64
+
+	WebhookSecrets []Secret // at least one; the first is the one CXone is told to send
+	AdminToken     Secret
+	ViewerToken    Secret // "" lets nobody in as viewer
+
+	Database      Database
+	SpoolDir      string // used with PostgreSQL only
+	SpoolMaxBytes int64
+
+	SenderIDPolicy   ingest.Policy
+	SenderIDRules    *sms.SenderRules
+	DefaultRegion    string // ISO 3166-1 alpha-2, in capitals
+	ReceiptTimeZones sms.Zones
+
+	CXone     *CXone // nil: no calls to CXone
+	ServerURL string // without a slash at its end; "" is not set
+
+	LogLevel  slog.Level
+	LogFormat string // "json" or "text"
+
+	// Warnings tell of settings that are valid and unwise, each fit to be shown.
+	Warnings []string
+
+	settings []Setting
+}
+
+// CXone says where CXone is and who we are there.
+type CXone struct {
+	BaseURL      string // with its scheme
+	ClientID     string
+	ClientSecret Secret
+	AuthStyle    cxone.AuthStyle
+	Scopes       []string
+}
+
+// Secret is a text that must not be shown. Printing and logging it tell only whether it is set.
+type Secret string
+
+// Reveal returns the text itself, for the one place that needs it.
+func (s Secret) Reveal() string { return string(s) }
+
+func (s Secret) String() string {
+	if s == "" {
+		return "unset"
+	}
+	return "set"
+}
+
+// GoString is what %#v prints.
+func (s Secret) GoString() string { return s.String() }
+
+// LogValue implements slog.LogValuer.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText keeps the text out of JSON.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Resolve checks every setting and returns what they mean together. Where it finds mistakes, on
+// top of those that were found in the sources, it returns a *SettingsError with all of them; the
+// fields of the Config whose settings are right are set then as well.
+func (s *Settings) Resolve(found *problems) (Config, error) {
+	p := &resolver{problems: found}
+	cfg := Config{
+		Addr:             p.addr(s.Addr, s.Port),
+		ShutdownDelay:    p.duration(s.ShutdownDelay, 0, 10*time.Minute),
+		ShutdownTimeout:  p.duration(s.ShutdownTimeout, time.Millisecond, 10*time.Minute),
+		MaxInFlightBytes: p.size(s.MaxInFlightBytes, webhook.MinBytes),
+
+		WebhookSecrets: p.webhookSecrets(s.WebhookSecret),
+		AdminToken:     p.token(s.AdminToken),
+		ViewerToken:    p.token(s.ViewerToken),
+
+		Database:      p.database(s.DatabaseURL),
+		SpoolDir:      s.SpoolDir.text,
+		SpoolMaxBytes: p.size(s.SpoolMaxBytes, minSpool),
+
+		SenderIDPolicy:   choice(p, s.SenderIDPolicy, ingest.Flag, ingest.Quarantine),
+		SenderIDRules:    p.senderRules(s.SenderIDRules),
+		DefaultRegion:    p.region(s.DefaultRegion),
+		ReceiptTimeZones: p.zones(s.ReceiptTimeZones),
+
+		CXone:     p.cxone(&s.CXoneSettings),
+		ServerURL: p.baseURL(s.ServerURL, cxone.ParseURL, "https://cxbridge.example.com"),
+
+		LogLevel:  p.level(s.LogLevel),
+		LogFormat: choice(p, s.LogFormat, "json", "text"),
+	}
+	p.required(s.WebhookSecret)
+	p.required(s.AdminToken)
+	p.compareSecrets(s, &cfg)
+	cfg.Warnings = p.warnings
+	cfg.settings = s.show(&cfg)
+	return cfg, p.err()
+}
+
+// minSpool is the least SPOOL_MAX_BYTES that makes sense.
+const minSpool = 1 << 20
+
+// resolver turns the texts of settings into what they mean. Its methods return the zero value for
+// a text that they reject.
+type resolver struct {
+	*problems
+	warnings []string
+}
+
+func (p *resolver) warn(text string) { p.warnings = append(p.warnings, text) }
+
+func (p *resolver) required(v Value) {
+	if v.text == "" && !v.broken {
+		p.wrong(v, "is not set, and is required", "give it a long random text, such as `openssl rand -hex 32` prints")
+	}
+}
+
+// compareSecrets looks at the secrets together.
+func (p *resolver) compareSecrets(s *Settings, cfg *Config) {
+	if cfg.ViewerToken != "" && cfg.ViewerToken == cfg.AdminToken {
+		p.wrong(s.ViewerToken, "is the same as ADMIN_TOKEN, so every viewer would be an operator", "give each a text of its own")
+	}
+	for _, warning := range cfg.secretWarnings() {
+		p.warn(warning)
+	}
+}

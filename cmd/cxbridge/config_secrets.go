@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/cxbridge/cxbridge/internal/webhook"
+)
+
+// webhookSecrets splits a list of secrets. Empty items and repeated ones are left out.
+func (p *resolver) webhookSecrets(v Value) []Secret {
+	var secrets []Secret
+	var texts []string
+	seen := make(map[string]bool)
+	for text := range strings.SplitSeq(v.text, ",") {
+		if text = strings.TrimSpace(text); text != "" && !seen[text] {
+			seen[text] = true
+			secrets, texts = append(secrets, Secret(text)), append(texts, text)
+		}
+	}
+	if v.text == "" {
+		return nil
+	}
+	if secrets == nil {
+		p.wrong(v, "holds nothing but commas", "give at least one secret")
+		return nil
+	}
+	if _, err := webhook.NewSecrets(texts...); err != nil {
+		p.wrong(v, "cannot be used, "+oneLine(err), "give secrets of printable characters, separated by commas")
+		return nil
+	}
+	return secrets
+}
+
+// token takes a token that fits into an Authorization header.
+func (p *resolver) token(v Value) Secret {
+	if strings.ContainsFunc(v.text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		p.wrong(v, "holds a character that a bearer token cannot", "use letters, digits and signs, without spaces")
+		return ""
+	}
+	return Secret(v.text)
+}
+
+type namedSecret struct {
+	name   string
+	secret Secret
+}
+
+// secrets lists the secrets that strangers could try to guess.
+func (c *Config) secrets() []namedSecret {
+	var list []namedSecret
+	for i, s := range c.WebhookSecrets {
+		name := "WEBHOOK_SECRET"
+		if len(c.WebhookSecrets) > 1 {
+			name = fmt.Sprintf("WEBHOOK_SECRET %d of %d", i+1, len(c.WebhookSecrets))
+		}
+		list = append(list, namedSecret{name, s})
+	}
+	for _, token := range []namedSecret{{"ADMIN_TOKEN", c.AdminToken}, {"VIEWER_TOKEN", c.ViewerToken}} {
+		if token.secret != "" {
+			list = append(list, token)
+		}
+	}
+	return list
+}
+
+// secretWarnings tells which secrets are unwise, without showing them.
+func (c *Config) secretWarnings() []string {
+	var warnings []string
+	for _, named := range c.secrets() {
+		if why := weakness(named.secret); why != "" {
+			warnings = append(warnings, named.name+" "+why+": use a long random text, such as `openssl rand -hex 32` prints")
+		}
+	}
+	for _, secret := range c.WebhookSecrets {
+		if secret == c.AdminToken || secret == c.ViewerToken {
+			return append(warnings, "WEBHOOK_SECRET holds a token of the API, which CXone could use then: give each a text of its own")
+		}
+	}
+	return warnings
+}
+
+const strongLength = 16
+
+// samples are words that stand in examples, and that no random text of digits holds.
+var samples = []string{"changeme", "change-me", "change_me", "secret", "password", "example", "sample", "token", "test", "demo", "12345678"}
+
+// weakness says why a secret is easy to guess; "" when it does not look so.
+func weakness(secret Secret) string {
+	text := strings.TrimPrefix(string(secret), "whsec_")
+	if len(text) < strongLength {
+		return fmt.Sprintf("is shorter than %d characters", strongLength)
+	}
+	lower := strings.ToLower(text)
+	for _, sample := range samples {
+		if strings.Contains(lower, sample) {
+			return "looks like a sample value"
+		}
+	}
+	distinct := make(map[rune]bool)
+	for _, r := range text {
+		distinct[r] = true
+	}
+	if len(distinct) < 6 {
+		return "is made of very few different characters"
+	}
+	return ""
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"reflect"
+)
+
+// Setting is one setting as it may be shown.
+type Setting struct {
+	Name   string // as an environment variable
+	Shown  string // its text; for a secret, whether it is set
+	Source string // where it was found; "default" when nowhere
+}
+
+// Summary lists every setting in the order of the help, without any secret.
+func (c Config) Summary() []Setting { return c.settings }
+
+// LogValue implements slog.LogValuer: the summary as a group.
+func (c Config) LogValue() slog.Value {
+	attrs := make([]slog.Attr, len(c.settings))
+	for i, s := range c.settings {
+		attrs[i] = slog.String(s.Name, s.Shown)
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// show makes the summary of the settings.
+func (s *Settings) show(cfg *Config) []Setting {
+	var shown []Setting
+	all := reflect.ValueOf(s).Elem()
+	for _, field := range reflect.VisibleFields(all.Type()) {
+		v, ok := all.FieldByIndex(field.Index).Interface().(Value)
+		if !ok {
+			continue
+		}
+		line := Setting{Name: v.name, Shown: v.show(cfg), Source: v.source}
+		if line.Source == "" {
+			line.Source = "default"
+		}
+		shown = append(shown, line)
+	}
+	return shown
+}
+
+func (v Value) show(cfg *Config) string {
+	switch {
+	case v.broken:
+		return "unreadable"
+	case v.name == "ADDR":
+		return cfg.Addr
+	case v.text == "":
+		return "unset"
+	case v.name == "DATABASE_URL":
+		if cfg.Database == (Database{}) {
+			return "set"
+		}
+		return cfg.Database.String()
+	case v.name == "SERVER_URL" && cfg.ServerURL == "", v.name == "CXONE_DOMAIN" && cfg.CXone.BaseURL == "":
+		return "set" // and refused: a password may stand in it
+	case v.name == "WEBHOOK_SECRET" && len(cfg.WebhookSecrets) > 1:
+		return fmt.Sprintf("set (%d values)", len(cfg.WebhookSecrets))
+	case v.secret:
+		return "set"
+	}
+	return v.text
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/sim"
+	"github.com/cxbridge/cxbridge/internal/sms"
+)
+
+// demonstration plays traffic against a service and shows what becomes of it.
+type demonstration struct {
+	service  *service
+	out      io.Writer
+	terminal bool
+	command  demoCommand
+	traffic  *sim.Traffic
+	ledger   *sim.Ledger
+	sender   *sim.Sender
+	kinds    kindCounter
+	broken   brokenBodies
+	began    time.Time
+	drawn    int // lines of the summary on the terminal
+}
+
+// introduce says where to look.
+func (d *demonstration) introduce(logPath string) {
+	address, token := d.service.address(), d.service.config.AdminToken.Reveal()
+	fmt.Fprintf(d.out, `cxbridge demo: one process, an embedded database, a simulated CXone, %v of traffic.
+
+  API address     %s
+  operator token  %s
+  log             %s
+  this traffic    cxbridge demo --seed %d
+
+  curl -H 'Authorization: Bearer %s' %s/api/dead-letters
+
+`, d.command.Duration, address, token, logPath, d.command.Seed, token, address)
+}
+
+// play sends the traffic through the real webhook, then checks the outcome.
+func (d *demonstration) play(ctx context.Context) error {
+	d.sender = &sim.Sender{
+		URL:  d.service.address() + smsPath,
+		Sign: sim.BySecret(d.service.config.WebhookSecrets[0].Reveal()),
+		Rate: d.command.Rate, Workers: 16, Retries: 10,
+		Answered: func(p sim.Post, a sim.Answer) {
+			if a.Status == p.Answer {
+				d.ledger.Record(p)
+			}
+			d.kinds.add(p.Kind)
+			if p.Kind == sim.Malformed || p.Kind == sim.Invalid {
+				d.broken.add(p.Body)
+			}
+		},
+	}
+	d.began = time.Now()
+	shown, stopShowing := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		d.show(shown)
+	}()
+	traffic, endTraffic := context.WithTimeout(ctx, d.command.Duration)
+	d.sender.Run(traffic, func() (sim.Post, bool) { return d.traffic.Next(time.Now()), true })
+	endTraffic()
+	if ctx.Err() == nil {
+		d.sender.Rate = 0
+		d.sender.Run(ctx, d.traffic.Rest)
+	}
+	stopShowing()
+	<-done
+	if ctx.Err() != nil {
+		return nil // asked to stop; what was sent so far proves nothing
+	}
+	return d.check(ctx)
+}
+
+// check compares what the API says of every message with the ledger of what was sent.
+func (d *demonstration) check(ctx context.Context) error {
+	expected := d.ledger.Expected()
+	var wrong []string
+	for _, id := range slices.Sorted(maps.Keys(expected)) {
+		got, err := d.ask(ctx, id)
+		if err != nil {
+			return fmt.Errorf("check %s: %w", id, err)
+		}
+		if got != expected[id] {
+			wrong = append(wrong, fmt.Sprintf("  %s is %+v, and must be %+v", id, got, expected[id]))
+		}
+	}
+	counts := d.sender.Counts()
+	if counts.GivenUp > 0 {
+		wrong = append(wrong, fmt.Sprintf("  %d posts were never answered", counts.GivenUp))
+	}
+	missing, err := d.broken.notIn(ctx, d.service.store)
+	if err != nil {
+		return fmt.Errorf("check the dead letters: %w", err)
+	}
+	if missing > 0 {
+		wrong = append(wrong, fmt.Sprintf("  %d broken events are not kept as dead letters", missing))
+	}
+	if len(wrong) > 0 {
+		fmt.Fprintf(d.out, "WRONG: this differs from what was sent of %d messages:\n", len(expected))
+		for _, line := range wrong[:min(len(wrong), 20)] {
+			fmt.Fprintln(d.out, line)
+		}
+		return errors.New("the demo found something wrong")
+	}
+	totals := d.ledger.Totals()
+	fmt.Fprintf(d.out, "Checked: all %d messages are in the state that their %d receipts tell, each receipt is kept once,\n"+
+		"%d repeats changed nothing, and all %d broken bodies are kept as dead letters.\n",
+		len(expected), totals.Receipts, totals.Repeats, len(d.broken.bodies))
+	return nil
+}
+
+// ask reads a message through the API.
+func (d *demonstration) ask(ctx context.Context, id string) (sim.State, error) {
+	target := d.service.address() + "/api/messages/" + url.PathEscape(id)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return sim.State{}, err
+	}
+	request.Header.Set("Authorization", "Bearer "+d.service.config.AdminToken.Reveal())
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return sim.State{}, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return sim.State{}, fmt.Errorf("the API answers %s", response.Status)
+	}
+	var m struct {
+		Status, Carrier, Region string
+		Compliance              sms.Compliance
+		Receipts                []json.RawMessage
+	}
+	if err := json.NewDecoder(response.Body).Decode(&m); err != nil {
+		return sim.State{}, err
+	}
+	return sim.State{
+		Status: m.Status, Carrier: m.Carrier, Region: m.Region,
+		BadSender: m.Compliance == sms.Violation, Receipts: len(m.Receipts),
+	}, nil
+}

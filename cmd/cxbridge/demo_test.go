@@ -1,0 +1,47 @@
+package main
+
+import (
+	"net"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cxbridge/cxbridge/internal/cxone"
+)
+
+func TestDemoConfig(t *testing.T) {
+	t.Parallel()
+	address := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4000}
+	cfg, err := demoConfig("/folder", address, "127.0.0.1:5000", "client secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defaults, err := resolve(t, nil, needed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []any{cfg.Addr, cfg.ServerURL, cfg.Database, *cfg.CXone, len(cfg.WebhookSecrets), cfg.MaxInFlightBytes, cfg.SenderIDPolicy}
+	want := []any{
+		"127.0.0.1:4000", "http://127.0.0.1:4000", Database{SQLite: "/folder/cxbridge.db"},
+		CXone{
+			BaseURL: "http://127.0.0.1:5000", ClientID: demoClientID, ClientSecret: "client secret",
+			AuthStyle: cxone.AuthBasic, Scopes: cxone.DefaultScopes,
+		},
+		1, defaults.MaxInFlightBytes, defaults.SenderIDPolicy,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Whoever has the address of the demo, each of two demos finds one.
+func TestListenDemoTwice(t *testing.T) {
+	t.Parallel()
+	for range 2 {
+		l, err := listenDemo()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+	}
+}

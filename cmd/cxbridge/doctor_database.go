@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+// serverInspector is a store that knows what matters about its server.
+type serverInspector interface {
+	// ServerSettings returns settings of the database server by their own names, among them
+	// "server_version", "synchronous_commit" and "fsync".
+	ServerSettings(ctx context.Context) (map[string]string, error)
+}
+
+// checkDatabase asks the database whether it is there and has our schema, and its server whether
+// its promises can be relied on.
+func (d *doctor) checkDatabase(ctx context.Context) finding {
+	db := d.cfg.Database
+	switch {
+	case db == Database{}:
+		return skipped("DATABASE_URL is wrong")
+	case db.SQLite != "" && !exists(db.SQLite):
+		return fine("%v does not exist yet; serve makes it", db)
+	}
+	st, err := d.openStore(ctx, d.cfg)
+	if err != nil {
+		return finding{gradeFail, fmt.Sprintf("%v cannot be opened: %v", db, err), []string{"check DATABASE_URL"}}
+	}
+	defer st.Close()
+	f := fine("%v answers and its schema is up to date", db)
+	switch err := st.Ping(ctx); {
+	case errors.Is(err, store.ErrUnavailable):
+		return finding{gradeFail, fmt.Sprintf("%v cannot be used: %v", db, err),
+			[]string{"see that it runs and can be reached, and that user, password and sslmode in DATABASE_URL are right"}}
+	case err != nil:
+		f = finding{gradeWarn, fmt.Sprintf("%v answers: %v", db, err), []string{"`cxbridge migrate` brings the schema up to date; serve does so at its start"}}
+	}
+	if server, can := st.(serverInspector); can {
+		f.inspect(ctx, server)
+	}
+	return f
+}
+
+// inspect adds the server settings under which a commit that returned is not on the disk.
+func (f *finding) inspect(ctx context.Context, server serverInspector) {
+	settings, err := server.ServerSettings(ctx)
+	if err != nil {
+		f.grade, f.text = gradeWarn, fmt.Sprintf("%s; the server does not tell its settings: %v", f.text, err)
+		f.advice = append(f.advice, "see that synchronous_commit and fsync are on")
+		return
+	}
+	f.text += "; version " + settings["server_version"]
+	if settings["fsync"] == "off" {
+		f.grade, f.advice = gradeFail, append(f.advice, "fsync is off on the server, so a crash can lose everything: turn it on")
+	}
+	if settings["synchronous_commit"] == "off" {
+		f.grade, f.advice = gradeFail, append(f.advice, "synchronous_commit is off, so a crash loses what was acknowledged: turn it on")
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}

@@ -1,0 +1,9 @@
+//go:build !(linux || darwin || freebsd)
+
+package main
+
+import "errors"
+
+func freeSpace(string) (uint64, error) {
+	return 0, errors.New("not known on this system")
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+)
+
+// checkAddr tries to listen.
+func (d *doctor) checkAddr(ctx context.Context) finding {
+	if d.cfg.Addr == "" {
+		return skipped("ADDR is wrong")
+	}
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", d.cfg.Addr)
+	var op *net.OpError
+	switch {
+	case err == nil:
+		l.Close()
+		return fine("%s is free", d.cfg.Addr)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return finding{gradeWarn, d.cfg.Addr + " is in use, by whom cannot be told from here",
+			[]string{"if cxbridge is running, all is well; if not, stop the other program, or choose another PORT"}}
+	case errors.Is(err, syscall.EACCES):
+		return finding{gradeFail, "this user may not listen on " + d.cfg.Addr, []string{"choose a PORT from 1024 up, or grant CAP_NET_BIND_SERVICE"}}
+	case errors.As(err, &op):
+		err = op.Err
+	}
+	return finding{gradeFail, fmt.Sprintf("cannot listen on %s: %v", d.cfg.Addr, err), []string{"give an address of this machine as ADDR"}}
+}
+
+func (d *doctor) checkToken(ctx context.Context) finding {
+	switch {
+	case d.cfg.CXone == nil && d.settings != nil:
+		return skipped("no complete set of CXONE_ settings")
+	case d.cfg.CXone == nil:
+		return skipped("no CXONE_ settings: CXone is not called")
+	case d.settings != nil:
+		return skipped("the settings are wrong")
+	}
+	if err := d.checkCXone(ctx, d.cfg); err != nil {
+		return finding{gradeFail, err.Error(), []string{"compare CXONE_DOMAIN, CXONE_CLIENT_ID, CXONE_CLIENT_SECRET and CXONE_SCOPES with the OAuth client in CXone"}}
+	}
+	return fine("%s grants a token and the scopes", d.cfg.CXone.BaseURL)
+}
+
+// checkServerURL asks the service for its health the way that CXone comes in.
+func (d *doctor) checkServerURL(ctx context.Context) finding {
+	switch {
+	case d.cfg.ServerURL == "" && d.cfg.CXone != nil:
+		return finding{gradeWarn, "SERVER_URL is not set or wrong, so the webhook is not subscribed in CXone",
+			[]string{"set it to the address at which CXone reaches this service, or subscribe by hand"}}
+	case d.cfg.ServerURL == "":
+		return skipped("SERVER_URL is not set")
+	}
+	u, err := url.Parse(d.cfg.ServerURL)
+	if err != nil {
+		return skipped("SERVER_URL is wrong")
+	}
+	var advice []string
+	if u.Scheme != "https" {
+		advice = append(advice, "use https: the webhook secret travels to this address")
+	}
+	if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || ip != nil && (ip.IsLoopback() || ip.IsPrivate()) {
+		advice = append(advice, "use an address on the internet: CXone cannot reach "+u.Hostname())
+	}
+	text := d.cfg.ServerURL + " answers"
+	if err := d.getHealth(ctx); err != nil {
+		text = fmt.Sprintf("%s is not reached from here: %v", d.cfg.ServerURL, err)
+		advice = append(advice, "if serve runs, check DNS, firewall and proxy; if it does not, run the doctor again when it does")
+	}
+	if advice != nil {
+		return finding{gradeWarn, text, advice}
+	}
+	return fine("%s", text)
+}
+
+func (d *doctor) getHealth(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.cfg.ServerURL+"/healthz", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := d.http.Do(req)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err
+		}
+		return errors.New(strings.TrimSpace(err.Error()))
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("/healthz answers %s", resp.Status)
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/console"
+)
+
+// How long an answer about readiness holds. Anyone may ask, and each look writes to a disk.
+const (
+	readyFor   = time.Second
+	unreadyFor = 100 * time.Millisecond // so that the return of a part shows at once
+)
+
+// readiness remembers the last look.
+type readiness struct {
+	mu    sync.Mutex
+	until time.Time // it holds
+	ok    bool
+	parts map[string]console.Part
+}
+
+// Ready implements console.Health.
+func (s *service) Ready(ctx context.Context) (bool, map[string]console.Part) {
+	r := &s.readiness
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Now().After(r.until) {
+		r.ok, r.parts = s.look(ctx)
+		r.until = time.Now().Add(unreadyFor)
+		if r.ok {
+			r.until = time.Now().Add(readyFor)
+		}
+	}
+	if s.stopping.Load() {
+		parts := maps.Clone(r.parts)
+		parts["process"] = console.Part{State: "stopping"}
+		return false, parts
+	}
+	return r.ok, r.parts
+}
+
+// look asks every part for its state.
+func (s *service) look(ctx context.Context) (bool, map[string]console.Part) {
+	parts := map[string]console.Part{"database": {State: "up"}}
+	ready := false
+	// The spool goes first: a database that hangs uses up the time.
+	if s.spool != nil {
+		parts["spool"], ready = s.spoolPart(ctx)
+	}
+	if err := s.store.Ping(ctx); err != nil || (s.spool != nil && !s.ingest.DatabaseUp()) {
+		parts["database"] = console.Part{State: "down", Detail: "see the log; cxbridge doctor says what to do"}
+	} else {
+		ready = true
+	}
+	for _, sub := range s.subscriber.State() {
+		parts["cxone "+sub.Name] = console.Part{State: string(sub.State)}
+	}
+	return ready, parts
+}
+
+// spoolPart also tells whether the spool could take an event now.
+func (s *service) spoolPart(ctx context.Context) (part console.Part, usable bool) {
+	waiting := fmt.Sprintf("%d events wait for the database", s.spool.Events())
+	switch {
+	case s.spool.Full():
+		return console.Part{State: "full", Detail: waiting}, false
+	case s.spool.Check(ctx) != nil:
+		return console.Part{State: "failing", Detail: "the disk of SPOOL_DIR cannot be written"}, false
+	case s.spool.Events() > 0:
+		return console.Part{State: "holding", Detail: waiting}, true
+	}
+	return console.Part{State: "empty"}, true
+}
+
+// Figures implements console.Counter.
+func (s *service) Figures() console.Figures {
+	sum := s.ingest.Figures()
+	f := console.Figures{
+		TotalProcessed: sum.Processed, TotalErrors: sum.Errors, Duplicates: sum.Duplicates,
+		DeadLetters: sum.DeadLetters, QueuedForRetry: sum.Spooled,
+		AvgLatencyMs:  sum.MeanLatency.Seconds() * 1000,
+		UptimeSeconds: time.Since(s.started).Seconds(),
+	}
+	if s.spool != nil {
+		f.SpoolEvents, f.SpoolBytes = s.spool.Events(), s.spool.Bytes()
+	}
+	return f
+}

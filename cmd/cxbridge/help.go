@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+const description = `Takes the webhooks of NICE CXone and never loses one: a 2xx from cxbridge is never taken back.
+
+Examples:
+  cxbridge demo
+      Try it: no setting, no other service.
+
+  WEBHOOK_SECRET=$(openssl rand -hex 32) ADMIN_TOKEN=$(openssl rand -hex 32) cxbridge serve
+      Run it with the embedded database, in the working directory, on port 3000.
+
+  DATABASE_URL=postgres://cxbridge@db/cxbridge cxbridge migrate
+      Bring the schema of a PostgreSQL up to date before a rollout. serve does it, too.
+
+  cxbridge doctor --config cxbridge.yaml
+      Check the settings of a file and everything they name.
+
+Settings are flags, environment variables or lines of a YAML file (--config), under the same name:
+--database-url, DATABASE_URL and database_url are one. A flag wins over a variable, a variable over
+the file. Every secret may also stand in a file of its own: WEBHOOK_SECRET_FILE names it, and so do
+--webhook-secret-file and webhook_secret_file. A flag shows in the list of processes, so do not put
+a secret there. "cxbridge serve --help" lists all settings.
+
+Exit codes: 0 all is well; 1 it failed; 2 the command line or a setting is wrong; 130 stopped at
+once by a second signal.`
+
+const serveDetail = `Starts with the database away, when that is PostgreSQL: receipts wait in the spool.
+Brings the schema up to date. At SIGTERM or SIGINT it stops accepting, finishes what is in flight and
+exits 0; a second signal ends it at once. All mistakes in the settings are listed together at start.`
+
+const migrateDetail = `Replicas may run it at the same time: they take turns. To run it twice does no harm.`
+
+const doctorDetail = `Prints one line for each check: ok, warn, fail, or skip where there is nothing to check. What is
+to be done stands below. It changes nothing: the files it tries the disk with are removed. Exits 1 if
+any check fails. It takes every setting of serve; see "cxbridge serve --help".`
+
+const demoDetail = `Needs no other service, and reads none of the settings. The data goes into a temporary folder
+and is gone when the demo ends.`
+
+// Help is what the help of the command says beside its settings.
+func (serveCommand) Help() string { return serveDetail }
+
+// Help is what the help of the command says beside its settings.
+func (migrateCommand) Help() string { return migrateDetail }
+
+// Help is what the help of the command says beside its settings.
+func (doctorCommand) Help() string { return doctorDetail }
+
+// Help is what the help of the command says.
+func (demoCommand) Help() string { return demoDetail }
+
+// errHelpShown ends the parsing of a command line that asks for help.
+var errHelpShown = errors.New("help was shown")
+
+// helpFlag shows help in place of running the command.
+type helpFlag bool
+
+// BeforeReset shows the help of the command that was named so far.
+func (helpFlag) BeforeReset(ctx *kong.Context) error {
+	if err := ctx.PrintUsage(false); err != nil {
+		return err
+	}
+	return errHelpShown
+}
+
+// describeFlag adds to the sentence of a setting its name as a variable and its default.
+func describeFlag(v *kong.Value) string {
+	if v.Flag == nil || settingOf(v.Flag) == nil {
+		if v.HasDefault {
+			return v.Help + " [default " + v.Default + "]"
+		}
+		return v.Help
+	}
+	name := settingName(v.Name)
+	facts := []string{name}
+	if v.Tag.Has("secret") {
+		facts[0] += " or " + name + fileSuffix
+	}
+	switch {
+	case v.Tag.Has("needed"):
+		facts = append(facts, "required")
+	case v.HasDefault:
+		facts = append(facts, "default "+v.Default)
+	}
+	return v.Help + " [" + strings.Join(facts, "; ") + "]"
+}

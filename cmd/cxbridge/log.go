@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// logFlush is how long a line of the log may wait for others before it is written.
+const logFlush = 200 * time.Millisecond
+
+// newLogger logs to w. Lines are written together, as one call to the system for each would cost
+// more than the event that it tells of; close writes what is left.
+func newLogger(cfg Config, w io.Writer) (log *slog.Logger, close func()) {
+	lines := &lineBuffer{out: bufio.NewWriterSize(w, 64<<10), done: make(chan struct{})}
+	var flushing sync.WaitGroup
+	flushing.Go(lines.flushOften)
+	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	var handler slog.Handler = slog.NewJSONHandler(lines, options)
+	if cfg.LogFormat == "text" {
+		handler = slog.NewTextHandler(lines, options)
+	}
+	return slog.New(handler), func() {
+		lines.stop()
+		flushing.Wait()
+	}
+}
+
+// lineBuffer gathers lines until the next flush.
+type lineBuffer struct {
+	mu   sync.Mutex
+	out  *bufio.Writer
+	done chan struct{}
+	once sync.Once
+}
+
+// Write implements io.Writer.
+func (b *lineBuffer) Write(line []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.out.Write(line)
+}
+
+func (b *lineBuffer) flushOften() {
+	tick := time.NewTicker(logFlush)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			b.flush()
+		case <-b.done:
+			b.flush()
+			return
+		}
+	}
+}
+
+func (b *lineBuffer) flush() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	// Where the log cannot be written there is no place to say so.
+	_ = b.out.Flush()
+}
+
+func (b *lineBuffer) stop() { b.once.Do(func() { close(b.done) }) }

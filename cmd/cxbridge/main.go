@@ -1,0 +1,136 @@
+// Command cxbridge takes the webhooks of NICE CXone and never loses one.
+//
+// Its files:
+//
+//	main.go       the command line and the exit codes; help.go what the help says beside the settings
+//	settings*.go  the settings as texts: the table of them, their sources, what is wrong with them
+//	config*.go    the settings as what they mean, checked
+//	serve.go      the command serve; service.go what it runs, and health.go how that is
+//	wire.go       which store and which client of CXone a configuration asks for
+//	log.go        the log
+//	migrate.go, version.go  the commands of these names
+//	doctor*.go    the command doctor, its checks grouped by what they look at
+//	demo*.go      the command demo: its parts, its course, its summary
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	// The time zones of carriers are known also where the system has no table of them.
+	_ "time/tzdata"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+func main() {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go stopOn(signals, cancel, os.Exit)
+	os.Exit(run(ctx, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr))
+}
+
+// The exit codes, as the help tells them.
+const (
+	exitOK          = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// stopOn asks the program to stop at the first signal, and ends it at once at the second.
+func stopOn(signals <-chan os.Signal, cancel context.CancelCauseFunc, exit func(code int)) {
+	cancel(fmt.Errorf("received the signal %q", <-signals))
+	<-signals
+	exit(exitInterrupted)
+}
+
+// run runs the binary in this process and returns its exit code.
+func run(ctx context.Context, args []string, env environment, stdout, stderr io.Writer) int {
+	p := &program{env: env, stdout: stdout, stderr: stderr, serve: serve, demo: demo, openStore: openStore, checkCXone: checkCXone}
+	return p.run(ctx, args)
+}
+
+// program is the binary with everything it has from outside.
+type program struct {
+	env            environment
+	stdout, stderr io.Writer
+
+	serve      func(ctx context.Context, cfg Config, log *slog.Logger) error
+	demo       func(ctx context.Context, c demoCommand, out io.Writer) error
+	openStore  func(ctx context.Context, cfg Config) (store.Store, error)
+	checkCXone func(ctx context.Context, cfg Config) error
+}
+
+// commands is the command line.
+type commands struct {
+	Help helpFlag `short:"h" help:"Show help; after a command, that of the command."`
+
+	Serve   serveCommand   `cmd:"" help:"Take webhooks until told to stop."`
+	Demo    demoCommand    `cmd:"" help:"Show everything in one process, with simulated traffic. Takes no setting."`
+	Migrate migrateCommand `cmd:"" help:"Bring the schema of the database up to date."`
+	Doctor  doctorCommand  `cmd:"" help:"Check every setting and every remote system, and say what to do."`
+	Version versionCommand `cmd:"" help:"Tell the version of this binary."`
+}
+
+// run parses the command line, runs the command and tells what went wrong.
+func (p *program) run(ctx context.Context, args []string) int {
+	switch {
+	case len(args) == 0:
+		args = []string{"--help"}
+	case args[0] == "help":
+		args = append(args[1:len(args):len(args)], "--help")
+	}
+	parser, err := p.parser(&commands{})
+	if err != nil {
+		fmt.Fprintf(p.stderr, "cxbridge: %v\n", err)
+		return exitFailure
+	}
+	command, err := parser.Parse(args)
+	if err == nil {
+		command.BindTo(ctx, (*context.Context)(nil))
+		err = command.Run(p)
+	}
+	return p.report(err)
+}
+
+func (p *program) parser(c *commands) (*kong.Kong, error) {
+	return kong.New(c,
+		kong.Name("cxbridge"),
+		kong.Description(description),
+		kong.Writers(p.stdout, p.stderr),
+		kong.NoDefaultHelp(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoAppDescFormat: true, WrapUpperBound: 100}),
+		kong.ValueFormatter(describeFlag),
+		kong.PostBuild(addFileFlags),
+	)
+}
+
+// report tells an error and returns the exit code for it.
+func (p *program) report(err error) int {
+	var usage *kong.ParseError
+	var settings *SettingsError
+	switch {
+	case err == nil, errors.Is(err, errHelpShown):
+		return exitOK
+	case errors.Is(err, errUnhealthy): // the table says so
+		return exitFailure
+	case errors.As(err, &settings):
+		fmt.Fprintf(p.stderr, "cxbridge: %v\n", err)
+		return exitUsage
+	case errors.As(err, &usage):
+		fmt.Fprintf(p.stderr, "cxbridge: %v\nRun `cxbridge --help` to see what there is.\n", err)
+		return exitUsage
+	}
+	fmt.Fprintf(p.stderr, "cxbridge: %v\n", err)
+	return exitFailure
+}

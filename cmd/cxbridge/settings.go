@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/alecthomas/kong"
+)
+
+// Settings is every setting of `serve`. It is the one table that the flags, the environment
+// variables, the keys of the settings file, the help and docs/configuration.md are made from.
+//
+// The flag --database-url, the variable DATABASE_URL and the key database_url are one setting. Its
+// tags say:
+//
+//	help     what it does
+//	default  its text when no source gives one
+//	secret   it is never shown, and may be named as a file: NAME_FILE
+//	needed   there is no start without it
+//	list     the separator of its items; the settings file may write them as a list
+//
+// The texts are checked by Resolve, which makes a Config of them.
+type Settings struct {
+	FileSettings
+	HTTPSettings     `group:"HTTP"`
+	AccessSettings   `group:"Secrets and tokens"`
+	DatabaseSettings `group:"Database"`
+	SpoolSettings    `group:"Spool"`
+	ReceiptSettings  `group:"Receipts"`
+	CXoneSettings    `group:"CXone"`
+	LogSettings      `group:"Log"`
+}
+
+// FileSettings says where more settings are.
+type FileSettings struct {
+	Config Value `placeholder:"FILE" help:"YAML file with settings. A flag or a variable wins over the file."`
+}
+
+// HTTPSettings say how the service is reached.
+type HTTPSettings struct {
+	Port             Value `placeholder:"PORT" default:"3000" help:"TCP port to listen on, at every address of the machine. 0 takes any free port, and the log tells which."`
+	Addr             Value `placeholder:"HOST:PORT" help:"Address to listen on, such as 127.0.0.1:3000. Wins over PORT."`
+	ShutdownDelay    Value `placeholder:"TIME" default:"0s" help:"How long to go on serving after the signal to stop, with /readyz at 503, so that a load balancer looks elsewhere first."`
+	ShutdownTimeout  Value `placeholder:"TIME" default:"15s" help:"How long to wait, when stopping, for requests in flight."`
+	MaxInFlightBytes Value `placeholder:"SIZE" default:"64MiB" help:"Most memory for requests in flight: their bodies, and 1 KiB for each item of an array. Above it the answer is 503 with Retry-After."`
+}
+
+// AccessSettings say who may write and who may read.
+type AccessSettings struct {
+	WebhookSecret Value `placeholder:"TEXT" secret:"" needed:"" list:"," help:"What CXone proves itself with. Several, separated by commas, are valid at once; the first is given to CXone."`
+	AdminToken    Value `placeholder:"TEXT" secret:"" needed:"" help:"Bearer token of the operator, who may replay and delete dead letters."`
+	ViewerToken   Value `placeholder:"TEXT" secret:"" help:"Bearer token of the viewer, who may only read. Without it the operator alone may."`
+}
+
+// DatabaseSettings say where the truth is kept.
+type DatabaseSettings struct {
+	DatabaseURL Value `placeholder:"URL" default:"sqlite:cxbridge.db" secret:"" help:"sqlite:PATH for the embedded database, or postgres://USER:PASSWORD@HOST/DATABASE."`
+}
+
+// SpoolSettings say where receipts wait while PostgreSQL is away.
+type SpoolSettings struct {
+	SpoolDir      Value `placeholder:"DIR" default:"cxbridge-spool" help:"Folder where receipts wait while PostgreSQL is away; it must survive a restart. Not used with SQLite."`
+	SpoolMaxBytes Value `placeholder:"SIZE" default:"1GiB" help:"Most bytes of events waiting in the spool; its file is somewhat larger. When it is full the answer is 503."`
+}
+
+// ReceiptSettings say how receipts are read and judged.
+type ReceiptSettings struct {
+	SenderIDPolicy   Value `placeholder:"POLICY" default:"flag" help:"What happens to a receipt whose sender ID breaks the rules: flag stores and marks it, quarantine keeps it as a dead letter."`
+	SenderIDRules    Value `placeholder:"RULES" default:"default" help:"Rules for sender IDs: default, seed, or the path of a YAML file."`
+	DefaultRegion    Value `placeholder:"REGION" default:"US" help:"Region of a message when neither its payload nor its recipient tells one; ISO 3166-1 alpha-2."`
+	ReceiptTimeZones Value `placeholder:"ZONES" default:"UTC" list:"," help:"Time zone of the dates in receipt texts, which name none: one zone, or one for each carrier, as in VODAFONE=Europe/Madrid,*=UTC."`
+}
+
+// CXoneSettings say how CXone is called. Without them it is not.
+type CXoneSettings struct {
+	CXoneDomain       Value `name:"cxone-domain" placeholder:"HOST" help:"Host of the CXone API, such as api.cxone.com, or a full URL. Unset: no calls to CXone."`
+	CXoneClientID     Value `name:"cxone-client-id" placeholder:"ID" help:"OAuth client id. Needed with CXONE_DOMAIN."`
+	CXoneClientSecret Value `name:"cxone-client-secret" placeholder:"TEXT" secret:"" help:"OAuth client secret. Needed with CXONE_DOMAIN."`
+	CXoneAuthStyle    Value `name:"cxone-auth-style" placeholder:"STYLE" default:"basic" help:"How the client proves itself at the token endpoint: basic is HTTP Basic, body is form fields."`
+	CXoneScopes       Value `name:"cxone-scopes" placeholder:"SCOPES" default:"webhooks:manage webhooks:read social:read interactions:read messaging:read messaging:write" list:" " help:"OAuth scopes to ask for, separated by spaces."`
+	ServerURL         Value `placeholder:"URL" help:"Address at which CXone reaches this service, such as https://cxbridge.example.com. With the CXone settings, the webhook is subscribed at start."`
+}
+
+// LogSettings say what is logged. The log goes to standard error.
+type LogSettings struct {
+	LogLevel  Value `placeholder:"LEVEL" default:"info" help:"Least level that is logged: debug, info, warn or error."`
+	LogFormat Value `placeholder:"FORMAT" default:"json" help:"json, or text for people."`
+}
+
+// Value is the text of one setting and where it was found. Command lines, variables and files hold
+// nothing but text, and all of it is checked in one place.
+type Value struct {
+	name   string // as an environment variable
+	text   string // "" when it is not set
+	source string // fit to be shown; "" when the text is the default
+	secret bool
+	broken bool // its source could not be read, which is already reported
+}
+
+// Decode takes the text from the command line.
+func (v *Value) Decode(ctx *kong.DecodeContext) error {
+	if err := ctx.Scan.PopValueInto("its", &v.text); err != nil {
+		return errors.New("needs a value")
+	}
+	return nil
+}

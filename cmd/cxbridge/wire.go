@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+
+	"github.com/cxbridge/cxbridge/internal/cxone"
+	"github.com/cxbridge/cxbridge/internal/store"
+	"github.com/cxbridge/cxbridge/internal/store/postgres"
+	"github.com/cxbridge/cxbridge/internal/store/sqlite"
+)
+
+// openStore opens the store on cfg.Database, which is all of the Config that it may read.
+// PostgreSQL need not be there yet. On an error the store is nil, not a nil of its own type.
+func openStore(_ context.Context, cfg Config) (store.Store, error) {
+	if cfg.Database.Postgres != "" {
+		st, err := postgres.Open(cfg.Database.Postgres.Reveal())
+		if err != nil {
+			return nil, err
+		}
+		return st, nil
+	}
+	st, err := sqlite.Open(cfg.Database.SQLite)
+	if err != nil {
+		return nil, err
+	}
+	return st, nil
+}
+
+// newCXone returns the client of CXone, or nil when it is not to be called.
+func newCXone(cfg Config) (*cxone.Client, error) {
+	if cfg.CXone == nil {
+		return nil, nil
+	}
+	c := cxone.Config{
+		BaseURL: cfg.CXone.BaseURL, ClientID: cfg.CXone.ClientID, ClientSecret: cfg.CXone.ClientSecret.Reveal(),
+		AuthStyle: cfg.CXone.AuthStyle, Scopes: cfg.CXone.Scopes, ServerURL: cfg.ServerURL,
+	}
+	if len(cfg.WebhookSecrets) > 0 {
+		c.WebhookSecret = cfg.WebhookSecrets[0].Reveal()
+	}
+	return cxone.New(c)
+}
+
+// checkCXone fetches a token. It is called with a Config that has a CXone.
+func checkCXone(ctx context.Context, cfg Config) error {
+	client, err := newCXone(cfg)
+	if err != nil {
+		return err
+	}
+	return client.Check(ctx)
+}
