@@ -1,0 +1,72 @@
+# The commands of cxbridge. `make` alone lists them.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+BUILT   ?= $(shell date -u +%Y-%m-%dT%H:%M:%SZ)
+LDFLAGS := -X main.version=$(VERSION) -X main.built=$(BUILT)
+
+# How long each fuzz test runs in `make fuzz`.
+FUZZTIME ?= 60s
+
+# Flags for `make bench`, such as BENCHFLAGS='-rounds 1 -only a,c'.
+BENCHFLAGS ?=
+
+# Flags for `make demo`, such as DEMOFLAGS='--duration 5m'.
+DEMOFLAGS ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: build
+build: ## Build bin/cxbridge
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/cxbridge ./cmd/cxbridge
+
+.PHONY: demo
+demo: build ## Watch receipts arrive, be judged and be counted: one process, nothing to set up
+	./bin/cxbridge demo $(DEMOFLAGS)
+
+.PHONY: test
+test: compiler postgres vet ## Check the code and run every test with the race detector
+	CGO_ENABLED=1 $(GO) test -race -timeout 15m ./...
+
+.PHONY: vet
+vet: ## Check format, vet and staticcheck
+	@unformatted=$$(gofmt -l cmd internal); if [ -n "$$unformatted" ]; then echo "gofmt would change:" $$unformatted; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+# The race detector needs a C compiler; cxbridge itself is built without.
+.PHONY: compiler
+compiler: ## Install a C compiler with apt when there is none
+	@command -v $$($(GO) env CC) >/dev/null || \
+		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends gcc libc6-dev; }
+
+# Tests of the PostgreSQL store start throwaway servers of their own; they need its programs.
+.PHONY: postgres
+postgres: ## Install PostgreSQL with apt when it is missing
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
+		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends postgresql; }
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz test for FUZZTIME
+	@$(GO) list ./... | while read -r package; do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
+
+.PHONY: bench
+bench: postgres ## Measure receipts per second and latency, beside a bare and a naive server
+	$(GO) run ./cmd/cxbench $(BENCHFLAGS)
+
+.PHONY: tidy
+tidy: ## Bring go.mod and go.sum up to date
+	$(GO) mod tidy
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin
