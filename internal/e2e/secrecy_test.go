@@ -64,7 +64,7 @@ func TestNothingPrivateIsLogged(t *testing.T) {
 	p = serve(t, all.with(settings{"LOG_FORMAT": "text"}))
 	goThroughEverything(t, p)
 	o.resume(t)
-	awaitDrained(t, p)
+	wantReady(t, p, http.StatusOK, "up", "empty")
 	if code := p.terminate(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}

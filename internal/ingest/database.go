@@ -81,8 +81,12 @@ func (in *Ingest) keepConnected(ctx context.Context) {
 				return
 			}
 			wait := fullJitter(attempt, reconnectFirst, reconnectMost)
-			in.log.Warn("the spool cannot be drained yet", "attempt", attempt, "next_in", wait.String(),
-				"database_up", in.database.up(), "spooled_events", in.spool.Events(), "error", err)
+			message := "the database is still away"
+			if in.database.up() {
+				message = "the spool cannot be drained yet"
+			}
+			in.log.Warn(message, "attempt", attempt, "next_in", wait.String(),
+				"spooled_events", in.spool.Events(), "error", err)
 			select {
 			case <-ctx.Done():
 				return
