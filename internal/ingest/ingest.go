@@ -3,7 +3,8 @@
 // the spool, a file on the local disk, and brings them to the database when that is back.
 //
 //	reader.go    what a raw event means
-//	ingest.go    Submit, the queue and its bounds
+//	ingest.go    Submit, Start and Stop
+//	queue.go     what waits for a commit, its bounds, and when a commit begins
 //	commit.go    group commit, and what happens to an event that the database refuses
 //	database.go  whether the database is there, and the way back from the spool
 //	spool.go     the spool
@@ -37,26 +38,8 @@ type Config struct {
 	Log     *slog.Logger
 }
 
-const (
-	// batchReadings is how many events a group commit takes at most, unless a single request
-	// brings more. Beyond some hundreds, the cost of a commit per event no longer falls while the
-	// wait for it grows.
-	batchReadings = 512
-
-	// batchBytes is how much text it takes at most, with the same exception: so that even large
-	// events are written within commitTimeout.
-	batchBytes = 4 << 20
-
-	// queueRequests bounds the requests that wait for a commit.
-	queueRequests = 4096
-
-	// commitTimeout is how long the database may take for a batch before it counts as away.
-	commitTimeout = 3 * time.Second
-
-	// busyRetry is when a sender should come back after a BusyError: about when a full queue has
-	// emptied, and not so soon that it makes the trouble worse.
-	busyRetry = 2 * time.Second
-)
+// commitTimeout is how long the database may take for a batch before it counts as away.
+const commitTimeout = 3 * time.Second
 
 // Ingest accepts events. Its methods are safe for concurrent use.
 type Ingest struct {
