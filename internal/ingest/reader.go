@@ -30,7 +30,7 @@ type Reading struct {
 	Entry     store.Entry
 	MessageID string // "" when it could not be read
 
-	// Refused is an *sms.InvalidError or an *sms.MalformedError when the event cannot be applied
+	// Refused is an *refusal.InvalidError or an *refusal.MalformedError when the event cannot be applied
 	// as it is. Its Entry is a dead letter then.
 	Refused error
 

@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/cxbridge/cxbridge/internal/refusal"
 )
 
 func FuzzDecode(f *testing.F) {
@@ -33,8 +35,8 @@ func FuzzDecode(f *testing.F) {
 
 // checkDecoded checks what holds for everything that Decode returns.
 func checkDecoded(t *testing.T, r *Receipt, err error) {
-	var malformed *MalformedError
-	var invalid *InvalidError
+	var malformed *refusal.MalformedError
+	var invalid *refusal.InvalidError
 	switch {
 	case err == nil:
 		checkReceipt(t, r)

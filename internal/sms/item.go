@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/cxbridge/cxbridge/internal/refusal"
 )
 
 const (
@@ -26,7 +28,7 @@ type item struct {
 	members  [places][fieldCount][maxNames]span
 	base     string // JSON Pointer to the payload: "" when there is no envelope
 	wrapped  bool   // there are SMPP fields
-	problems []Problem
+	problems []refusal.Problem
 }
 
 // span is a part of the item's text. The zero span is no part.
@@ -72,11 +74,11 @@ func (rd *reader) reset() {
 	rd.decoder.Reset(&rd.buffer, decoderOptions...)
 }
 
-// read reads an item. The error is a *MalformedError or an *InvalidError.
+// read reads an item. The error is a *refusal.MalformedError or an *refusal.InvalidError.
 func (rd *reader) read(raw []byte) error {
 	rd.item.text = string(raw)
 	if !utf8.ValidString(rd.item.text) {
-		return &MalformedError{Reason: "the text is not UTF-8"}
+		return &refusal.MalformedError{Reason: "the text is not UTF-8"}
 	}
 	rd.buffer = *bytes.NewBuffer(raw[:len(raw):len(raw)])
 	dec, isObject := &rd.decoder, rd.decoder.PeekKind() == '{'
@@ -90,12 +92,12 @@ func (rd *reader) read(raw []byte) error {
 		return malformed(err)
 	}
 	if _, err := dec.ReadToken(); err == nil {
-		return &MalformedError{Reason: fmt.Sprintf("there is more than one value, at byte %d", dec.InputOffset())}
+		return &refusal.MalformedError{Reason: fmt.Sprintf("there is more than one value, at byte %d", dec.InputOffset())}
 	} else if err != io.EOF {
 		return malformed(err)
 	}
 	if !isObject {
-		return Invalid("", "must be a JSON object")
+		return refusal.Invalid("", "must be a JSON object")
 	}
 	return nil
 }
@@ -107,11 +109,11 @@ func malformed(err error) error {
 	var syntax *jsontext.SyntacticError
 	switch {
 	case errors.As(err, &syntax):
-		return &MalformedError{Reason: fmt.Sprintf("%v, at byte %d", syntax.Err, syntax.ByteOffset)}
+		return &refusal.MalformedError{Reason: fmt.Sprintf("%v, at byte %d", syntax.Err, syntax.ByteOffset)}
 	case err == io.EOF:
-		return &MalformedError{Reason: "there is no value"}
+		return &refusal.MalformedError{Reason: "there is no value"}
 	}
-	return &MalformedError{Reason: err.Error()}
+	return &refusal.MalformedError{Reason: err.Error()}
 }
 
 // readObject reads an object and keeps the members that have a slot. It returns where the object

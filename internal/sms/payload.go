@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cxbridge/cxbridge/internal/refusal"
 )
 
 // Zones tells in which time zone a carrier writes the dates of its receipt texts, which name none.
@@ -27,9 +29,9 @@ func (z Zones) For(carrier string) *time.Location {
 // bare payload. The receipt has its canonical fields; Received, Raw and RecipientRegion are the
 // caller's to set.
 //
-// The error is a *MalformedError when raw is not JSON in UTF-8 or is nested deeper than 64 levels,
-// and an *InvalidError, with every problem, when it is JSON and not a receipt. Beside an
-// *InvalidError the receipt is not nil when its MessageID, and perhaps only that, could be read.
+// The error is a *refusal.MalformedError when raw is not JSON in UTF-8 or is nested deeper than 64 levels,
+// and an *refusal.InvalidError, with every problem, when it is JSON and not a receipt. Beside an
+// *refusal.InvalidError the receipt is not nil when its MessageID, and perhaps only that, could be read.
 //
 // What is refused and what is forgiven: a receipt needs an id and a status, and the fields that are
 // text must hold text or a number of at most 256 bytes. Region, segments, times, cost and currency
@@ -45,7 +47,7 @@ func Decode(raw []byte, zones Zones) (*Receipt, error) {
 	if len(it.problems) == 0 {
 		return r, nil
 	}
-	err := &InvalidError{Problems: it.problems}
+	err := &refusal.InvalidError{Problems: it.problems}
 	if r.MessageID == "" {
 		return nil, err
 	}

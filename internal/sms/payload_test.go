@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/cxbridge/cxbridge/internal/refusal"
 )
 
 func TestDecodeTutorialPayload(t *testing.T) {
@@ -293,7 +295,7 @@ func TestDecodeMalformed(t *testing.T) {
 	for name, payload := range tests {
 		t.Run(name, func(t *testing.T) {
 			r, err := Decode([]byte(payload), nil)
-			var malformed *MalformedError
+			var malformed *refusal.MalformedError
 			if r != nil || !errors.As(err, &malformed) {
 				t.Errorf("got %+v, %v", r, err)
 			}
@@ -352,7 +354,7 @@ func mustDecode(t *testing.T, event any) *Receipt {
 func checkInvalid(t *testing.T, payload, id string, paths ...string) {
 	t.Helper()
 	r, err := Decode([]byte(payload), nil)
-	var invalid *InvalidError
+	var invalid *refusal.InvalidError
 	if !errors.As(err, &invalid) {
 		t.Fatalf("got %+v, %v", r, err)
 	}

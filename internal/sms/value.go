@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/cxbridge/cxbridge/internal/refusal"
 )
 
 // value is a member of an item.
@@ -80,7 +82,7 @@ func (it *item) problem(path, reason string) {
 			return
 		}
 	}
-	it.problems = append(it.problems, Problem{Path: path, Reason: reason})
+	it.problems = append(it.problems, refusal.Problem{Path: path, Reason: reason})
 }
 
 // Reasons of problems.

@@ -106,14 +106,14 @@ func (rt *route) answer(w http.ResponseWriter, r *http.Request, v *visit) (rep r
 	}()
 	g := rt.gate
 	if r.Method != http.MethodPost {
-		return refusal(http.StatusMethodNotAllowed, "method", "use POST").with("Allow", http.MethodPost)
+		return denial(http.StatusMethodNotAllowed, "method", "use POST").with("Allow", http.MethodPost)
 	}
 	known, claims, err := g.secrets.examine(r.Header, v.start)
 	if err != nil {
 		return stranger(err)
 	}
 	if !plain(r.Header) {
-		return refusal(http.StatusUnsupportedMediaType, "encoding",
+		return denial(http.StatusUnsupportedMediaType, "encoding",
 			"send the body as it is: Content-Encoding is not supported").with("Accept-Encoding", "identity")
 	}
 	v.ticket.known = known

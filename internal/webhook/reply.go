@@ -39,8 +39,8 @@ func (rep reply) with(header, value string) reply {
 	return rep
 }
 
-// refusal is an answer that says no more than why.
-func refusal(status int, outcome, reason string) reply {
+// denial is an answer that says no more than why.
+func denial(status int, outcome, reason string) reply {
 	body := appendText([]byte(`{"error":`), reason)
 	return reply{status: status, body: append(body, '}'), outcome: outcome, reason: reason}
 }
@@ -48,13 +48,13 @@ func refusal(status int, outcome, reason string) reply {
 // stranger answers a caller who has not proven itself. RFC 9110 wants a challenge in a 401; there
 // is no registered scheme for what we take.
 func stranger(err error) reply {
-	return refusal(http.StatusUnauthorized, "unauthorized", err.Error()).with("Www-Authenticate", `Webhook realm="cxbridge"`)
+	return denial(http.StatusUnauthorized, "unauthorized", err.Error()).with("Www-Authenticate", `Webhook realm="cxbridge"`)
 }
 
 // unavailable asks the caller to come again: in whole seconds, rounded up, and at least one.
 func unavailable(outcome, reason string, after time.Duration) reply {
 	seconds := max(1, int64((after+time.Second-1)/time.Second))
-	return refusal(http.StatusServiceUnavailable, outcome, reason).with("Retry-After", strconv.FormatInt(seconds, 10))
+	return denial(http.StatusServiceUnavailable, outcome, reason).with("Retry-After", strconv.FormatInt(seconds, 10))
 }
 
 // unreadable answers a body that could not be taken in. One that is late or breaks off gets a 503
@@ -62,9 +62,9 @@ func unavailable(outcome, reason string, after time.Duration) reply {
 func unreadable(err error, l *Limits) reply {
 	switch {
 	case errors.Is(err, errTooLarge):
-		return refusal(http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("the body is larger than %d bytes", l.Body))
+		return denial(http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("the body is larger than %d bytes", l.Body))
 	case errors.Is(err, errTooMany):
-		return refusal(http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("the array has more than %d items", l.Items))
+		return denial(http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("the array has more than %d items", l.Items))
 	case errors.Is(err, errNoRoom):
 		return unavailable("busy", "too many bytes in flight", 0)
 	case errors.Is(err, os.ErrDeadlineExceeded):

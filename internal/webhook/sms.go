@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/ingest"
-	"github.com/cxbridge/cxbridge/internal/sms"
+	"github.com/cxbridge/cxbridge/internal/refusal"
 )
 
 // SMSIntake is where the SMS webhook takes its events.
@@ -46,7 +46,7 @@ func (s smsWebhook) accept(ctx context.Context, d *delivery) (reply, error) {
 	}
 	reading := s.intake.ReadSMS(d.body, d.received)
 	if d.broken != nil {
-		reading.Refused = &sms.MalformedError{Reason: d.broken.Error()}
+		reading.Refused = &refusal.MalformedError{Reason: d.broken.Error()}
 	}
 	answers, err := s.submit(ctx, []ingest.Reading{reading})
 	if err != nil {

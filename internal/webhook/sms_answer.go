@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"github.com/cxbridge/cxbridge/internal/ingest"
-	"github.com/cxbridge/cxbridge/internal/sms"
+	"github.com/cxbridge/cxbridge/internal/refusal"
 )
 
 // errNeverStored is told for an event that the database will never take. What the database says of
@@ -85,14 +85,14 @@ func answerOne(reading *ingest.Reading, answer *ingest.Answer) reply {
 // refuseOne tells why a receipt is a dead letter, field by field where the reader said so.
 func refuseOne(id string, refused error) (status int, body []byte) {
 	b := appendText([]byte(`{"error":`), refused.Error())
-	var malformed *sms.MalformedError
+	var malformed *refusal.MalformedError
 	if errors.As(refused, &malformed) {
 		return http.StatusBadRequest, append(b, '}')
 	}
 	if id != "" {
 		b = appendText(append(b, `,"messageId":`...), id)
 	}
-	var invalid *sms.InvalidError
+	var invalid *refusal.InvalidError
 	if errors.As(refused, &invalid) {
 		b = append(b, `,"fields":[`...)
 		for i, p := range invalid.Problems {

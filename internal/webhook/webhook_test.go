@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cxbridge/cxbridge/internal/ingest"
+	"github.com/cxbridge/cxbridge/internal/refusal"
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
@@ -43,21 +44,21 @@ func (f *fakeIntake) ReadSMS(raw []byte, received time.Time) ingest.Reading {
 		}}}
 	}
 	if !json.Valid(raw) {
-		return refuse("", &sms.MalformedError{Reason: "no JSON"})
+		return refuse("", &refusal.MalformedError{Reason: "no JSON"})
 	}
 	var r struct{ MessageID, Status, Sender string }
 	if err := json.Unmarshal(raw, &r); err != nil || bytes.TrimSpace(raw)[0] != '{' {
-		return refuse("", sms.Invalid("", "is not an object"))
+		return refuse("", refusal.Invalid("", "is not an object"))
 	}
-	var problems []sms.Problem
+	var problems []refusal.Problem
 	if r.MessageID == "" {
-		problems = append(problems, sms.Problem{Path: "/messageId", Reason: "is missing"})
+		problems = append(problems, refusal.Problem{Path: "/messageId", Reason: "is missing"})
 	}
 	if r.Status == "" {
-		problems = append(problems, sms.Problem{Path: "/status", Reason: "is missing"})
+		problems = append(problems, refusal.Problem{Path: "/status", Reason: "is missing"})
 	}
 	if problems != nil {
-		return refuse(r.MessageID, &sms.InvalidError{Problems: problems})
+		return refuse(r.MessageID, &refusal.InvalidError{Problems: problems})
 	}
 	reading := ingest.Reading{MessageID: r.MessageID, Entry: store.Entry{
 		Receipt: &sms.Receipt{MessageID: r.MessageID, Raw: raw, Received: received},

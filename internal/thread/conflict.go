@@ -1,0 +1,153 @@
+package thread
+
+import (
+	"slices"
+
+	"github.com/go-json-experiment/json"
+)
+
+// Remote is the CRM's copy of a thread, as it tells it. It holds the work of all its writers.
+type Remote struct {
+	Version int64
+	ETag    string // "" when the CRM gives none
+
+	Parent      string // "" for none
+	NamesParent bool   // false: the CRM does not tell
+
+	// By id. Nil when the CRM does not tell.
+	Messages, Participants map[string]Fields
+}
+
+// Fields are the fields of an item that the CRM tells, by the names of its content, where they are
+// texts or null, which is "". The id alone tells that the item is there, and nothing of its value.
+type Fields map[string]string
+
+// Resolution is a delta after it was compared with the CRM's copy.
+type Resolution struct {
+	Delta   *Delta  // the rest: what is still to be pushed
+	Settled []*Item // items that need no push: Acked and Theirs tell why
+	Copy    Copy    // what the CRM has
+	Kept    int     // changes of other writers that stay as they are, where ours differ
+}
+
+// Done reports whether nothing is left to be pushed.
+func (r *Resolution) Done() bool {
+	return len(r.Delta.Items) == 0 && r.Delta.Parent == r.Copy.Parent && r.Copy.Version >= r.Delta.Version
+}
+
+// Resolve puts a delta and the CRM's copy together: it takes off what the CRM has already, and what
+// another writer has changed there, whose work is never overwritten. What the CRM has is our own if
+// it is a value that the item has had. It changes the items that it settles, and notes on the
+// others what the CRM has of them.
+//
+// Uncertain says that pushes may have been applied whose answer never came.
+func Resolve(t *Thread, d *Delta, remote *Remote, uncertain bool) *Resolution {
+	r := &Resolution{Copy: t.CRM}
+	rest := *d
+	rest.Items = nil
+	r.Delta = &rest
+	r.Copy.Exists, r.Copy.Version, r.Copy.ETag = true, remote.Version, remote.ETag
+	r.resolveParent(t, remote, uncertain)
+	for _, item := range d.Items {
+		known := remote.Messages
+		if item.Kind == KindParticipant {
+			known = remote.Participants
+		}
+		if known == nil {
+			rest.Items = append(rest.Items, item)
+			continue
+		}
+		fields, isThere := known[item.ID]
+		if r.settles(item, fields, isThere) {
+			r.Settled = append(r.Settled, item)
+		} else {
+			rest.Items = append(rest.Items, item)
+		}
+	}
+	return r
+}
+
+func (r *Resolution) resolveParent(t *Thread, remote *Remote, uncertain bool) {
+	if !remote.NamesParent {
+		return
+	}
+	ours := t.CRM.Exists && remote.Parent == t.CRM.Parent
+	if uncertain || !t.CRM.Exists {
+		ours = ours || remote.Parent == "" || slices.Contains(t.Links.Past, remote.Parent)
+	}
+	r.Copy.Parent = remote.Parent
+	if remote.Parent == r.Delta.Parent {
+		return
+	}
+	if !ours || t.CRM.ParentTheirs {
+		r.Copy.ParentTheirs, r.Delta.Parent = true, remote.Parent
+		r.Kept++
+	}
+}
+
+// settles notes what the CRM has of an item, and reports whether that leaves nothing to push.
+func (r *Resolution) settles(item *Item, fields Fields, isThere bool) bool {
+	view := item.View()
+	if !isThere {
+		if item.Acked.IsZero() {
+			return view.IsZero()
+		}
+		if view.IsZero() {
+			item.Acked = Hash{}
+			return true
+		}
+		// Another writer has removed it.
+		item.Theirs = true
+		r.Kept++
+		return true
+	}
+	theirs := item.valueIn(fields)
+	switch {
+	case theirs.IsZero() && item.Acked.IsZero():
+		item.Acked = view // what it has of it is not told
+		return !view.IsZero()
+	case theirs.IsZero():
+		return false
+	case theirs == view:
+		item.Acked = view
+		return true
+	case theirs == item.Acked || item.Past.Has(theirs):
+		item.Acked = theirs
+		return false
+	}
+	item.Acked, item.Theirs = theirs, true
+	r.Kept++
+	return true
+}
+
+// valueIn returns the hash of the value that the CRM has of an item: zero when it tells the id
+// alone. A field that the CRM does not tell is taken to be as ours.
+func (i *Item) valueIn(fields Fields) Hash {
+	ours := make(Fields)
+	if len(i.Content) > 0 {
+		if err := json.Unmarshal(i.Content, &ours); err != nil {
+			return Hash{}
+		}
+	}
+	tells := false
+	field := func(name string) string {
+		theirs, told := fields[name]
+		if !told || name == "id" {
+			return ours[name]
+		}
+		tells = true
+		return theirs
+	}
+	var content []byte
+	if i.Kind == KindMessage {
+		m := Message{i.ID, field("text"), CanonicalTime(field("timestamp")), field("authorId"), field("direction")}
+		content = m.Content()
+	} else {
+		p := Participant{i.ID, field("role"), field("name"), field("platformId")}
+		content = p.Content()
+	}
+	if !tells {
+		return Hash{}
+	}
+	return HashOf(content)
+}

@@ -1,0 +1,15 @@
+// Package thread knows social conversations: what an event says of one, how events that come in any
+// order and any number add up to one state, and what an external CRM lacks of that state. It is
+// pure: it does no I/O and has no clock.
+//
+//	event.go     an event, and what it names
+//	decode.go    reading an event from JSON
+//	stamp.go     the order of events
+//	content.go   the values of items, as they go to the CRM
+//	item.go      a message or participant of a thread, as a register, and what the CRM has of it
+//	thread.go    a thread: its registers, and folding an event into it
+//	link.go      links between threads: merged children, rings
+//	timeline.go  what a thread shows
+//	delta.go     what the CRM has not acknowledged
+//	conflict.go  putting our delta and another writer's work together
+package thread

@@ -1,0 +1,112 @@
+package thread
+
+import (
+	"bytes"
+	"time"
+)
+
+// ItemKind tells what an Item is.
+type ItemKind string
+
+// The kinds of items.
+const (
+	KindMessage     ItemKind = "message"
+	KindParticipant ItemKind = "participant"
+)
+
+// ItemKey names an item. Ids are unique among those of one kind in one thread.
+type ItemKey struct {
+	ThreadID string
+	Kind     ItemKind
+	ID       string
+}
+
+// Item is a message or a participant of a thread: a register whose value is that of the highest
+// stamp, and what the CRM has of it.
+type Item struct {
+	ItemKey
+
+	Stamp   Stamp     // zero: no event of the thread itself has listed it
+	Content []byte    // the value, as it goes to the CRM: JSON
+	At      time.Time // when the message was written; zero when that cannot be read, and for participants
+
+	// A split takes messages out of a thread, and a later event of the thread brings them back:
+	// the order of arrival decides nothing.
+	ListedAt  time.Time // the newest updatedAt of the thread's own events that list it
+	Removed   bool
+	RemovedAt time.Time // the newest updatedAt of the splits that took it
+
+	Rev int64 // of the thread, when the item last became different from what the CRM has
+
+	Acked    Hash // of the value that the CRM has; zero when it has none
+	SetAside Hash // of a value that the CRM would not take; zero when there is none
+	Theirs   bool // another writer has changed it in the CRM: it is left as it is
+	Past     Past // the values it has had
+}
+
+// View returns the hash of what the thread shows: zero when the item is not present.
+func (i *Item) View() Hash {
+	if i.Removed && !i.ListedAt.After(i.RemovedAt) {
+		return Hash{}
+	}
+	return i.Stamp.Hash
+}
+
+// Dirty reports whether the CRM is to be told of the item.
+func (i *Item) Dirty() bool {
+	view := i.View()
+	return view != i.Acked && !i.Theirs && (view != i.SetAside || view.IsZero())
+}
+
+// list notes that an event of the thread lists the item with a value. It reports whether anything
+// was changed, be it only to be remembered.
+func (i *Item) list(s Stamp, content []byte, at time.Time) (changed bool) {
+	if s.UpdatedAt.After(i.ListedAt) {
+		i.ListedAt, changed = s.UpdatedAt, true
+	}
+	s.Hash = HashOf(content)
+	if s.Compare(i.Stamp) <= 0 {
+		return changed
+	}
+	i.Stamp, i.Content, i.At = s, content, at
+	i.Past = i.Past.with(s.Hash)
+	return true
+}
+
+// remove notes that a split took the item.
+func (i *Item) remove(at time.Time) (changed bool) {
+	if i.Removed && !at.After(i.RemovedAt) {
+		return false
+	}
+	i.Removed, i.RemovedAt = true, at
+	return true
+}
+
+// Past is the set of values that an item has had, as the first bytes of their hashes. What the CRM
+// has is our own work exactly if it is in there.
+type Past []byte
+
+const (
+	pastHash   = 8  // bytes kept of a hash
+	pastValues = 64 // values kept, the latest ones
+)
+
+// Has reports whether a value is in the set.
+func (p Past) Has(h Hash) bool {
+	for i := 0; i+pastHash <= len(p); i += pastHash {
+		if bytes.Equal(p[i:i+pastHash], h[:pastHash]) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p Past) with(h Hash) Past {
+	if p.Has(h) {
+		return p
+	}
+	if len(p) >= pastValues*pastHash {
+		p = p[pastHash:]
+	}
+	return append(p[:len(p):len(p)], h[:pastHash]...)
+}
