@@ -6,16 +6,19 @@ import (
 	"strings"
 
 	"github.com/cxbridge/cxbridge/internal/sms"
+	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
 // Plan is what a batch does to the database, worked out in memory from the rows that exist. It
-// holds every decision about receipts, so that an implementation of Store only reads and writes
-// rows:
+// holds every decision about events, so that an implementation of Store only reads and writes rows:
 //
-//  1. lock and read the messages of MessageIDs, in that order;
-//  2. give them to MakePlan;
-//  3. write Inserts, Updates, History, DeadLetters and Resolved;
-//  4. tell Duplicate which rows of History and DeadLetters were there already.
+//  1. lock and read the messages of MessageIDs, in that order, then the threads of ThreadIDs, in
+//     that order;
+//  2. read the items of ItemKeys and the events of EventKeys that exist: the locks on their threads
+//     keep others from writing them;
+//  3. give all this to MakePlan;
+//  4. write Inserts, Updates, History, Threads, Items, Events, Audit, DeadLetters and Resolved;
+//  5. tell the Plan which rows of History and DeadLetters were there already.
 //
 // The slices are sorted by their keys. Transactions that lock in that order cannot wait for each
 // other in a ring.
@@ -23,10 +26,20 @@ type Plan struct {
 	Inserts     []*sms.Message
 	Updates     []*sms.Message
 	History     []Past
+	Threads     ThreadWrites
+	Events      []*thread.Event // of threads, for the journal; none of them is in it
 	DeadLetters []Letter
 	Resolved    []int64
 
 	outcomes []Outcome
+}
+
+// Existing is what MakePlan is to know of the database. Nil maps are empty ones.
+type Existing struct {
+	Messages map[string]*sms.Message
+	Threads  map[string]*ThreadRow
+	Items    map[thread.ItemKey]*thread.Item
+	Events   map[thread.Key]bool
 }
 
 // Past is a row of the history. A row that conflicts with an existing one is joined with it: see
@@ -55,19 +68,18 @@ func (b *Batch) MessageIDs() []string {
 	return slices.Compact(ids)
 }
 
-// MakePlan folds the entries of a batch into the messages that exist. It changes the messages it
-// is given.
-func MakePlan(b Batch, existing map[string]*sms.Message) *Plan {
+// MakePlan folds the entries of a batch into what exists. It changes what it is given.
+func MakePlan(b Batch, existing Existing) *Plan {
 	p := &Plan{outcomes: make([]Outcome, len(b.Entries))}
-	m := merger{plan: p, messages: existing, isNew: make(map[string]bool), changed: make(map[string]bool), past: make(map[pastKey]int)}
+	m := newMerger(p, existing.Messages)
+	threads := newThreadMerger(p, &existing, b.Now)
 	letters := make(map[[32]byte]bool)
 	for i, e := range b.Entries {
 		switch {
 		case e.Receipt != nil:
 			m.fold(i, e.Receipt)
-			if e.Resolves != 0 {
-				p.Resolved = append(p.Resolved, e.Resolves)
-			}
+		case e.Thread != nil:
+			threads.fold(i, &e)
 		case e.DeadLetter != nil:
 			digest := e.DeadLetter.Digest()
 			if letters[digest] {
@@ -76,8 +88,13 @@ func MakePlan(b Batch, existing map[string]*sms.Message) *Plan {
 			}
 			letters[digest] = true
 			p.DeadLetters = append(p.DeadLetters, Letter{DeadLetter: e.DeadLetter, Digest: digest, entry: i})
+			continue
+		}
+		if e.Resolves != 0 {
+			p.Resolved = append(p.Resolved, e.Resolves)
 		}
 	}
+	threads.finish()
 	for id := range m.changed {
 		msg := m.messages[id]
 		msg.Updated = b.Now
@@ -127,6 +144,13 @@ type merger struct {
 	isNew    map[string]bool
 	changed  map[string]bool
 	past     map[pastKey]int // where in History this batch put a receipt
+}
+
+func newMerger(p *Plan, messages map[string]*sms.Message) *merger {
+	if messages == nil {
+		messages = make(map[string]*sms.Message)
+	}
+	return &merger{plan: p, messages: messages, isNew: make(map[string]bool), changed: make(map[string]bool), past: make(map[pastKey]int)}
 }
 
 type pastKey struct {

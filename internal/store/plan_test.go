@@ -47,7 +47,7 @@ func (db *rows) commit(t failer, entries ...store.Entry) []store.Outcome {
 			existing[id] = &c
 		}
 	}
-	plan := store.MakePlan(batch, existing)
+	plan := store.MakePlan(batch, store.Existing{Messages: existing})
 	for _, m := range plan.Inserts {
 		if db.messages[m.ID] != nil {
 			t.Fatalf("insert of %s, which exists", m.ID)

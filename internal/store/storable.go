@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
 // CheckStorable returns an error that wraps ErrRefused when an entry of the batch holds what
@@ -28,11 +30,29 @@ func (e *Entry) storable() bool {
 		return storableText(r.MessageID, r.RawStatus, r.Carrier, r.ErrorCode, r.SenderID, r.Recipient, r.Region, r.Cost, r.Currency) &&
 			storableTime(r.At, r.Submitted, r.Received) &&
 			utf8.Valid(r.Raw) && bytes.IndexByte(r.Raw, 0) < 0
+	case e.Thread != nil:
+		return storableEvent(e.Thread)
 	case e.DeadLetter != nil:
 		l := e.DeadLetter
 		return storableText(string(l.Kind), l.Subject, l.Reason) && storableTime(l.Received)
 	}
 	return true
+}
+
+// storableEvent looks at ids and times: other texts are kept inside of JSON, where a NUL is escaped.
+func storableEvent(e *thread.Event) bool {
+	for i := range e.Messages {
+		at, _ := thread.ParseTime(e.Messages[i].Timestamp)
+		if !storableText(e.Messages[i].ID) || !storableTime(at) {
+			return false
+		}
+	}
+	for i := range e.Participants {
+		if !storableText(e.Participants[i].ID) {
+			return false
+		}
+	}
+	return storableText(e.ThreadID, e.Parent) && storableTime(e.UpdatedAt, e.Received) && utf8.Valid(e.Raw) && bytes.IndexByte(e.Raw, 0) < 0
 }
 
 func storableText(texts ...string) bool {

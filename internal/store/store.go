@@ -10,13 +10,18 @@ import (
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/sms"
+	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
-// Store keeps messages, their receipts and the dead letters. Its methods are safe for concurrent
-// use.
+// Store keeps messages and their receipts, threads and their events, the dead letters and the audit
+// log. Its methods are safe for concurrent use.
 //
 // Every method may return an error that wraps ErrUnavailable.
 type Store interface {
+	Queue
+	ThreadReader
+	AuditLog
+
 	// Migrate brings the schema up to date. Replicas that call it at the same time take turns. It
 	// is idempotent.
 	Migrate(ctx context.Context) error
@@ -83,21 +88,30 @@ type Batch struct {
 	Judge   *sms.Judge // settles the derived columns of the messages that change
 }
 
-// Entry is one event on its way into the store. Exactly one of Receipt and DeadLetter is set.
+// Entry is one event on its way into the store. Exactly one of Receipt, Thread and DeadLetter is
+// set.
 type Entry struct {
 	Receipt    *sms.Receipt
+	Thread     *thread.Event
 	DeadLetter *DeadLetter
 
-	// Resolves is the id of the dead letter that a Receipt replaces: it is removed in the same
+	// Resolves is the id of the dead letter that the event replaces: it is removed in the same
 	// transaction. 0 is none. A DeadLetter resolves nothing: its event might be the very one.
 	Resolves int64
 }
 
 // Outcome tells what became of an Entry.
 type Outcome struct {
-	// Duplicate says that the event was known: the receipt, or a dead letter of the same kind with
-	// the same bytes.
+	// Duplicate says that the event was known: the receipt, the event of a thread, or a dead letter
+	// of the same kind with the same bytes.
 	Duplicate bool
+
+	// Stale says that the event of a thread brought nothing new. One that is known does not.
+	Stale bool
+
+	// Rev is the revision of the thread that has the event in it: the CRM has the event once it has
+	// that revision. 0 for other events.
+	Rev int64
 }
 
 // DeadLetter is an event that was understood to be ours and could not be applied. It keeps all
@@ -110,16 +124,53 @@ type DeadLetter struct {
 	Received time.Time
 	Raw      []byte // the body as it came: any bytes
 	Replays  int    // how often it was replayed without success
+
+	// Key tells the dead letter apart from others of its kind, where its bytes do not: there is one
+	// for each thing that is wrong, and a later one replaces it. It is not kept. "" for events.
+	Key string
 }
 
 // Kind tells what an event is about.
 type Kind string
 
-// KindSMS is an SMS delivery receipt.
-const KindSMS Kind = "sms"
+// The kinds of dead letters.
+const (
+	KindSMS    Kind = "sms"    // an SMS delivery receipt that was refused
+	KindThread Kind = "thread" // an event of a thread that was refused
 
-// Digest identifies the event of a dead letter: one that is delivered again is the same one.
+	// KindThreadItem is a message or participant that the CRM would not take. Raw is
+	// {"threadId","kind","item"}, and Key is that of ItemLetter.
+	KindThreadItem Kind = "thread-item"
+
+	// KindThreadPush is a thread that is parked, because the CRM refused the delta in Raw. Key is
+	// that of PushLetter.
+	KindThreadPush Kind = "thread-push"
+)
+
+// LetterKey names the dead letter about one thing that is wrong.
+type LetterKey struct {
+	Kind Kind
+	Key  string
+}
+
+// ItemLetter names the dead letter about an item that is set aside.
+func ItemLetter(k thread.ItemKey) LetterKey {
+	return LetterKey{KindThreadItem, k.ThreadID + "\x00" + string(k.Kind) + "\x00" + k.ID}
+}
+
+// PushLetter names the dead letter about a thread that is parked.
+func PushLetter(threadID string) LetterKey { return LetterKey{KindThreadPush, threadID} }
+
+// Digest is that of the dead letter.
+func (k LetterKey) Digest() [32]byte {
+	return sha256.Sum256([]byte(string(k.Kind) + "\x00\x00" + k.Key))
+}
+
+// Digest identifies a dead letter: an event that is delivered again is the same one.
 func (d *DeadLetter) Digest() [32]byte {
+	if d.Key != "" {
+		return LetterKey{d.Kind, d.Key}.Digest()
+	}
 	h := sha256.New()
 	h.Write([]byte(d.Kind))
 	h.Write([]byte{0})

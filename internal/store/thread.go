@@ -1,0 +1,222 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/audit"
+	"github.com/cxbridge/cxbridge/internal/thread"
+)
+
+// Queue is the part of a Store by which threads go to the CRM. The row of a thread is its place in
+// the queue: events raise Want, and a worker who claims the row raises Done to the Want that it
+// found, once the CRM has what the thread showed then. So nothing is queued twice, and no wake-up is
+// lost.
+//
+// Leases and times to wait run by the clock of the database, so replicas need not agree on theirs.
+type Queue interface {
+	// ReleaseLeases ends the leases of workers that are gone for certain. It is called at start. An
+	// embedded store ends all, because nobody else can have one; a shared one ends none.
+	ReleaseLeases(ctx context.Context) error
+
+	// Claim leases threads that are due, those that have waited longest first, and reads what the
+	// CRM lacks of each. A thread is due when Want is above Done, it is not parked, its time has
+	// come, and no lease on it runs. While the sink is paused none is. Each lease has an epoch of
+	// its own; a thread whose last lease ran out is claimed as uncertain.
+	Claim(ctx context.Context, r ClaimRequest) (Claimed, error)
+
+	// Extend lets leases run for the given time from now, and returns the claims that are lost: by
+	// another worker's, or because their lease had run out.
+	Extend(ctx context.Context, claims []Claim, lease time.Duration) (lost []Claim, err error)
+
+	// Record notes what became of claims and ends them, all in one transaction. It tells for each,
+	// in their order, whether it still held: of one that was lost nothing is noted. Now stamps the
+	// audit entries.
+	Record(ctx context.Context, pushes []Push, now time.Time) (held []bool, err error)
+
+	// Pause keeps all workers of all replicas from claiming for a time, unless they are paused for
+	// longer already.
+	Pause(ctx context.Context, d time.Duration) error
+
+	// Wake makes a thread due at once, also one that is parked or synced: its failures are
+	// forgotten, and what was set aside is tried again. The dead letter resolves is removed, if it
+	// is not 0. It returns ErrNotFound when no event of the thread has come.
+	Wake(ctx context.Context, threadID string, resolves int64, note audit.Note, now time.Time) error
+
+	// WakeParked wakes every thread that is parked because of one of the statuses, and returns how
+	// many there were.
+	WakeParked(ctx context.Context, statuses []int, now time.Time) (int64, error)
+
+	// DoneRev returns the revision up to which the CRM has a thread, or ErrNotFound.
+	DoneRev(ctx context.Context, threadID string) (int64, error)
+}
+
+// ThreadReader is the part of a Store by which people look at threads. What is known only as
+// somebody's parent is not found.
+type ThreadReader interface {
+	// Threads lists threads, by id.
+	Threads(ctx context.Context, q ThreadQuery) ([]ThreadRow, error)
+
+	// Thread returns one thread, or ErrNotFound.
+	Thread(ctx context.Context, id string) (*ThreadRow, error)
+
+	// Items lists the items of a thread that are present in it, by time and id.
+	Items(ctx context.Context, threadID string, kind thread.ItemKind, after ItemPosition, limit int) ([]*thread.Item, error)
+
+	// Links returns the links of a thread, of all above it, and of all below any of these, by their
+	// ids: what thread.Family and thread.FollowedParent need. Threads without a link may be missing.
+	Links(ctx context.Context, threadID string) (map[string]thread.Link, error)
+
+	// Timeline lists what a family shows, as thread.Timeline has it.
+	Timeline(ctx context.Context, family []string, after ItemPosition, limit int) ([]*thread.Item, error)
+}
+
+// AuditLog is the part of a Store that keeps account. Entries are written once: the database
+// itself refuses to change or delete them. Those about threads are written by Commit, Record and
+// Wake, in the transaction that does what they tell.
+type AuditLog interface {
+	// Audit writes a note that is not about a thread.
+	Audit(ctx context.Context, note audit.Note, now time.Time) error
+
+	// AuditEntries lists entries, newest first: at most limit of them, of one subject unless that is
+	// "", and only those with an id below before unless that is 0.
+	AuditEntries(ctx context.Context, subject string, before int64, limit int) ([]audit.Entry, error)
+
+	// AuditChains lists entries by subject and seq, for verification: those after a position.
+	AuditChains(ctx context.Context, subject string, seq int64, limit int) ([]audit.Entry, error)
+
+	// AuditHeads returns the ends of chains, by subject: those after one subject.
+	AuditHeads(ctx context.Context, after string, limit int) ([]AuditHead, error)
+}
+
+// AuditHead is the end of a chain as it is kept beside it.
+type AuditHead struct {
+	Subject string
+	audit.Head
+}
+
+// ThreadRow is the row of a thread.
+type ThreadRow struct {
+	thread.Thread
+	Sync      Sync
+	Audit     audit.Head // of its chain
+	FirstSeen time.Time  // when its first event came
+	Changed   time.Time  // when it last showed something new
+}
+
+// Sync tells how far a thread is on its way to the CRM.
+type Sync struct {
+	Want int64 // revision of the thread: raised by whatever the CRM is to be told
+	Done int64 // revision that the CRM has
+
+	Since      time.Time // when what the CRM lacks began to be lacking; zero when it lacks nothing
+	Due        time.Time // when it may be tried again; zero: at once
+	Attempts   int       // without success since the last one with
+	LeaseUntil time.Time // zero when nobody has it
+	Epoch      int64     // number of leases so far: the fencing epoch of the latest
+	Uncertain  bool      // a push may have been applied whose answer never came
+	Parked     bool      // it waits for an operator or a new event
+
+	LastStatus int       // HTTP status of the CRM's last answer; 0 when there was none
+	LastError  string    // what was wrong with it; "" when nothing was
+	Answered   time.Time // when the CRM was asked last; zero when it never was
+}
+
+// SyncState is a Sync in a word.
+type SyncState string
+
+// The states. A store tells no StateWaiting: whether there is a CRM is not its business.
+const (
+	StateSynced   SyncState = "synced"   // the CRM has all of it
+	StatePending  SyncState = "pending"  // the CRM is about to get it
+	StateRetrying SyncState = "retrying" // the last attempt failed; another follows
+	StateParked   SyncState = "parked"   // it waits for an operator or a new event
+	StateWaiting  SyncState = "waiting"  // no CRM is set
+)
+
+// State returns the state.
+func (s *Sync) State() SyncState {
+	switch {
+	case s.Parked:
+		return StateParked
+	case s.Want <= s.Done:
+		return StateSynced
+	case s.Attempts > 0:
+		return StateRetrying
+	}
+	return StatePending
+}
+
+// ClaimRequest asks for work.
+type ClaimRequest struct {
+	Limit int           // threads at most
+	Lease time.Duration // how long they are the worker's
+	Items int           // of each thread at most
+}
+
+// Claimed is what a worker gets.
+type Claimed struct {
+	Work []Work
+
+	// Wait is when to ask again, if nothing wakes the worker before: when a pause ends or the next
+	// thread becomes due. 0 when nothing is to be expected, or Limit threads were claimed.
+	Wait time.Duration
+}
+
+// Claim is a lease on a thread. It holds as long as the row has its epoch.
+type Claim struct {
+	ThreadID string
+	Epoch    int64
+}
+
+// Work is a thread that is leased, as it was at that moment.
+type Work struct {
+	Claim
+	Row   ThreadRow
+	Items []*thread.Item // dirty ones, in the order in which they became so
+	More  bool           // there are more than were asked for
+
+	// Links are those of the thread and of all above it and its loose parents. Empty when it has
+	// neither.
+	Links map[string]thread.Link
+}
+
+// Push is what became of a claim.
+type Push struct {
+	Claim
+	Rev  int64 // the Want that was claimed
+	Done bool  // the CRM has all of it: Done becomes Rev
+
+	Copy      *thread.Copy   // what the CRM has of the thread now; nil: as before
+	Items     []*thread.Item // whose Acked, SetAside or Theirs were changed
+	Forget    bool           // the CRM has nothing of the thread any more: Copy and all items are forgotten first
+	Uncertain bool           // something was sent whose answer never came
+
+	Status  int           // HTTP status of the CRM's last answer; 0 when there was none
+	Error   string        // why it failed; "" when it did not
+	RetryIn time.Duration // when to try again, after a failure
+	Park    *DeadLetter   // not to be tried again until woken; nil: it is
+
+	SetAside []*DeadLetter // one for each item newly set aside
+	Solved   []LetterKey   // dead letters that are solved, where there are any
+
+	Checked []string // loose parents from which rings were looked for
+	Disturb []string // other threads that are to be looked at again
+
+	Notes []audit.Note
+}
+
+// ThreadQuery selects threads.
+type ThreadQuery struct {
+	State SyncState // "" is any
+	Text  string    // part of the id, in any case; "" is any
+	Since time.Time // changed then or later; zero is any
+	After string    // only ids that sort after this one, by bytes
+	Limit int
+}
+
+// ItemPosition is a place in a list of items by time and id. The zero position is before the first.
+type ItemPosition struct {
+	At time.Time
+	ID string
+}
