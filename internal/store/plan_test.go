@@ -204,7 +204,7 @@ func TestPlanTouchesOnlyWhatChanges(t *testing.T) {
 		"dead letter, resolves": {store.Entry{DeadLetter: &store.DeadLetter{}, Resolves: 7}, 0, 0, 0},
 	} {
 		known := *db.messages["m"]
-		plan := store.MakePlan(store.Batch{Entries: []store.Entry{test.entry}, Now: now, Judge: judge}, map[string]*sms.Message{"m": &known})
+		plan := store.MakePlan(store.Batch{Entries: []store.Entry{test.entry}, Now: now, Judge: judge}, store.Existing{Messages: map[string]*sms.Message{"m": &known}})
 		got := fmt.Sprint(len(plan.Inserts), len(plan.Updates), len(plan.History), len(plan.Resolved))
 		if want := fmt.Sprint(test.inserts, test.updates, test.history, 0); got != want {
 			t.Errorf("%s: inserts, updates, history, resolved = %s, want %s", name, got, want)

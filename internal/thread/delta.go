@@ -1,6 +1,7 @@
 package thread
 
 import (
+	"encoding/json"
 	"strconv"
 	"time"
 )
@@ -127,4 +128,19 @@ func appendList(b []byte, name string, lists map[string][]*Item, always bool) []
 		}
 	}
 	return append(b, ']')
+}
+
+// Encode writes the copy as text, for a store.
+func (c *Copy) Encode() string {
+	b, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // texts, numbers and times alone
+	}
+	return string(b)
+}
+
+// ParseCopy reads what Encode wrote.
+func ParseCopy(text string) (c Copy, err error) {
+	err = json.Unmarshal([]byte(text), &c)
+	return c, err
 }
