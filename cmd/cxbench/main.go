@@ -8,6 +8,8 @@
 // Every server is a process of its own; this process is the load generator. The servers take turns
 // for several rounds, and the figures are medians over the rounds. After every run the rows of the
 // database are compared with the 2xx answers: one row too few fails the program.
+//
+// `cxbench threads` measures the way of social threads to a CRM instead.
 package main
 
 import (
@@ -38,7 +40,7 @@ func command(args []string) error {
 			return serveNaive(os.Getenv("ADDR"), os.Getenv("DATABASE_URL"))
 		}
 	}
-	s, err := parseSettings(args)
+	course, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
 	}
@@ -47,11 +49,21 @@ func command(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err = bench(ctx, s)
+	err = course(ctx)
 	if ctx.Err() != nil {
 		return errors.New("interrupted; its processes and files are gone")
 	}
 	return err
+}
+
+// parse returns the course that the command line asks for: receipts, or `threads`.
+func parse(args []string) (course func(context.Context) error, err error) {
+	if len(args) > 0 && args[0] == "threads" {
+		s, err := parseThreadSettings(args[1:])
+		return func(ctx context.Context) error { return threadBench(ctx, s) }, err
+	}
+	s, err := parseSettings(args)
+	return func(ctx context.Context) error { return bench(ctx, s) }, err
 }
 
 // settings are the flags.

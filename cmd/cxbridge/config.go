@@ -4,9 +4,11 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/cxbridge/cxbridge/internal/crm"
 	"github.com/cxbridge/cxbridge/internal/cxone"
 	"github.com/cxbridge/cxbridge/internal/ingest"
 	"github.com/cxbridge/cxbridge/internal/sms"
+	"github.com/cxbridge/cxbridge/internal/thread"
 	"github.com/cxbridge/cxbridge/internal/webhook"
 )
 
@@ -30,6 +32,9 @@ type Config struct {
 	DefaultRegion    string // ISO 3166-1 alpha-2, in capitals
 	ReceiptTimeZones sms.Zones
 
+	ThreadIDs thread.IDFormat
+	CRM       *CRM // nil: threads are kept and wait
+
 	CXone     *CXone // nil: no calls to CXone
 	ServerURL string // without a slash at its end; "" is not set
 
@@ -49,6 +54,15 @@ type CXone struct {
 	ClientSecret Secret
 	AuthStyle    cxone.AuthStyle
 	Scopes       []string
+}
+
+// CRM says where the CRM is and how it is used.
+type CRM struct {
+	BaseURL string // with its scheme
+	Token   Secret
+	Timeout time.Duration
+	Workers int
+	Schema  *crm.Schema
 }
 
 // Secret is a text that must not be shown. Printing and logging it tell only whether it is set.
@@ -96,6 +110,9 @@ func (s *Settings) Resolve(found *problems) (Config, error) {
 		SenderIDRules:    p.senderRules(s.SenderIDRules),
 		DefaultRegion:    p.region(s.DefaultRegion),
 		ReceiptTimeZones: p.zones(s.ReceiptTimeZones),
+
+		ThreadIDs: choice(p, s.ThreadIDFormat, thread.AnyID, thread.UUIDs),
+		CRM:       p.crm(&s.CRMSettings),
 
 		CXone:     p.cxone(&s.CXoneSettings),
 		ServerURL: p.baseURL(s.ServerURL, cxone.ParseURL, "https://cxbridge.example.com"),

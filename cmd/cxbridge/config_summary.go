@@ -56,7 +56,8 @@ func (v Value) show(cfg *Config) string {
 			return "set"
 		}
 		return cfg.Database.String()
-	case v.name == "SERVER_URL" && cfg.ServerURL == "", v.name == "CXONE_DOMAIN" && cfg.CXone.BaseURL == "":
+	case v.name == "SERVER_URL" && cfg.ServerURL == "", v.name == "CXONE_DOMAIN" && cfg.CXone.BaseURL == "",
+		v.name == "CRM_API_URL" && (cfg.CRM == nil || cfg.CRM.BaseURL == ""):
 		return "set" // and refused: a password may stand in it
 	case v.name == "WEBHOOK_SECRET" && len(cfg.WebhookSecrets) > 1:
 		return fmt.Sprintf("set (%d values)", len(cfg.WebhookSecrets))

@@ -175,7 +175,7 @@ func (p *resolver) cxone(s *CXoneSettings) *CXone {
 	}
 	base := p.baseURL(s.CXoneDomain, cxone.ParseDomain, "https://api.cxone.com")
 	if s.ServerURL.text == "" && !s.ServerURL.broken {
-		p.warn("SERVER_URL is not set, so the webhook is not subscribed in CXone: set it to the address at which CXone reaches this service, or subscribe by hand")
+		p.warn("SERVER_URL is not set, so the webhooks are not subscribed in CXone: set it to the address at which CXone reaches this service, or subscribe by hand")
 	}
 	return &CXone{
 		BaseURL: base, ClientID: s.CXoneClientID.text, ClientSecret: Secret(s.CXoneClientSecret.text),

@@ -29,7 +29,7 @@ func (c *doctorCommand) Run(ctx context.Context, p *program, k *kong.Context) er
 	cfg, err := c.Resolve(load(k, p.env))
 	d := &doctor{
 		cfg: cfg, settings: err, now: time.Now, http: http.DefaultClient,
-		openStore: p.openStore, checkCXone: p.checkCXone, free: freeSpace,
+		openStore: p.openStore, checkCXone: p.checkCXone, checkCRM: p.checkCRM, free: freeSpace,
 	}
 	return examine(ctx, d.checks(), p.stdout)
 }
@@ -43,6 +43,7 @@ type doctor struct {
 	http       *http.Client
 	openStore  func(ctx context.Context, cfg Config) (store.Store, error)
 	checkCXone func(ctx context.Context, cfg Config) error
+	checkCRM   func(ctx context.Context, cfg Config) error
 	free       func(dir string) (bytes uint64, err error)
 }
 
@@ -57,6 +58,7 @@ func (d *doctor) checks() []check {
 		{"database", d.checkDatabase},
 		{"spool", d.checkSpool},
 		{"CXone", d.checkToken},
+		{"CRM", d.checkSink},
 		{"server URL", d.checkServerURL},
 	}
 }

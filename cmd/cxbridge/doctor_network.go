@@ -49,11 +49,25 @@ func (d *doctor) checkToken(ctx context.Context) finding {
 	return fine("%s grants a token and the scopes", d.cfg.CXone.BaseURL)
 }
 
+// checkSink asks the CRM for a thread.
+func (d *doctor) checkSink(ctx context.Context) finding {
+	switch {
+	case d.cfg.CRM == nil:
+		return skipped("no CRM_API_URL: threads are kept and wait")
+	case d.settings != nil:
+		return skipped("the settings are wrong")
+	}
+	if err := d.checkCRM(ctx, d.cfg); err != nil {
+		return finding{gradeFail, err.Error(), []string{"compare CRM_API_URL and CRM_API_TOKEN with what the CRM expects; docs/crm.md says what it must offer"}}
+	}
+	return fine("%s answers, and takes the token", d.cfg.CRM.BaseURL)
+}
+
 // checkServerURL asks the service for its health the way that CXone comes in.
 func (d *doctor) checkServerURL(ctx context.Context) finding {
 	switch {
 	case d.cfg.ServerURL == "" && d.cfg.CXone != nil:
-		return finding{gradeWarn, "SERVER_URL is not set or wrong, so the webhook is not subscribed in CXone",
+		return finding{gradeWarn, "SERVER_URL is not set or wrong, so the webhooks are not subscribed in CXone",
 			[]string{"set it to the address at which CXone reaches this service, or subscribe by hand"}}
 	case d.cfg.ServerURL == "":
 		return skipped("SERVER_URL is not set")

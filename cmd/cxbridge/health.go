@@ -57,10 +57,22 @@ func (s *service) look(ctx context.Context) (bool, map[string]console.Part) {
 	} else {
 		ready = true
 	}
+	parts["crm"] = s.crmPart()
 	for _, sub := range s.subscriber.State() {
 		parts["cxone "+sub.Name] = console.Part{State: string(sub.State)}
 	}
 	return ready, parts
+}
+
+// crmPart tells how the way to the CRM is. Events are accepted whatever it is.
+func (s *service) crmPart() console.Part {
+	if s.syncer == nil {
+		return console.Part{State: "off", Detail: "threads are kept and wait: CRM_API_URL is not set"}
+	}
+	if state := s.syncer.Figures().Breaker; state != "closed" {
+		return console.Part{State: "failing", Detail: "the last requests failed; it is tried every few seconds, and threads wait meanwhile"}
+	}
+	return console.Part{State: "up"}
 }
 
 // spoolPart also tells whether the spool could take an event now.
@@ -88,6 +100,13 @@ func (s *service) Figures() console.Figures {
 	}
 	if s.spool != nil {
 		f.SpoolEvents, f.SpoolBytes = s.spool.Events(), s.spool.Bytes()
+	}
+	if s.syncer != nil {
+		sum := s.syncer.Figures()
+		f.CRM = &console.CRMFigures{
+			Pushes: sum.Pushes, Failures: sum.Failures, Conflicts: sum.Conflicts, Kept: sum.Kept, SetAside: sum.SetAside,
+			Parked: sum.Parked, InFlight: sum.InFlight, AvgLagMs: sum.MeanLag.Seconds() * 1000, Breaker: sum.Breaker,
+		}
 	}
 	return f
 }

@@ -8,7 +8,8 @@
 //	serve.go      the command serve; service.go what it runs, and health.go how that is
 //	wire.go       which store and which client of CXone a configuration asks for
 //	log.go        the log
-//	migrate.go, version.go  the commands of these names
+//	migrate.go, version.go, audit.go, reconcile.go  the commands of these names; api_client.go what
+//	              the last one asks a service that runs
 //	doctor*.go    the command doctor, its checks grouped by what they look at
 //	demo*.go      the command demo: its parts, its course, its summary
 package main
@@ -56,30 +57,37 @@ func stopOn(signals <-chan os.Signal, cancel context.CancelCauseFunc, exit func(
 
 // run runs the binary in this process and returns its exit code.
 func run(ctx context.Context, args []string, env environment, stdout, stderr io.Writer) int {
-	p := &program{env: env, stdout: stdout, stderr: stderr, serve: serve, demo: demo, openStore: openStore, checkCXone: checkCXone}
+	p := &program{
+		env: env, stdin: os.Stdin, stdout: stdout, stderr: stderr,
+		serve: serve, demo: demo, openStore: openStore, checkCXone: checkCXone, checkCRM: checkCRM,
+	}
 	return p.run(ctx, args)
 }
 
 // program is the binary with everything it has from outside.
 type program struct {
 	env            environment
+	stdin          io.Reader
 	stdout, stderr io.Writer
 
 	serve      func(ctx context.Context, cfg Config, log *slog.Logger) error
 	demo       func(ctx context.Context, c demoCommand, out io.Writer) error
 	openStore  func(ctx context.Context, cfg Config) (store.Store, error)
 	checkCXone func(ctx context.Context, cfg Config) error
+	checkCRM   func(ctx context.Context, cfg Config) error
 }
 
 // commands is the command line.
 type commands struct {
 	Help helpFlag `short:"h" help:"Show help; after a command, that of the command."`
 
-	Serve   serveCommand   `cmd:"" help:"Take webhooks until told to stop."`
-	Demo    demoCommand    `cmd:"" help:"Show everything in one process, with simulated traffic. Takes no setting."`
-	Migrate migrateCommand `cmd:"" help:"Bring the schema of the database up to date."`
-	Doctor  doctorCommand  `cmd:"" help:"Check every setting and every remote system, and say what to do."`
-	Version versionCommand `cmd:"" help:"Tell the version of this binary."`
+	Serve     serveCommand     `cmd:"" help:"Take webhooks until told to stop."`
+	Demo      demoCommand      `cmd:"" help:"Show everything in one process, with simulated traffic. Takes no setting."`
+	Reconcile reconcileCommand `cmd:"" help:"Fetch threads from CXone and bring them to the CRM, by a cxbridge that serves."`
+	Audit     auditCommand     `cmd:"" help:"Look after the audit log."`
+	Migrate   migrateCommand   `cmd:"" help:"Bring the schema of the database up to date."`
+	Doctor    doctorCommand    `cmd:"" help:"Check every setting and every remote system, and say what to do."`
+	Version   versionCommand   `cmd:"" help:"Tell the version of this binary."`
 }
 
 // run parses the command line, runs the command and tells what went wrong.
@@ -122,7 +130,7 @@ func (p *program) report(err error) int {
 	switch {
 	case err == nil, errors.Is(err, errHelpShown):
 		return exitOK
-	case errors.Is(err, errUnhealthy): // the table says so
+	case errors.Is(err, errUnhealthy), errors.Is(err, errNotReconciled), errors.Is(err, errAuditBroken): // the output says so
 		return exitFailure
 	case errors.As(err, &settings):
 		fmt.Fprintf(p.stderr, "cxbridge: %v\n", err)

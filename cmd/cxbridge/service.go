@@ -17,19 +17,23 @@ import (
 	"github.com/cxbridge/cxbridge/internal/console"
 	"github.com/cxbridge/cxbridge/internal/cxone"
 	"github.com/cxbridge/cxbridge/internal/ingest"
+	"github.com/cxbridge/cxbridge/internal/reconcile"
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/store"
+	"github.com/cxbridge/cxbridge/internal/syncer"
 	"github.com/cxbridge/cxbridge/internal/webhook"
 )
 
-// service is the whole program behind `serve` and `demo`: a store, ingest in front of it, and the
-// HTTP server in front of both.
+// service is the whole program behind `serve` and `demo`: a store, ingest in front of it, the syncer
+// behind it, and the HTTP server in front of all.
 type service struct {
 	config     Config
 	log        *slog.Logger
 	store      store.Store
-	spool      *ingest.Spool // nil with SQLite: where the database is, there is the disk
+	spool      *ingest.Spool  // nil with SQLite: where the database is, there is the disk
+	syncer     *syncer.Syncer // nil: no CRM is set
 	ingest     *ingest.Ingest
+	cxone      *cxone.Client // nil: CXone is not called
 	subscriber *cxone.Subscriber
 	server     *http.Server
 	listener   net.Listener
@@ -51,8 +55,11 @@ const (
 	headerBytes   = 32 << 10
 )
 
-// smsPath is where CXone posts SMS delivery receipts.
-const smsPath = "/webhooks/cxone/sms"
+// Where CXone posts events.
+const (
+	smsPath     = "/webhooks/cxone/sms"
+	threadsPath = "/api/webhooks/cxone-threads"
+)
 
 // newService opens everything behind the listener, which it takes over, but serves nothing yet.
 func newService(ctx context.Context, cfg Config, log *slog.Logger, listener net.Listener) (_ *service, err error) {
@@ -65,13 +72,24 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger, listener net.
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	if err := s.openIngest(ctx, registry); err != nil {
+	if s.store, err = openStore(ctx, cfg); err != nil {
 		return nil, err
 	}
-	if s.subscriber, err = newSubscriber(cfg, log); err != nil {
+	if s.syncer, err = newSyncer(cfg, s.store, registry, log); err != nil {
 		return nil, err
 	}
-	handler, err := s.handler(registry)
+	if err := s.openIngest(registry); err != nil {
+		return nil, err
+	}
+	if s.cxone, err = newCXone(cfg); err != nil {
+		return nil, err
+	}
+	s.subscriber = cxone.NewSubscriber(s.cxone, log)
+	gate, err := s.gate(registry)
+	if err != nil {
+		return nil, err
+	}
+	handler, err := s.handler(gate, registry)
 	if err != nil {
 		return nil, err
 	}
@@ -80,13 +98,26 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger, listener net.
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
+	s.server.RegisterOnShutdown(gate.StopWaiting)
 	return s, nil
 }
 
-func (s *service) openIngest(ctx context.Context, registry prometheus.Registerer) (err error) {
-	if s.store, err = openStore(ctx, s.config); err != nil {
-		return err
+// newSyncer returns nil when no CRM is set.
+func newSyncer(cfg Config, st store.Store, registry prometheus.Registerer, log *slog.Logger) (*syncer.Syncer, error) {
+	if cfg.CRM == nil {
+		return nil, nil
 	}
+	sink, err := newSink(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return syncer.New(syncer.Config{
+		Queue: st, Sink: sink, Schema: cfg.CRM.Schema, Workers: cfg.CRM.Workers,
+		Metrics: syncer.NewMetrics(registry), Log: log,
+	}), nil
+}
+
+func (s *service) openIngest(registry prometheus.Registerer) (err error) {
 	metrics, writers := ingest.NewMetrics(registry), 1
 	if s.config.Database.Postgres != "" {
 		writers = postgresWriters
@@ -100,21 +131,34 @@ func (s *service) openIngest(ctx context.Context, registry prometheus.Registerer
 			Judge:  &sms.Judge{Rules: s.config.SenderIDRules, DefaultRegion: s.config.DefaultRegion},
 			Policy: s.config.SenderIDPolicy,
 			Zones:  s.config.ReceiptTimeZones,
+
+			ThreadIDs: s.config.ThreadIDs,
 		},
+		Wake: s.wakeSyncer,
 	})
 	return nil
 }
 
-func newSubscriber(cfg Config, log *slog.Logger) (*cxone.Subscriber, error) {
-	client, err := newCXone(cfg)
-	if err != nil {
-		return nil, err
+func (s *service) wakeSyncer() {
+	if s.syncer != nil {
+		s.syncer.Wake()
 	}
-	return cxone.NewSubscriber(client, log), nil
 }
 
-// handler is the one place that says which path leads where.
-func (s *service) handler(registry *prometheus.Registry) (http.Handler, error) {
+// reconciler returns nil when CXone is not called.
+func (s *service) reconciler() console.Reconciler {
+	if s.cxone == nil {
+		return nil
+	}
+	r := &reconcile.Reconciler{Source: threadSource{s.cxone}, Intake: s.ingest, Store: s.store}
+	if s.syncer != nil {
+		r.Synced = s.syncer
+	}
+	return r
+}
+
+// gate is what the webhooks are behind.
+func (s *service) gate(registry prometheus.Registerer) (*webhook.Gate, error) {
 	texts := make([]string, len(s.config.WebhookSecrets))
 	for i, secret := range s.config.WebhookSecrets {
 		texts[i] = secret.Reveal()
@@ -123,28 +167,40 @@ func (s *service) handler(registry *prometheus.Registry) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	gate := webhook.NewGate(webhook.Options{
+	return webhook.NewGate(webhook.Options{
 		Secrets: secrets, Limits: webhook.Limits{Bytes: s.config.MaxInFlightBytes}, Logger: s.log, Registry: registry,
-	})
+	}), nil
+}
+
+// handler is the one place that says which path leads where.
+func (s *service) handler(gate *webhook.Gate, registry *prometheus.Registry) (http.Handler, error) {
 	people, err := console.New(console.Config{
 		AdminToken: s.config.AdminToken.Reveal(), ViewerToken: s.config.ViewerToken.Reveal(),
 		Store:    s.store,
-		Replayer: &ingest.Replayer{Store: s.store, Reader: s.ingest.Reader(), Submit: s.ingest.Submit},
+		Replayer: &ingest.Replayer{Store: s.store, Reader: s.ingest.Reader(), Submit: s.ingest.Submit, Wake: s.wakeSyncer},
 		Figures:  s, Health: s,
+		Reconciler: s.reconciler(), HasCRM: s.syncer != nil,
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		Version: versionOf(version, built, nil).version, Log: s.log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	receipts := gate.SMS(s.ingest)
+	var synced webhook.Synced
+	if s.syncer != nil {
+		synced = s.syncer
+	}
+	receipts, threads := gate.SMS(s.ingest), gate.Threads(s.ingest, synced)
 	// No ServeMux: it would redirect paths that are not clean, where the console tells an error.
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == smsPath {
+		switch r.URL.Path {
+		case smsPath:
 			receipts.ServeHTTP(w, r)
-			return
+		case threadsPath:
+			threads.ServeHTTP(w, r)
+		default:
+			people.ServeHTTP(w, r)
 		}
-		people.ServeHTTP(w, r)
 	}), nil
 }
 
@@ -157,6 +213,10 @@ func (s *service) run(ctx context.Context) error {
 	background, stopBackground := context.WithCancel(context.Background())
 	var tasks sync.WaitGroup
 	tasks.Go(func() { s.subscriber.Run(background) })
+	var synced error
+	if s.syncer != nil {
+		tasks.Go(func() { synced = s.syncer.Run(background) })
+	}
 
 	failed := make(chan error, 1)
 	go func() { failed <- s.server.Serve(s.listener) }()
@@ -181,7 +241,7 @@ func (s *service) run(ctx context.Context) error {
 	}
 	s.ingest.Stop()
 	tasks.Wait()
-	return err
+	return errors.Join(err, synced)
 }
 
 // address is where the service is reached from this machine.

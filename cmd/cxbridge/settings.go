@@ -26,6 +26,8 @@ type Settings struct {
 	DatabaseSettings `group:"Database"`
 	SpoolSettings    `group:"Spool"`
 	ReceiptSettings  `group:"Receipts"`
+	ThreadSettings   `group:"Threads"`
+	CRMSettings      `group:"CRM"`
 	CXoneSettings    `group:"CXone"`
 	LogSettings      `group:"Log"`
 }
@@ -47,8 +49,13 @@ type HTTPSettings struct {
 // AccessSettings say who may write and who may read.
 type AccessSettings struct {
 	WebhookSecret Value `placeholder:"TEXT" secret:"" needed:"" list:"," help:"What CXone proves itself with. Several, separated by commas, are valid at once; the first is given to CXone."`
-	AdminToken    Value `placeholder:"TEXT" secret:"" needed:"" help:"Bearer token of the operator, who may replay and delete dead letters."`
-	ViewerToken   Value `placeholder:"TEXT" secret:"" help:"Bearer token of the viewer, who may only read. Without it the operator alone may."`
+	TokenSettings
+}
+
+// TokenSettings are the tokens of the API.
+type TokenSettings struct {
+	AdminToken  Value `placeholder:"TEXT" secret:"" needed:"" help:"Bearer token of the operator, who may replay and delete dead letters, and reconcile threads."`
+	ViewerToken Value `placeholder:"TEXT" secret:"" help:"Bearer token of the viewer, who may only read. Without it the operator alone may."`
 }
 
 // DatabaseSettings say where the truth is kept.
@@ -70,6 +77,20 @@ type ReceiptSettings struct {
 	ReceiptTimeZones Value `placeholder:"ZONES" default:"UTC" list:"," help:"Time zone of the dates in receipt texts, which name none: one zone, or one for each carrier, as in VODAFONE=Europe/Madrid,*=UTC."`
 }
 
+// ThreadSettings say how events of social threads are read.
+type ThreadSettings struct {
+	ThreadIDFormat Value `name:"thread-id-format" placeholder:"FORMAT" default:"any" help:"Which thread ids are taken: any text of 1 to 256 printable characters, or uuid."`
+}
+
+// CRMSettings say where threads are kept equal. Without them threads are kept here and wait.
+type CRMSettings struct {
+	CRMAPIURL   Value `name:"crm-api-url" placeholder:"URL" help:"Base URL of the CRM's API, such as https://crm.example.com/api/v1. Unset: threads are kept and wait."`
+	CRMAPIToken Value `name:"crm-api-token" placeholder:"TEXT" secret:"" help:"Bearer token for the CRM. Needed with CRM_API_URL."`
+	CRMTimeout  Value `name:"crm-timeout" placeholder:"TIME" default:"10s" help:"How long the CRM may take for one answer."`
+	CRMWorkers  Value `name:"crm-workers" placeholder:"N" default:"16" help:"Threads that are pushed to the CRM at a time, by each replica."`
+	CRMSchema   Value `name:"crm-schema" placeholder:"FILE" help:"JSON Schema that every delta must pass, in place of the built-in one. A message that fails it is set aside as a dead letter."`
+}
+
 // CXoneSettings say how CXone is called. Without them it is not.
 type CXoneSettings struct {
 	CXoneDomain       Value `name:"cxone-domain" placeholder:"HOST" help:"Host of the CXone API, such as api.cxone.com, or a full URL. Unset: no calls to CXone."`
@@ -77,7 +98,7 @@ type CXoneSettings struct {
 	CXoneClientSecret Value `name:"cxone-client-secret" placeholder:"TEXT" secret:"" help:"OAuth client secret. Needed with CXONE_DOMAIN."`
 	CXoneAuthStyle    Value `name:"cxone-auth-style" placeholder:"STYLE" default:"basic" help:"How the client proves itself at the token endpoint: basic is HTTP Basic, body is form fields."`
 	CXoneScopes       Value `name:"cxone-scopes" placeholder:"SCOPES" default:"webhooks:manage webhooks:read social:read interactions:read messaging:read messaging:write" list:" " help:"OAuth scopes to ask for, separated by spaces."`
-	ServerURL         Value `placeholder:"URL" help:"Address at which CXone reaches this service, such as https://cxbridge.example.com. With the CXone settings, the webhook is subscribed at start."`
+	ServerURL         Value `placeholder:"URL" help:"Address at which CXone reaches this service, such as https://cxbridge.example.com. With the CXone settings, both webhooks are subscribed at start."`
 }
 
 // LogSettings say what is logged. The log goes to standard error.

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 
+	"github.com/cxbridge/cxbridge/internal/crm"
+	"github.com/cxbridge/cxbridge/internal/crm/rest"
 	"github.com/cxbridge/cxbridge/internal/cxone"
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/store/postgres"
@@ -48,4 +51,35 @@ func checkCXone(ctx context.Context, cfg Config) error {
 		return err
 	}
 	return client.Check(ctx)
+}
+
+// newSink returns the CRM. It is called with a Config that has one.
+func newSink(cfg Config) (crm.Sink, error) {
+	return rest.New(rest.Config{BaseURL: cfg.CRM.BaseURL, Token: cfg.CRM.Token.Reveal(), Timeout: cfg.CRM.Timeout})
+}
+
+// checkCRM asks the CRM for a thread that it does not have: that is answered when address and token
+// are right. It is called with a Config that has a CRM.
+func checkCRM(ctx context.Context, cfg Config) error {
+	sink, err := newSink(cfg)
+	if err != nil {
+		return err
+	}
+	_, err = sink.Get(ctx, "cxbridge-doctor")
+	if err != nil && crm.AsError(err).Class == crm.ClassGone {
+		return nil
+	}
+	return err
+}
+
+// threadSource fetches threads from CXone.
+type threadSource struct{ client *cxone.Client }
+
+// Thread implements reconcile.Source.
+func (s threadSource) Thread(ctx context.Context, id string) ([]byte, error) {
+	data, err := s.client.Thread(ctx, id)
+	if cxone.IsNotFound(err) {
+		return nil, fmt.Errorf("%w: CXone has no such thread", store.ErrNotFound)
+	}
+	return data, err
 }

@@ -17,7 +17,7 @@ import (
 
 // Note is what is to be told. It holds no text of a message and no secret.
 type Note struct {
-	Subject string // what it is about: the id of a thread or message, or "dead-letter:ID"
+	Subject string // what it is about: the id of a thread, "message:ID", or "dead-letter:ID"
 	Action  Action
 	Outcome string // in a word, such as "accepted", "acknowledged", "conflict", "parked"
 	Detail  Detail
@@ -31,13 +31,14 @@ type Action string
 
 // The actions.
 const (
-	ActionEvent    Action = "event"     // an event was applied
-	ActionPush     Action = "push"      // a delta was sent to the CRM
-	ActionConflict Action = "conflict"  // another writer's change was found in the CRM
-	ActionSetAside Action = "set-aside" // an item that the CRM would not take was kept as a dead letter
-	ActionPark     Action = "park"      // a thread waits for an operator or a new event
-	ActionReplay   Action = "replay"    // a dead letter was replayed
-	ActionDelete   Action = "delete"    // a dead letter was deleted
+	ActionEvent     Action = "event"     // an event was applied
+	ActionPush      Action = "push"      // a delta was sent to the CRM
+	ActionConflict  Action = "conflict"  // another writer's change was found in the CRM
+	ActionSetAside  Action = "set-aside" // an item that the CRM would not take was kept as a dead letter
+	ActionPark      Action = "park"      // a thread waits for an operator or a new event
+	ActionReplay    Action = "replay"    // a dead letter was replayed
+	ActionDelete    Action = "delete"    // a dead letter was deleted
+	ActionReconcile Action = "reconcile" // a thread that waited was tried at once
 )
 
 // Hash is the SHA-256 of an entry.

@@ -1,9 +1,17 @@
 package audit
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
 
-// Verifier checks chains. Its entries come by subject and then by seq.
+// Verifier checks chains against their ends.
 type Verifier struct {
+	// Heads are the ends that were kept, by subject. A chain may be longer than its end says: it was
+	// written to meanwhile.
+	Heads map[string]Head
+
 	Entries  int64 // checked so far
 	Chains   int64
 	Problems []Problem // at most maxProblems
@@ -11,6 +19,7 @@ type Verifier struct {
 	subject string
 	head    Head
 	broken  bool // in the chain of subject: what follows proves nothing
+	ended   map[string]bool
 }
 
 // Problem is a place where a chain is not as it was written.
@@ -27,9 +36,12 @@ func (p Problem) String() string {
 // maxProblems bounds what is kept of a log that is wrong throughout.
 const maxProblems = 1000
 
-// Entry checks the next entry.
+// Entry checks the next entry. Entries come by subject and then by seq.
 func (v *Verifier) Entry(e Entry) {
-	if e.Subject != v.subject || v.Chains == 0 {
+	if v.ended == nil {
+		v.ended = make(map[string]bool)
+	}
+	if v.Chains == 0 || e.Subject != v.subject {
 		v.subject, v.head, v.broken = e.Subject, Head{}, false
 		v.Chains++
 	}
@@ -44,17 +56,21 @@ func (v *Verifier) Entry(e Entry) {
 		v.found(e.Seq, "was changed: its hash is not that of what it says")
 	}
 	v.head = Head{Seq: e.Seq, Hash: e.Hash}
+	if kept, ok := v.Heads[e.Subject]; ok && kept.Seq == e.Seq {
+		v.ended[e.Subject] = true
+		if !v.broken && kept.Hash != e.Hash {
+			v.found(e.Seq, "is not the one that was written: the chain was written anew from some entry on")
+		}
+	}
 }
 
-// Head checks the end of the chain whose entries came last, or of one that has no entries.
-func (v *Verifier) Head(subject string, kept Head) {
-	last := v.head
-	if subject != v.subject || v.Chains == 0 {
-		v.subject, v.broken = subject, false
-		last = Head{}
-	}
-	if !v.broken && last != kept {
-		v.found(last.Seq, fmt.Sprintf("is the last one, but %d were written: the end was cut off or changed", kept.Seq))
+// Finish checks, after the last entry, that no chain ends before its end.
+func (v *Verifier) Finish() {
+	for _, subject := range slices.Sorted(maps.Keys(v.Heads)) {
+		if seq := v.Heads[subject].Seq; seq > 0 && !v.ended[subject] {
+			v.subject = subject
+			v.found(seq, "is missing, and was written: the end was cut off")
+		}
 	}
 }
 

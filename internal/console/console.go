@@ -1,10 +1,14 @@
 // Package console is the API by which people and their tools look into cxbridge: the state of a
-// message, the dead letters, figures and health.
+// message or a thread, the dead letters, the audit log, figures and health.
 //
 //	console.go      what it needs, its routes, what every answer has in common
 //	access.go       tokens and roles
 //	problem.go      errors, as problem+json (RFC 9457)
+//	cursor.go       where the next page of a list begins
 //	messages.go     GET /api/messages/{id}
+//	threads.go      /api/threads
+//	reconcile.go    /api/reconcile/{id}
+//	audit.go        GET /api/audit
 //	deadletters.go  /api/dead-letters
 //	figures.go      GET /api/metrics, GET /metrics
 //	health.go       GET /healthz, GET /readyz
@@ -24,6 +28,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/ingest"
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/store"
@@ -37,8 +42,11 @@ type Config struct {
 	Store    Store
 	Replayer Replayer
 	Figures  Counter
-	Health   Health
-	Metrics  http.Handler // answers GET /metrics in the Prometheus format
+
+	Reconciler Reconciler // nil: CXone is not set
+	HasCRM     bool       // a CRM is set, which threads go to
+	Health     Health
+	Metrics    http.Handler // answers GET /metrics in the Prometheus format
 
 	Version string       // of the binary, for the OpenAPI document; optional
 	Log     *slog.Logger // told of faults that no caller can mend; slog.Default when nil
@@ -50,6 +58,10 @@ type Store interface {
 	DeadLetters(ctx context.Context, before int64, limit int) ([]store.DeadLetter, error)
 	DeadLetter(ctx context.Context, id int64) (*store.DeadLetter, error)
 	DeleteDeadLetter(ctx context.Context, id int64) error
+
+	store.ThreadReader
+	Audit(ctx context.Context, note audit.Note, now time.Time) error
+	AuditEntries(ctx context.Context, subject string, before int64, limit int) ([]audit.Entry, error)
 }
 
 // Replayer reads a dead letter again. See ingest.Replayer for its errors.
@@ -86,6 +98,9 @@ func New(cfg Config) (http.Handler, error) {
 	}
 	c.api = humago.New(c.mux, apiConfig(cfg.Version))
 	c.messageRoutes()
+	c.threadRoutes()
+	c.reconcileRoutes()
+	c.auditRoutes()
 	c.deadLetterRoutes()
 	c.figureRoutes()
 	c.healthRoutes()
@@ -101,7 +116,7 @@ func New(cfg Config) (http.Handler, error) {
 // answers hold no link to a schema: such a link would be made of the Host header.
 func apiConfig(version string) huma.Config {
 	config := huma.DefaultConfig("cxbridge", cmp.Or(version, "dev"))
-	config.Info.Description = "State of SMS messages, dead letters, figures and health. " +
+	config.Info.Description = "State of SMS messages and social threads, dead letters, audit log, figures and health. " +
 		"Errors are problem+json (RFC 9457)."
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.CreateHooks = nil
@@ -129,10 +144,15 @@ func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // register adds an operation that only callers of a role may use. Errors of the handler become
 // problems in one place, see problem.
 func register[I, O any](c *console, need role, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	registerWithin(c, need, answerTimeout, op, handle)
+}
+
+// registerWithin is register for an operation with a time limit of its own.
+func registerWithin[I, O any](c *console, need role, limit time.Duration, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	op.Security = need.security()
 	op.Middlewares = append(op.Middlewares, c.admit(need), jsonOnly)
 	huma.Register(c.api, op, func(ctx context.Context, in *I) (*O, error) {
-		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
 		out, err := handle(ctx, in)
 		if err != nil {

@@ -21,6 +21,12 @@ var endpoints = []struct {
 	status         int
 }{
 	{"GET", "/api/messages/m-1", viewer, 200},
+	{"GET", "/api/threads", viewer, 200},
+	{"GET", "/api/threads/t-1", viewer, 200},
+	{"GET", "/api/threads/t-1/timeline", viewer, 200},
+	{"GET", "/api/reconcile/t-1", operator, 200},
+	{"POST", "/api/reconcile/t-1", operator, 200},
+	{"GET", "/api/audit", viewer, 200},
 	{"GET", "/api/dead-letters", operator, 200},
 	{"GET", "/api/dead-letters/7", operator, 200},
 	{"POST", "/api/dead-letters/7/replay", operator, 200},
@@ -231,7 +237,7 @@ func TestOpenAPI(t *testing.T) {
 		t.Errorf("%d operations, want %d", operations, len(endpoints))
 	}
 	for _, e := range endpoints {
-		route := strings.NewReplacer("m-1", "{id}", "7", "{id}").Replace(e.target)
+		route := strings.NewReplacer("m-1", "{id}", "t-1", "{id}", "7", "{id}").Replace(e.target)
 		op, ok := document.Paths[route][strings.ToLower(e.method)]
 		if !ok || op.OperationID == "" || len(op.Responses) == 0 {
 			t.Errorf("%s %s is not described: %+v", e.method, route, op)

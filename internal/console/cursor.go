@@ -5,39 +5,91 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// A cursor says where the next page of a list begins. Clients must not read it, so it is encoded;
-// the word in front tells cursors of different lists apart.
-const deadLetterCursor = "dead-letters-before:"
+// A cursorKind says where the next page of a list begins. Clients must not read cursors, so they are
+// encoded; the word in front tells those of different lists apart.
+type cursorKind string
+
+const (
+	deadLetterCursor cursorKind = "dead-letters-before:"
+	auditCursor      cursorKind = "audit-before:"
+	threadCursor     cursorKind = "threads-after:"
+	positionCursor   cursorKind = "messages-after:"
+)
 
 var errBadCursor = errors.New("this is not a cursor of this list")
+
+// badCursor answers a cursor that is none.
+func badCursor(cursor string, err error) error {
+	return huma.Error422UnprocessableEntity("validation failed",
+		&huma.ErrorDetail{Message: err.Error(), Location: "query.cursor", Value: cursor})
+}
 
 // cursorEncoding is strict: every cursor has one spelling.
 var cursorEncoding = base64.RawURLEncoding.Strict()
 
-// makeCursor returns the cursor of the dead letters with an id below before.
-func makeCursor(before int64) string {
-	return cursorEncoding.EncodeToString([]byte(deadLetterCursor + strconv.FormatInt(before, 10)))
+// make returns the cursor of a place in the list.
+func (k cursorKind) make(place string) string {
+	return cursorEncoding.EncodeToString([]byte(string(k) + place))
 }
 
-// parseCursor returns what makeCursor was given. The empty cursor is the beginning of the list,
-// and 0.
-func parseCursor(cursor string) (before int64, err error) {
+// parse returns what make was given. The empty cursor is the beginning of the list, and "".
+func (k cursorKind) parse(cursor string) (place string, err error) {
 	if cursor == "" {
-		return 0, nil
+		return "", nil
 	}
 	text, err := cursorEncoding.DecodeString(cursor)
 	if err != nil {
-		return 0, errBadCursor
+		return "", errBadCursor
 	}
-	id, ok := strings.CutPrefix(string(text), deadLetterCursor)
-	if !ok {
-		return 0, errBadCursor
+	place, ok := strings.CutPrefix(string(text), string(k))
+	if !ok || place == "" || !askable(place) {
+		return "", errBadCursor
 	}
-	before, err = strconv.ParseInt(id, 10, 64)
-	if err != nil || before < 1 || makeCursor(before) != cursor {
+	return place, nil
+}
+
+// makeBefore returns the cursor of the entries with an id below before.
+func (k cursorKind) makeBefore(before int64) string { return k.make(strconv.FormatInt(before, 10)) }
+
+// parseBefore returns what makeBefore was given, and 0 for the empty cursor.
+func (k cursorKind) parseBefore(cursor string) (before int64, err error) {
+	place, err := k.parse(cursor)
+	if err != nil || place == "" {
+		return 0, err
+	}
+	before, err = strconv.ParseInt(place, 10, 64)
+	if err != nil || before < 1 || k.makeBefore(before) != cursor {
 		return 0, errBadCursor
 	}
 	return before, nil
+}
+
+// makePosition returns the cursor of what follows a message. Its time is in microseconds since 1970.
+func makePosition(p store.ItemPosition) string {
+	return positionCursor.make(strconv.FormatInt(p.At.UnixMicro(), 10) + ":" + p.ID)
+}
+
+// parsePosition returns what makePosition was given, and the zero position for the empty cursor.
+func parsePosition(cursor string) (p store.ItemPosition, err error) {
+	place, err := positionCursor.parse(cursor)
+	if err != nil || place == "" {
+		return p, err
+	}
+	micros, id, ok := strings.Cut(place, ":")
+	at, err := strconv.ParseInt(micros, 10, 64)
+	if err != nil || !ok || id == "" {
+		return p, errBadCursor
+	}
+	p = store.ItemPosition{At: time.UnixMicro(at).UTC(), ID: id}
+	if makePosition(p) != cursor || p.At.Year() < 0 || p.At.Year() > 9999 {
+		return store.ItemPosition{}, errBadCursor
+	}
+	return p, nil
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -74,10 +76,9 @@ func (c *console) listDeadLetters(ctx context.Context, in *struct {
 	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Most items in the answer"`
 	Cursor string `query:"cursor" maxLength:"100" doc:"next of the page before"`
 }) (*deadLetterPage, error) {
-	before, err := parseCursor(in.Cursor)
+	before, err := deadLetterCursor.parseBefore(in.Cursor)
 	if err != nil {
-		return nil, huma.Error422UnprocessableEntity("validation failed",
-			&huma.ErrorDetail{Message: err.Error(), Location: "query.cursor", Value: in.Cursor})
+		return nil, badCursor(in.Cursor, err)
 	}
 	letters, more, err := c.page(ctx, before, in.Limit)
 	if err != nil {
@@ -89,7 +90,7 @@ func (c *console) listDeadLetters(ctx context.Context, in *struct {
 		page.Body.Items[i] = showDeadLetter(&letters[i])
 	}
 	if more {
-		next := makeCursor(letters[len(letters)-1].ID)
+		next := deadLetterCursor.makeBefore(letters[len(letters)-1].ID)
 		page.Body.Next = &next
 	}
 	return &page, nil
@@ -131,7 +132,8 @@ type replayAnswer struct {
 	Status int
 	Body   struct {
 		Replayed          bool   `json:"replayed" doc:"The event is applied and the dead letter is gone"`
-		MessageID         string `json:"messageId"`
+		MessageID         string `json:"messageId,omitempty" doc:"The message, for a receipt"`
+		ThreadID          string `json:"threadId,omitempty" doc:"The thread, for everything else: it goes to the CRM again"`
 		Duplicate         bool   `json:"duplicate" doc:"The event had come again in the meantime"`
 		QueuedForRetry    bool   `json:"queuedForRetry,omitempty" doc:"The event waits in the spool, and the dead letter stays"`
 		ValidationWarning string `json:"validationWarning,omitempty" doc:"What rule the sender ID breaks"`
@@ -149,11 +151,28 @@ func (c *console) replayDeadLetter(ctx context.Context, in *deadLetterID) (*repl
 		answer.Status = http.StatusAccepted
 		answer.Body.Replayed, answer.Body.QueuedForRetry = false, true
 	}
-	answer.Body.MessageID, answer.Body.Duplicate = replayed.MessageID, replayed.Duplicate
+	answer.Body.Duplicate = replayed.Duplicate
+	if replayed.Kind == store.KindSMS {
+		answer.Body.MessageID = replayed.Subject
+	} else {
+		answer.Body.ThreadID = replayed.Subject
+	}
 	answer.Body.ValidationWarning = replayed.Warning
 	return answer, nil
 }
 
 func (c *console) deleteDeadLetter(ctx context.Context, in *deadLetterID) (*struct{}, error) {
+	letter, err := c.Store.DeadLetter(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	// What is noted and then not done is better than what is done and not noted.
+	note := audit.Note{
+		Subject: fmt.Sprintf("dead-letter:%d", in.ID), Action: audit.ActionDelete, Outcome: "deleted",
+		Detail: audit.Detail{"kind": letter.Kind, "about": letter.Subject, "reason": letter.Reason},
+	}
+	if err := c.Store.Audit(ctx, note, time.Now().UTC().Truncate(time.Microsecond)); err != nil {
+		return nil, err
+	}
 	return nil, c.Store.DeleteDeadLetter(ctx, in.ID)
 }

@@ -84,7 +84,7 @@ func TestDeadLetterPages(t *testing.T) {
 			if !more {
 				break
 			}
-			cursor = makeCursor(letters[len(letters)-1].ID)
+			cursor = deadLetterCursor.makeBefore(letters[len(letters)-1].ID)
 		}
 		if seen != n || b.store.reads > 1 {
 			rt.Fatalf("saw %d of %d, by up to %d at once", seen, n, b.store.reads)
@@ -94,7 +94,7 @@ func TestDeadLetterPages(t *testing.T) {
 
 func before(t *testing.T, cursor string) int64 {
 	t.Helper()
-	id, err := parseCursor(cursor)
+	id, err := deadLetterCursor.parseBefore(cursor)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestDeadLetterPageIsBounded(t *testing.T) {
 func TestBadListParameters(t *testing.T) {
 	for _, query := range []string{
 		"limit=0", "limit=501", "limit=-1", "limit=x", "limit=1.5", "limit=99999999999999999999",
-		"cursor=x", "cursor=!!!", "cursor=%FF", "cursor=" + makeCursor(7) + "=", "cursor=" + strings.Repeat("A", 5000),
+		"cursor=x", "cursor=!!!", "cursor=%FF", "cursor=" + deadLetterCursor.makeBefore(7) + "=", "cursor=" + strings.Repeat("A", 5000),
 	} {
 		w := newBench().ask(t, "GET", "/api/dead-letters?"+query, adminToken)
 		wantProblem(t, w, http.StatusUnprocessableEntity)
@@ -172,19 +172,19 @@ func TestReplay(t *testing.T) {
 		want     string
 	}{
 		{
-			"applied", ingest.Replayed{MessageID: "m-1"}, http.StatusOK,
+			"applied", ingest.Replayed{Kind: store.KindSMS, Subject: "m-1"}, http.StatusOK,
 			`{"replayed":true, "messageId":"m-1", "duplicate":false}`,
 		},
 		{
-			"known", ingest.Replayed{MessageID: "m-1", Duplicate: true}, http.StatusOK,
+			"known", ingest.Replayed{Kind: store.KindSMS, Subject: "m-1", Duplicate: true}, http.StatusOK,
 			`{"replayed":true, "messageId":"m-1", "duplicate":true}`,
 		},
 		{
-			"flagged", ingest.Replayed{MessageID: "m-1", Warning: "too long"}, http.StatusOK,
+			"flagged", ingest.Replayed{Kind: store.KindSMS, Subject: "m-1", Warning: "too long"}, http.StatusOK,
 			`{"replayed":true, "messageId":"m-1", "duplicate":false, "validationWarning":"too long"}`,
 		},
 		{
-			"spooled", ingest.Replayed{MessageID: "m-1", Spooled: true}, http.StatusAccepted,
+			"spooled", ingest.Replayed{Kind: store.KindSMS, Subject: "m-1", Spooled: true}, http.StatusAccepted,
 			`{"replayed":false, "messageId":"m-1", "duplicate":false, "queuedForRetry":true}`,
 		},
 	} {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -12,12 +13,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/ingest"
+	"github.com/cxbridge/cxbridge/internal/reconcile"
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/store"
+	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -34,11 +39,46 @@ var (
 
 // fakeStore holds what a test puts into it.
 type fakeStore struct {
-	messages map[string]*sms.Message
-	receipts map[string][]sms.PastReceipt
-	letters  map[int64]store.DeadLetter
-	err      error // every method fails with it, when set
-	reads    int   // most dead letters that one call asked for
+	store.Store // nil: what a test does not ask for
+	messages    map[string]*sms.Message
+	receipts    map[string][]sms.PastReceipt
+	letters     map[int64]store.DeadLetter
+	err         error // every method fails with it, when set
+	reads       int   // most dead letters that one call asked for
+	notes       []audit.Note
+}
+
+// There is one thread, without anything in it.
+const threadID = "t-1"
+
+func (f *fakeStore) Threads(context.Context, store.ThreadQuery) ([]store.ThreadRow, error) {
+	return []store.ThreadRow{{Thread: thread.Thread{ID: threadID}}}, f.err
+}
+
+func (f *fakeStore) Thread(_ context.Context, id string) (*store.ThreadRow, error) {
+	if id != threadID {
+		return nil, cmp.Or(f.err, store.ErrNotFound)
+	}
+	return &store.ThreadRow{Thread: thread.Thread{ID: id}}, f.err
+}
+
+func (f *fakeStore) Items(context.Context, string, thread.ItemKind, store.ItemPosition, int) ([]*thread.Item, error) {
+	return nil, f.err
+}
+
+func (f *fakeStore) Links(context.Context, string) (map[string]thread.Link, error) { return nil, f.err }
+
+func (f *fakeStore) Timeline(context.Context, []string, store.ItemPosition, int) ([]*thread.Item, error) {
+	return nil, f.err
+}
+
+func (f *fakeStore) AuditEntries(context.Context, string, int64, int) ([]audit.Entry, error) {
+	return nil, f.err
+}
+
+func (f *fakeStore) Audit(_ context.Context, note audit.Note, _ time.Time) error {
+	f.notes = append(f.notes, note)
+	return f.err
 }
 
 func (f *fakeStore) Message(_ context.Context, id string) (*sms.Message, []sms.PastReceipt, error) {
@@ -112,7 +152,10 @@ func newBench() *bench {
 	b.Config = Config{
 		AdminToken: adminToken, ViewerToken: viewerToken, Store: b.store,
 		Replayer: replayFunc(func(context.Context, int64) (ingest.Replayed, error) {
-			return ingest.Replayed{MessageID: "m-1"}, nil
+			return ingest.Replayed{Kind: store.KindSMS, Subject: "m-1"}, nil
+		}),
+		Reconciler: reconcileFunc(func(context.Context, string) (reconcile.Outcome, error) {
+			return reconcile.Outcome{Status: reconcile.UpToDate}, b.store.err
 		}),
 		Figures: figuresFunc(func() Figures { return Figures{} }),
 		Health: healthFunc(func(context.Context) (bool, map[string]Part) {

@@ -24,6 +24,21 @@ type Figures struct {
 	SpoolEvents    int64   // events in the spool now
 	SpoolBytes     int64   // bytes of the events in the spool now; the file is somewhat larger
 	UptimeSeconds  float64
+
+	CRM *CRMFigures // nil: no CRM is set
+}
+
+// CRMFigures counts what this process has done to keep the CRM equal.
+type CRMFigures struct {
+	Pushes    int64   `json:"pushes" doc:"Deltas that the CRM acknowledged"`
+	Failures  int64   `json:"failures" doc:"Pushes that failed or were throttled, and are tried again"`
+	Conflicts int64   `json:"conflicts" doc:"Answers that another writer was quicker"`
+	Kept      int64   `json:"kept" doc:"Changes of other writers that stay as they are"`
+	SetAside  int64   `json:"setAside" doc:"Messages and participants that the CRM would not take"`
+	Parked    int64   `json:"parked" doc:"Pushes that the CRM refused for good"`
+	InFlight  int64   `json:"inFlight" doc:"Threads that are pushed now"`
+	AvgLagMs  float64 `json:"avgLagMs" doc:"Mean time from when the CRM began to lack something until it had it"`
+	Breaker   string  `json:"breaker" enum:"closed,open,half-open" doc:"State of the circuit breaker"`
 }
 
 // errorRate is the share of events in error: 0 to 1, to four decimals.
@@ -50,6 +65,8 @@ type figures struct {
 	SpoolEvents    int64   `json:"spoolEvents" doc:"Events in the spool now"`
 	SpoolBytes     int64   `json:"spoolBytes" doc:"Bytes of the events in the spool now; the file is somewhat larger"`
 	UptimeSeconds  float64 `json:"uptimeSeconds"`
+
+	CRM *CRMFigures `json:"crm,omitempty" doc:"The way to the CRM, where one is set"`
 }
 
 func (c *console) figureRoutes() {
@@ -63,7 +80,7 @@ func (c *console) figureRoutes() {
 			TotalProcessed: f.TotalProcessed, TotalErrors: f.TotalErrors, ErrorRate: f.errorRate(),
 			AvgLatencyMs: round(f.AvgLatencyMs, 3), Duplicates: f.Duplicates, DeadLetters: f.DeadLetters,
 			QueuedForRetry: f.QueuedForRetry, SpoolEvents: f.SpoolEvents, SpoolBytes: f.SpoolBytes,
-			UptimeSeconds: round(f.UptimeSeconds, 3),
+			UptimeSeconds: round(f.UptimeSeconds, 3), CRM: f.CRM,
 		}}, nil
 	})
 	c.registerPlain(viewer, huma.Operation{

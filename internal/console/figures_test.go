@@ -23,6 +23,13 @@ func TestFigures(t *testing.T) {
 			"deadLetters":3, "queuedForRetry":4, "spoolEvents":5, "spoolBytes":6, "uptimeSeconds":7}`,
 		},
 		{
+			"with a CRM",
+			Figures{CRM: &CRMFigures{Pushes: 1, Failures: 2, Conflicts: 3, Kept: 4, SetAside: 5, Parked: 6, InFlight: 7, AvgLagMs: 8.5, Breaker: "closed"}},
+			`{"totalProcessed":0, "totalErrors":0, "errorRate":0, "avgLatencyMs":0, "duplicates":0,
+			"deadLetters":0, "queuedForRetry":0, "spoolEvents":0, "spoolBytes":0, "uptimeSeconds":0,
+			"crm":{"pushes":1, "failures":2, "conflicts":3, "kept":4, "setAside":5, "parked":6, "inFlight":7, "avgLagMs":8.5, "breaker":"closed"}}`,
+		},
+		{
 			"none", Figures{},
 			`{"totalProcessed":0, "totalErrors":0, "errorRate":0, "avgLatencyMs":0, "duplicates":0,
 			"deadLetters":0, "queuedForRetry":0, "spoolEvents":0, "spoolBytes":0, "uptimeSeconds":0}`,

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/cxbridge/cxbridge/internal/ingest"
+	"github.com/cxbridge/cxbridge/internal/reconcile"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -26,6 +27,7 @@ func (c *console) problem(ctx context.Context, operation string, err error) erro
 	_, isStatus := errors.AsType[huma.StatusError](err)
 	refused, isRefused := errors.AsType[*ingest.StillRefusedError](err)
 	busy, isBusy := errors.AsType[*ingest.BusyError](err)
+	upstream, isUpstream := errors.AsType[*reconcile.UpstreamError](err)
 	switch {
 	case isStatus:
 		return err
@@ -35,6 +37,8 @@ func (c *console) problem(ctx context.Context, operation string, err error) erro
 		return huma.Error422UnprocessableEntity(refused.Error())
 	case isBusy:
 		return unavailable(busy.Reason, busy.RetryAfter)
+	case isUpstream:
+		return huma.Error502BadGateway(upstream.Error())
 	case !errors.Is(err, store.ErrUnavailable) && ctx.Err() == nil:
 		c.Log.LogAttrs(ctx, slog.LevelError, "console: request failed",
 			slog.String("operation", operation), slog.Any("error", err))

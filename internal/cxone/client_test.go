@@ -36,6 +36,29 @@ func TestSubscribe(t *testing.T) {
 	}
 }
 
+func TestSubscribeToThreads(t *testing.T) {
+	platform := newSim()
+	c := newClient(t, platform)
+	for i, want := range []bool{true, false} {
+		created, err := c.Subscribe(t.Context(), subscription(t, "crm-social-thread-sync"))
+		if err != nil || created != want {
+			t.Errorf("time %d: created is %t, %v", i+1, created, err)
+		}
+	}
+	want := []sim.InteractionWebhook{{
+		ID:      "iw-0001",
+		Name:    "crm-social-thread-sync",
+		URI:     "https://bridge.test/base/api/webhooks/cxone-threads",
+		Events:  []string{"THREAD_UPDATED", "THREAD_MERGED", "THREAD_SPLIT"},
+		Status:  "ACTIVE",
+		Filter:  sim.InteractionFilter{Channel: "SOCIAL"},
+		Headers: map[string]string{"Content-Type": "application/json", "X-Webhook-Secret": webhookSecret},
+	}}
+	if diff := cmp.Diff(want, platform.InteractionWebhooks()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestSubscribeNamesTheScope(t *testing.T) {
 	c := newClient(t, newSim(), func(c *cxone.Config) { c.Scopes = []string{"messaging:read"} })
 	_, err := c.Subscribe(t.Context(), smsStatus(t))

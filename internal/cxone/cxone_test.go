@@ -57,14 +57,16 @@ func newClient(t *testing.T, h http.Handler, changes ...func(*cxone.Config)) *cx
 func newSim() *sim.CXone { return sim.NewCXone(clientID, clientSecret) }
 
 // smsStatus is the subscription to SMS receipts.
-func smsStatus(t *testing.T) cxone.Subscription {
+func smsStatus(t *testing.T) cxone.Subscription { return subscription(t, "sms-status-webhook") }
+
+func subscription(t *testing.T, name string) cxone.Subscription {
 	t.Helper()
 	for _, s := range cxone.Subscriptions() {
-		if s.Name == "sms-status-webhook" {
+		if s.Name == name {
 			return s
 		}
 	}
-	t.Fatal("there is no subscription to SMS receipts")
+	t.Fatalf("there is no subscription %s", name)
 	return cxone.Subscription{}
 }
 

@@ -22,6 +22,8 @@ type Error struct {
 	Message    string        // what is wrong and what to do about it
 	RetryAfter time.Duration // how long CXone asks to be left alone; 0 when it does not say
 	Err        error         // the cause when there was no answer; else nil
+
+	noThread bool // what is not there is the thread, and not the whole API
 }
 
 func (e *Error) Error() string { return e.Op + ": " + e.Message }
@@ -40,6 +42,12 @@ func StatusOf(err error) int {
 
 // IsConflict reports whether CXone has the thing already.
 func IsConflict(err error) bool { return StatusOf(err) == http.StatusConflict }
+
+// IsNotFound reports whether CXone has no such thread. A 404 of another call is a wrong setting.
+func IsNotFound(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.noThread
+}
 
 // RetryAfter returns how long CXone asks to be left alone; 0 when it does not say.
 func RetryAfter(err error) time.Duration {
@@ -80,6 +88,9 @@ func (c *Client) answered(r call, resp *http.Response, body []byte) *Error {
 		e.Message = "401: CXone does not accept the token it gave us: check that CXONE_CLIENT_ID belongs to this tenant"
 	case s == http.StatusForbidden:
 		e.Message = "403: the OAuth client lacks the scope " + r.scope
+	case s == http.StatusNotFound && r.op == opThread:
+		e.noThread = true
+		e.Message = "404: CXone has no such thread"
 	case s == http.StatusNotFound:
 		e.Message = fmt.Sprintf("404: %s has no %s: check CXONE_DOMAIN", c.base.Host, r.path)
 	default:

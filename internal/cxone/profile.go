@@ -6,14 +6,20 @@ import "net/http"
 // subscriptions in its published API, and tokens come from another host): a second profile means a
 // second set of what is in this file.
 const (
-	pathToken    = "/api/v2/oauth/token"
-	pathWebhooks = "/api/v2/webhooks"
+	pathToken               = "/api/v2/oauth/token"
+	pathWebhooks            = "/api/v2/webhooks"
+	pathInteractionWebhooks = "/api/v2/interactions/webhooks"
+	pathThreads             = "/api/v2/interactions/social/threads/" // and the id of one
 
 	scopeManageWebhooks = "webhooks:manage"
+	scopesReadThreads   = "social:read or interactions:read" // as they are told to a user
 )
 
 // Where this service takes the events that it subscribes to.
-const callbackSMS = "/webhooks/cxone/sms"
+const (
+	callbackSMS     = "/webhooks/cxone/sms"
+	callbackThreads = "/api/webhooks/cxone-threads"
+)
 
 // headerSecret carries the webhook secret with each event.
 const headerSecret = "X-Webhook-Secret"
@@ -33,7 +39,7 @@ type Subscription struct {
 
 // Subscriptions lists every webhook that cxbridge wants.
 func Subscriptions() []Subscription {
-	return []Subscription{smsStatus}
+	return []Subscription{smsStatus, socialThreads}
 }
 
 var smsStatus = Subscription{
@@ -52,6 +58,22 @@ var smsStatus = Subscription{
 	},
 }
 
+var socialThreads = Subscription{
+	Name:  "crm-social-thread-sync",
+	path:  pathInteractionWebhooks,
+	scope: scopeManageWebhooks,
+	body: func(callback func(string) string, secret string) any {
+		return interactionWebhookRequest{
+			Name:    "crm-social-thread-sync",
+			URI:     callback(callbackThreads),
+			Events:  []string{"THREAD_UPDATED", "THREAD_MERGED", "THREAD_SPLIT"},
+			Status:  "ACTIVE",
+			Filter:  interactionFilter{Channel: "SOCIAL"},
+			Headers: map[string]string{"Content-Type": "application/json", headerSecret: secret},
+		}
+	},
+}
+
 // webhookRequest is the body of POST /api/v2/webhooks.
 type webhookRequest struct {
 	Name        string            `json:"name"`
@@ -60,6 +82,24 @@ type webhookRequest struct {
 	HTTPMethod  string            `json:"httpMethod"`
 	Headers     map[string]string `json:"headers"`
 	Enabled     bool              `json:"enabled"`
+}
+
+// interactionWebhookRequest is the body of POST /api/v2/interactions/webhooks.
+//
+// The tutorial's body has no headers: its webhook believes every stranger. Ours does not, so the
+// secret travels as in the other API. A URI that held it would show it in every access log. A tenant
+// that takes no headers has to sign what it posts (X-Request-Signature or Standard Webhooks).
+type interactionWebhookRequest struct {
+	Name    string            `json:"name"`
+	URI     string            `json:"uri"`
+	Events  []string          `json:"events"`
+	Status  string            `json:"status"`
+	Filter  interactionFilter `json:"filter"`
+	Headers map[string]string `json:"headers"`
+}
+
+type interactionFilter struct {
+	Channel string `json:"channel"`
 }
 
 // failure is every shape in which CXone tells what is wrong.

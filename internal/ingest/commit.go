@@ -77,22 +77,21 @@ func (in *Ingest) commit(ctx context.Context, batch []pending) (rest []pending, 
 // commitRefused keeps an event that the database refuses as a dead letter, and a dead letter that
 // it refuses without the texts that came from the event.
 func (in *Ingest) commitRefused(ctx context.Context, p pending, refusal error) error {
-	e := p.reading().Entry
-	var letter store.Entry
-	if e.Receipt != nil {
-		letter = deadLetter(e.Receipt.MessageID, "the database refuses it: "+refusal.Error(), e.Receipt.Raw, e.Receipt.Received)
-	} else {
-		letter = deadLetter("", "the database refuses the reason why it was refused", e.DeadLetter.Raw, e.DeadLetter.Received)
-		letter.DeadLetter.Kind = e.DeadLetter.Kind
+	reading := p.reading()
+	isLetter := reading.Entry.DeadLetter != nil
+	letter := reading.source().deadLetter(reading.Subject, "the database refuses it: "+refusal.Error())
+	if isLetter {
+		letter = reading.source().deadLetter("", "the database refuses the reason why it was refused")
 	}
 	if err := in.transact(ctx, []store.Entry{letter}, []pending{p}); err != nil {
 		return err
 	}
-	p.answer().Refused = e.Receipt != nil
+	p.answer().Refused = !isLetter
 	return nil
 }
 
-// transact commits entries in one transaction and notes what became of each.
+// transact commits entries in one transaction, notes what became of each, and tells when a thread
+// has a new revision.
 func (in *Ingest) transact(ctx context.Context, entries []store.Entry, batch []pending) error {
 	start := time.Now()
 	outcomes, err := in.tryCommit(ctx, store.Batch{
@@ -103,11 +102,16 @@ func (in *Ingest) transact(ctx context.Context, entries []store.Entry, batch []p
 		return err
 	}
 	in.metrics.committed(entries, time.Since(start))
+	raised := false
 	for i, o := range outcomes {
-		batch[i].answer().Duplicate = o.Duplicate
+		*batch[i].answer() = Answer{Duplicate: o.Duplicate, Stale: o.Stale, Rev: o.Rev}
+		raised = raised || entries[i].Thread != nil && !o.Stale
 		if o.Duplicate {
 			in.metrics.duplicates.Inc()
 		}
+	}
+	if raised {
+		in.wake()
 	}
 	return nil
 }
@@ -144,7 +148,7 @@ func (in *Ingest) spoolSome(requests []*request) error {
 		var events []SpoolEvent
 		for _, r := range requests {
 			for i := range r.readings {
-				events = append(events, spoolEvent(&r.readings[i]))
+				events = append(events, r.readings[i].source())
 			}
 		}
 		err = in.spool.Append(events)
@@ -170,14 +174,6 @@ func reasonOf(err error) string {
 		return err.Error()
 	}
 	return "the disk fails"
-}
-
-// spoolEvent is the raw event of a reading: the spool keeps what came, and it is read again.
-func spoolEvent(r *Reading) SpoolEvent {
-	if letter := r.Entry.DeadLetter; letter != nil {
-		return SpoolEvent{Kind: letter.Kind, Received: letter.Received, Raw: r.raw()}
-	}
-	return SpoolEvent{Kind: store.KindSMS, Received: r.Entry.Receipt.Received, Raw: r.raw()}
 }
 
 // owners returns the requests that a rest of a batch belongs to, each once.

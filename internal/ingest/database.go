@@ -6,8 +6,6 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
-
-	"github.com/cxbridge/cxbridge/internal/store"
 )
 
 // database remembers whether the database is there, so that a writer does not wait for one that
@@ -156,17 +154,15 @@ func (in *Ingest) drainBatch(ctx context.Context) (int, error) {
 	return len(events), in.spool.Remove(events)
 }
 
+// read reads an event of the spool again. One of a kind that is not known was written by a newer
+// version, and is kept for it.
 func (in *Ingest) read(e SpoolEvent) Reading {
-	switch e.Kind {
-	case store.KindSMS:
-		return in.reader.ReadSMS(e.Raw, e.Received)
-	default:
-		// Written by a newer version, and kept for it.
+	reading, known := in.reader.read(e)
+	if !known {
 		err := errors.New("this version does not know events of the kind " + string(e.Kind))
-		return Reading{Refused: err, Entry: store.Entry{DeadLetter: &store.DeadLetter{
-			Kind: e.Kind, Reason: err.Error(), Received: e.Received, Raw: e.Raw,
-		}}}
+		reading = Reading{Refused: err, Entry: e.deadLetter("", err.Error())}
 	}
+	return reading
 }
 
 // fullJitter returns how long to wait before an attempt, counted from 1: a random time up to a

@@ -19,13 +19,14 @@ import (
 
 var errAway = fmt.Errorf("connection refused: %w", store.ErrUnavailable)
 
-// fakeStore is a store in memory that can be made to fail.
+// fakeStore is a store in memory that can be made to fail. The revision of a thread is the version of
+// its event, and an event without one is stale.
 type fakeStore struct {
 	store.Store // nil: what is not overridden here must not be called
 
 	mu        sync.Mutex
 	away      bool
-	poison    string // the id of a message that the database refuses
+	poison    string // the id of a message or thread that the database refuses
 	committed []store.Entry
 	batches   [][]store.Entry
 	migrated  int
@@ -56,16 +57,23 @@ func (f *fakeStore) Commit(ctx context.Context, b store.Batch) ([]store.Outcome,
 		return nil, errAway
 	}
 	for _, e := range b.Entries {
-		if f.poison != "" && e.Receipt != nil && e.Receipt.MessageID == f.poison {
+		isReceipt := e.Receipt != nil && e.Receipt.MessageID == f.poison
+		isThread := e.Thread != nil && e.Thread.ThreadID == f.poison
+		if f.poison != "" && (isReceipt || isThread) {
 			return nil, fmt.Errorf("bad bytes: %w", store.ErrRefused)
 		}
 	}
 	outcomes := make([]store.Outcome, len(b.Entries))
 	for i, e := range b.Entries {
+		o := &outcomes[i]
 		for _, known := range f.committed {
-			outcomes[i].Duplicate = outcomes[i].Duplicate || bytes.Equal(rawOf(known), rawOf(e))
+			o.Duplicate = o.Duplicate || bytes.Equal(rawOf(known), rawOf(e))
 		}
 		f.committed = append(f.committed, e)
+		if e.Thread != nil {
+			o.Stale = o.Duplicate || e.Thread.Version == 0
+			o.Rev = e.Thread.Version
+		}
 	}
 	f.batches = append(f.batches, b.Entries)
 	return outcomes, nil
@@ -77,15 +85,19 @@ func (f *fakeStore) setAway(away bool) {
 	f.away = away
 }
 
-// ids returns the messages of the committed receipts, in order; a dead letter is its reason.
+// ids returns the messages of the committed receipts, in order; a thread and the subject of a dead
+// letter are marked.
 func (f *fakeStore) ids() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var ids []string
 	for _, e := range f.committed {
-		if e.Receipt != nil {
+		switch {
+		case e.Receipt != nil:
 			ids = append(ids, e.Receipt.MessageID)
-		} else {
+		case e.Thread != nil:
+			ids = append(ids, "thread: "+e.Thread.ThreadID)
+		default:
 			ids = append(ids, "dead: "+e.DeadLetter.Subject)
 		}
 	}
@@ -93,10 +105,8 @@ func (f *fakeStore) ids() []string {
 }
 
 func rawOf(e store.Entry) []byte {
-	if e.Receipt != nil {
-		return e.Receipt.Raw
-	}
-	return e.DeadLetter.Raw
+	reading := Reading{Entry: e}
+	return reading.source().Raw
 }
 
 func newReader(t testing.TB) *Reader {
@@ -123,10 +133,17 @@ func newSpool(t testing.TB, dir string, limit int64) *Spool {
 // start runs an Ingest for the length of a test.
 func start(t testing.TB, st store.Store, spool *Spool) *Ingest {
 	t.Helper()
-	in := New(Config{
-		Store: st, Reader: newReader(t), Spool: spool, Metrics: newMetrics(),
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	return startWith(t, Config{Store: st, Spool: spool})
+}
+
+// startWith sets what a test does not care for.
+func startWith(t testing.TB, c Config) *Ingest {
+	t.Helper()
+	c.Reader, c.Log = newReader(t), slog.New(slog.NewTextHandler(io.Discard, nil))
+	if c.Metrics == nil {
+		c.Metrics = newMetrics()
+	}
+	in := New(c)
 	if err := in.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -137,6 +154,11 @@ func start(t testing.TB, st store.Store, spool *Spool) *Ingest {
 // receipt is the raw text of a receipt.
 func receipt(id string) []byte {
 	return fmt.Appendf(nil, `{"messageId":%q,"status":"DELIVERED","from":"+12025550100","to":"+12025550101","timestamp":"2026-03-01T10:00:00Z"}`, id)
+}
+
+// event is the raw text of an event of a thread.
+func event(id string, version int) []byte {
+	return fmt.Appendf(nil, `{"event":"THREAD_UPDATED","data":{"threadId":%q,"version":%d,"updatedAt":"2026-03-01T10:00:00Z"}}`, id, version)
 }
 
 // submit sends receipts in one request.

@@ -34,6 +34,10 @@ type Config struct {
 	// transaction while the first waits for the disk; a store with a single writer gains nothing.
 	Writers int
 
+	// Wake is called after a commit that gave some thread a new revision. It must return at once.
+	// Nil: nobody is told.
+	Wake func()
+
 	Metrics *Metrics
 	Log     *slog.Logger
 }
@@ -47,6 +51,7 @@ type Ingest struct {
 	judge    *sms.Judge
 	reader   *Reader
 	spool    *Spool
+	wake     func()
 	metrics  *Metrics
 	log      *slog.Logger
 	database database
@@ -71,15 +76,18 @@ type request struct {
 func newRequest(readings []Reading) *request {
 	r := &request{readings: readings, answers: make([]Answer, len(readings)), done: make(chan struct{})}
 	for i := range readings {
-		r.bytes += len(readings[i].raw())
+		r.bytes += len(readings[i].source().Raw)
 	}
 	return r
 }
 
 // New returns an Ingest; Start sets it to work.
 func New(c Config) *Ingest {
+	if c.Wake == nil {
+		c.Wake = func() {}
+	}
 	return &Ingest{
-		store: c.Store, judge: c.Reader.Judge, reader: c.Reader, spool: c.Spool,
+		store: c.Store, judge: c.Reader.Judge, reader: c.Reader, spool: c.Spool, wake: c.Wake,
 		metrics: c.Metrics, log: c.Log,
 		queue:    queue{writers: max(c.Writers, 1)},
 		database: database{wakeUp: make(chan struct{}, 1)},
@@ -141,6 +149,11 @@ func (in *Ingest) Submit(ctx context.Context, readings []Reading) ([]Answer, err
 // ReadSMS reads one receipt; see Reader.ReadSMS.
 func (in *Ingest) ReadSMS(raw []byte, received time.Time) Reading {
 	return in.reader.ReadSMS(raw, received)
+}
+
+// ReadThread reads one event of a thread; see Reader.ReadThread.
+func (in *Ingest) ReadThread(raw []byte, received time.Time) Reading {
+	return in.reader.ReadThread(raw, received)
 }
 
 // Reader returns what reads the events.

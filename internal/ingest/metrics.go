@@ -18,6 +18,7 @@ type Metrics struct {
 	drained       prometheus.Counter
 	events        *prometheus.CounterVec
 	receipts      prometheus.Counter
+	threadEvents  prometheus.Counter
 	deadLetters   prometheus.Counter
 	databaseUp    prometheus.Gauge
 	spoolEvents   prometheus.Gauge
@@ -59,20 +60,27 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		spoolLimit:    gauge("cxbridge_spool_limit_bytes", "Size at which the spool is full."),
 	}
 	registry.MustRegister(m.batchEvents, m.commitSeconds, m.events)
-	m.receipts, m.deadLetters = m.events.WithLabelValues("receipt"), m.events.WithLabelValues("dead_letter")
+	m.receipts, m.threadEvents = m.events.WithLabelValues("receipt"), m.events.WithLabelValues("thread_event")
+	m.deadLetters = m.events.WithLabelValues("dead_letter")
 	return m
 }
 
 func (m *Metrics) committed(entries []store.Entry, took time.Duration) {
 	m.commitSeconds.Observe(took.Seconds())
 	m.batchEvents.Observe(float64(len(entries)))
-	var letters int
-	for _, e := range entries {
-		if e.DeadLetter != nil {
+	var receipts, threadEvents, letters int
+	for i := range entries {
+		switch e := &entries[i]; {
+		case e.Receipt != nil:
+			receipts++
+		case e.Thread != nil:
+			threadEvents++
+		default:
 			letters++
 		}
 	}
-	m.receipts.Add(float64(len(entries) - letters))
+	m.receipts.Add(float64(receipts))
+	m.threadEvents.Add(float64(threadEvents))
 	m.deadLetters.Add(float64(letters))
 }
 

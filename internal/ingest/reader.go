@@ -5,6 +5,7 @@ import (
 
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/store"
+	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
 // Policy says what happens to a receipt whose sender ID breaks the rules of its destination.
@@ -19,18 +20,19 @@ const (
 // Reader turns the raw text of an event into what is to be stored. The webhook, the spool and the
 // replay of dead letters all read through it, so an event means the same on each of these ways.
 type Reader struct {
-	Judge  *sms.Judge
-	Policy Policy
-	Zones  sms.Zones
+	Judge     *sms.Judge
+	Policy    Policy
+	Zones     sms.Zones
+	ThreadIDs thread.IDFormat
 }
 
 // Reading is what a Reader makes of one event. Whatever it is, its Entry is to be submitted: also
 // a refusal is kept.
 type Reading struct {
-	Entry     store.Entry
-	MessageID string // "" when it could not be read
+	Entry   store.Entry
+	Subject string // the id of the message or thread; "" when it could not be read
 
-	// Refused is an *refusal.InvalidError or an *refusal.MalformedError when the event cannot be applied
+	// Refused is a *refusal.InvalidError or a *refusal.MalformedError when the event cannot be applied
 	// as it is. Its Entry is a dead letter then.
 	Refused error
 
@@ -39,46 +41,74 @@ type Reading struct {
 	Quarantined bool // by the policy; the Entry is a dead letter then
 }
 
-// raw returns the text that the reading was read from.
-func (r *Reading) raw() []byte {
-	if letter := r.Entry.DeadLetter; letter != nil {
-		return letter.Raw
+// source returns the event as it came, so that it can be read again.
+func (r *Reading) source() SpoolEvent {
+	switch e := &r.Entry; {
+	case e.Receipt != nil:
+		return SpoolEvent{Kind: store.KindSMS, Received: e.Receipt.Received, Raw: e.Receipt.Raw}
+	case e.Thread != nil:
+		return SpoolEvent{Kind: store.KindThread, Received: e.Thread.Received, Raw: e.Thread.Raw}
+	default:
+		return SpoolEvent{Kind: e.DeadLetter.Kind, Received: e.DeadLetter.Received, Raw: e.DeadLetter.Raw}
 	}
-	return r.Entry.Receipt.Raw
+}
+
+// deadLetter is what is kept of an event that is not applied.
+func (e SpoolEvent) deadLetter(subject, reason string) store.Entry {
+	return store.Entry{DeadLetter: &store.DeadLetter{
+		Kind: e.Kind, Subject: subject, Reason: reason, Received: e.Received, Raw: e.Raw,
+	}}
 }
 
 // ReadSMS reads one SMS delivery receipt: an object as it came, not an array. The reading keeps
 // raw, so the caller must not reuse its bytes.
 func (rd *Reader) ReadSMS(raw []byte, received time.Time) Reading {
+	source := SpoolEvent{Kind: store.KindSMS, Received: received, Raw: raw}
 	r, err := sms.Decode(raw, rd.Zones)
 	if err != nil {
-		id := subjectOf(r)
-		return Reading{MessageID: id, Refused: err, Entry: deadLetter(id, err.Error(), raw, received)}
+		var id string
+		if r != nil {
+			id = r.MessageID
+		}
+		return Reading{Subject: id, Refused: err, Entry: source.deadLetter(id, err.Error())}
 	}
 	r.Raw, r.Received = raw, received
-	reading := Reading{MessageID: r.MessageID, Entry: store.Entry{Receipt: r}}
+	reading := Reading{Subject: r.MessageID, Entry: store.Entry{Receipt: r}}
 	if v := rd.Judge.Examine(r); v.Compliance == sms.Violation {
 		reading.Warning = v.Reason
 		if rd.Policy == Quarantine {
 			reading.Quarantined = true
-			reading.Entry = deadLetter(r.MessageID, "sender ID: "+v.Reason, raw, received)
+			reading.Entry = source.deadLetter(r.MessageID, "sender ID: "+v.Reason)
 		}
 	}
 	return reading
 }
 
-func deadLetter(subject, reason string, raw []byte, received time.Time) store.Entry {
-	return store.Entry{DeadLetter: &store.DeadLetter{
-		Kind: store.KindSMS, Subject: subject, Reason: reason, Received: received, Raw: raw,
-	}}
+// ReadThread reads one event of a social thread: an object as it came, not an array. The reading
+// keeps raw, so the caller must not reuse its bytes.
+func (rd *Reader) ReadThread(raw []byte, received time.Time) Reading {
+	e, err := thread.Decode(raw, rd.ThreadIDs)
+	if err != nil {
+		source := SpoolEvent{Kind: store.KindThread, Received: received, Raw: raw}
+		var id string
+		if e != nil {
+			id = e.ThreadID
+		}
+		return Reading{Subject: id, Refused: err, Entry: source.deadLetter(id, err.Error())}
+	}
+	e.Raw, e.Received = raw, received
+	return Reading{Subject: e.ThreadID, Entry: store.Entry{Thread: e}}
 }
 
-// subjectOf names the message of a receipt that was refused, where at least its id was read.
-func subjectOf(r *sms.Receipt) string {
-	if r == nil {
-		return ""
+// read reads an event of any kind that comes in. One of another kind is not known.
+func (rd *Reader) read(e SpoolEvent) (reading Reading, known bool) {
+	switch e.Kind {
+	case store.KindSMS:
+		return rd.ReadSMS(e.Raw, e.Received), true
+	case store.KindThread:
+		return rd.ReadThread(e.Raw, e.Received), true
 	}
-	return r.MessageID
+	return Reading{}, false
 }
 
 // Answer tells what became of a submitted reading.
@@ -87,6 +117,11 @@ type Answer struct {
 	Spooled   bool // it is durable in the spool; whether it was known shows when it drains
 
 	Refused bool // the database will never take it; it is kept as a dead letter
+
+	// Of an event of a thread that is in the database. Stale: it brought nothing new. Rev: the CRM
+	// has the event once it has this revision of the thread.
+	Stale bool
+	Rev   int64
 }
 
 // BusyError says that an event is not durable, and was not kept: the queue, the spool or the disk

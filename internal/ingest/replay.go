@@ -4,35 +4,44 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// Replayer reads dead letters again: after the rules were changed, or with a release that
-// understands more.
+// Replayer tries dead letters again: after the rules were changed, with a release that understands
+// more, or when the CRM takes what it refused.
 type Replayer struct {
 	Store  DeadLetters
 	Reader *Reader
 
 	// Submit makes readings durable and returns an answer for each, as Ingest.Submit does.
 	Submit func(ctx context.Context, readings []Reading) ([]Answer, error)
+
+	// Wake is called after a thread was made due again; see Config.Wake. What Submit makes due is
+	// told by Submit. Nil: nobody is told.
+	Wake func()
 }
 
 // DeadLetters is what a Replayer needs of a store.Store.
 type DeadLetters interface {
 	DeadLetter(ctx context.Context, id int64) (*store.DeadLetter, error)
 	FailReplay(ctx context.Context, id int64, reason string) error
+	Wake(ctx context.Context, threadID string, resolves int64, note audit.Note, now time.Time) error
+	Audit(ctx context.Context, note audit.Note, now time.Time) error
 }
 
 // Replayed tells what became of a dead letter whose event is durable now.
 type Replayed struct {
-	MessageID string
+	Kind      store.Kind
+	Subject   string // the id of the message or thread
 	Duplicate bool   // the event had come again in the meantime and was applied then
 	Warning   string // why the sender ID breaks the rules; "" when it does not
 
 	// Spooled says that the database went away during the replay. The event waits in the spool.
 	// The dead letter stays: what is in the spool cannot remove it. To replay it once more is
-	// harmless, as the event is known then.
+	// harmless, as the event is known then; the audit tells of that replay.
 	Spooled bool
 }
 
@@ -43,48 +52,114 @@ type StillRefusedError struct {
 
 func (e *StillRefusedError) Error() string { return "still refused: " + e.Reason }
 
-// Replay reads the raw body of a dead letter as if it came in again, at the time when it first
-// came. On success the event is durable and the dead letter is gone, both by one transaction.
+// Replay tries a dead letter again. The raw body of an event is read as if it came in again, at the
+// time when it first came. A thread that is parked, or of which an item was set aside, is made due.
+// On success the event is durable, or the thread is due, and the dead letter is gone, both by one
+// transaction.
 //
 // The error is a *StillRefusedError, and the replay is counted on the dead letter, when the event
-// is refused again. It wraps store.ErrNotFound when there is no such dead letter,
+// is refused again. It wraps store.ErrNotFound when there is no such dead letter, or no such thread,
 // store.ErrUnavailable or a *BusyError when the event is not durable, and nothing has changed then.
-// When ctx ends first the event may be applied all the same; to replay it once more is harmless.
+// When ctx ends first, or the audit does not take a note, the event may be applied all the same; to
+// replay it once more is harmless.
 func (rp *Replayer) Replay(ctx context.Context, id int64) (Replayed, error) {
 	letter, err := rp.Store.DeadLetter(ctx, id)
 	if err != nil {
 		return Replayed{}, err
 	}
-	if letter.Kind != store.KindSMS {
+	switch letter.Kind {
+	case store.KindThreadPush, store.KindThreadItem:
+		return rp.wakeThread(ctx, letter)
+	}
+	reading, known := rp.Reader.read(SpoolEvent{Kind: letter.Kind, Received: letter.Received, Raw: letter.Raw})
+	if !known {
 		return Replayed{}, &StillRefusedError{fmt.Sprintf("this release cannot read events of the kind %q", letter.Kind)}
 	}
-	reading := rp.Reader.ReadSMS(letter.Raw, letter.Received)
-	if refused := reading.Entry.DeadLetter; refused != nil {
-		return Replayed{}, rp.fail(ctx, id, refused.Reason)
+	return rp.readAgain(ctx, letter, &reading)
+}
+
+// wakeThread has the CRM told again what it refused.
+func (rp *Replayer) wakeThread(ctx context.Context, letter *store.DeadLetter) (Replayed, error) {
+	note := noteOf(letter, letter.Subject, "woken")
+	if err := rp.Store.Wake(ctx, letter.Subject, letter.ID, note, now()); err != nil {
+		return Replayed{}, err
 	}
-	reading.Entry.Resolves = id
-	answers, err := rp.Submit(ctx, []Reading{reading})
+	if rp.Wake != nil {
+		rp.Wake()
+	}
+	return Replayed{Kind: letter.Kind, Subject: letter.Subject}, nil
+}
+
+// readAgain submits the event of a dead letter as it reads now.
+func (rp *Replayer) readAgain(ctx context.Context, letter *store.DeadLetter, reading *Reading) (Replayed, error) {
+	if refused := reading.Entry.DeadLetter; refused != nil {
+		return Replayed{}, rp.fail(ctx, letter, reading, refused.Reason)
+	}
+	reading.Entry.Resolves = letter.ID
+	answers, err := rp.Submit(ctx, []Reading{*reading})
 	if err != nil {
 		return Replayed{}, err
 	}
 	if len(answers) != 1 {
 		return Replayed{}, errors.New("ingest: a replay needs one answer")
 	}
-	answer := answers[0]
+	answer := &answers[0]
 	if answer.Refused {
-		return Replayed{}, rp.fail(ctx, id, store.ErrRefused.Error())
+		return Replayed{}, rp.fail(ctx, letter, reading, store.ErrRefused.Error())
+	}
+	if err := rp.auditApplied(ctx, letter, reading, answer); err != nil {
+		return Replayed{}, err
 	}
 	return Replayed{
-		MessageID: reading.MessageID, Duplicate: answer.Duplicate,
+		Kind: letter.Kind, Subject: reading.Subject, Duplicate: answer.Duplicate,
 		Warning: reading.Warning, Spooled: answer.Spooled,
 	}, nil
 }
 
+// auditApplied notes a replay with success, where the store has not done so with the event: it
+// notes one that gives a thread something new. One that is in the spool is not over.
+func (rp *Replayer) auditApplied(ctx context.Context, letter *store.DeadLetter, reading *Reading, answer *Answer) error {
+	if answer.Spooled || reading.Entry.Thread != nil && !answer.Stale {
+		return nil
+	}
+	outcome := "accepted"
+	switch {
+	case answer.Duplicate:
+		outcome = "duplicate"
+	case answer.Stale:
+		outcome = "stale"
+	}
+	return rp.Store.Audit(ctx, noteOf(letter, auditSubject(letter, reading), outcome), now())
+}
+
 // fail counts a replay without success. The reason is told only when it is noted, so that what the
 // operator hears and what the list shows are the same.
-func (rp *Replayer) fail(ctx context.Context, id int64, reason string) error {
-	if err := rp.Store.FailReplay(ctx, id, reason); err != nil {
+func (rp *Replayer) fail(ctx context.Context, letter *store.DeadLetter, reading *Reading, reason string) error {
+	if err := rp.Store.FailReplay(ctx, letter.ID, reason); err != nil {
+		return err
+	}
+	note := noteOf(letter, auditSubject(letter, reading), "refused")
+	note.Detail["reason"] = reason
+	if err := rp.Store.Audit(ctx, note, now()); err != nil {
 		return err
 	}
 	return &StillRefusedError{Reason: reason}
 }
+
+// auditSubject is the message of a reading, or else the dead letter. The chain of a thread is written
+// only by the transactions that change the thread, so it says what it is: a message and a thread may
+// have one id.
+func auditSubject(letter *store.DeadLetter, reading *Reading) string {
+	if letter.Kind == store.KindSMS && reading.Subject != "" {
+		return "message:" + reading.Subject
+	}
+	return fmt.Sprintf("dead-letter:%d", letter.ID)
+}
+
+func noteOf(letter *store.DeadLetter, subject, outcome string) audit.Note {
+	return audit.Note{Subject: subject, Action: audit.ActionReplay, Outcome: outcome, Detail: audit.Detail{
+		"deadLetter": letter.ID, "kind": letter.Kind,
+	}}
+}
+
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

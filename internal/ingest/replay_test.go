@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -19,6 +20,10 @@ type fakeLetters struct {
 	readErr error
 	noteErr error
 	reasons []string // of the replays in vain
+
+	wakeErr, auditErr error
+	woken             []int64 // dead letters whose thread was made due
+	notes             []audit.Note
 }
 
 func (f *fakeLetters) DeadLetter(_ context.Context, id int64) (*store.DeadLetter, error) {
@@ -36,6 +41,28 @@ func (f *fakeLetters) FailReplay(_ context.Context, _ int64, reason string) erro
 		return f.noteErr
 	}
 	f.reasons = append(f.reasons, reason)
+	return nil
+}
+
+func (f *fakeLetters) Wake(_ context.Context, threadID string, resolves int64, note audit.Note, _ time.Time) error {
+	if f.wakeErr != nil {
+		return f.wakeErr
+	}
+	if threadID != note.Subject {
+		return fmt.Errorf("the note is about %q", note.Subject)
+	}
+	f.woken, f.notes = append(f.woken, resolves), append(f.notes, note)
+	return nil
+}
+
+func (f *fakeLetters) Audit(_ context.Context, note audit.Note, at time.Time) error {
+	if f.auditErr != nil {
+		return f.auditErr
+	}
+	if !at.Equal(at.Truncate(time.Microsecond)) || at.Location() != time.UTC {
+		return fmt.Errorf("the note is of %v", at)
+	}
+	f.notes = append(f.notes, note)
 	return nil
 }
 
@@ -68,9 +95,9 @@ func TestReplayApplied(t *testing.T) {
 		answer Answer
 		want   Replayed
 	}{
-		{"new", Answer{}, Replayed{MessageID: "m-1"}},
-		{"known", Answer{Duplicate: true}, Replayed{MessageID: "m-1", Duplicate: true}},
-		{"spooled", Answer{Spooled: true}, Replayed{MessageID: "m-1", Spooled: true}},
+		{"new", Answer{}, Replayed{Kind: store.KindSMS, Subject: "m-1"}},
+		{"known", Answer{Duplicate: true}, Replayed{Kind: store.KindSMS, Subject: "m-1", Duplicate: true}},
+		{"spooled", Answer{Spooled: true}, Replayed{Kind: store.KindSMS, Subject: "m-1", Spooled: true}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			letters := &fakeLetters{letter: letterOf(string(receipt("m-1")))}

@@ -13,8 +13,8 @@ import (
 )
 
 // CXone is a fake of the platform: an http.Handler that speaks the API that the tutorials for
-// CXone describe. It keeps what it is told, so that a test can ask for it. It is safe for
-// concurrent use.
+// CXone describe. It keeps what it is told, so that a test can ask for it, and tells of threads what
+// ServeThreads gives it. It is safe for concurrent use.
 type CXone struct {
 	clientID, clientSecret string
 	mux                    *http.ServeMux
@@ -26,6 +26,8 @@ type CXone struct {
 	fetches   int
 	faults    []Fault
 	webhooks  []Webhook
+	hooks     []InteractionWebhook
+	thread    func(id string) (Conversation, bool) // nil: there are no threads
 }
 
 // grant is what a token is good for.
@@ -49,6 +51,8 @@ func NewCXone(clientID, clientSecret string) *CXone {
 	c.mux.HandleFunc("POST "+pathToken, c.token)
 	c.mux.HandleFunc("POST /api/v2/webhooks", c.needs("webhooks:manage", c.createWebhook))
 	c.mux.HandleFunc("GET /api/v2/webhooks", c.needs("webhooks:read", c.listWebhooks))
+	c.mux.HandleFunc("POST /api/v2/interactions/webhooks", c.needs("webhooks:manage", c.createInteractionWebhook))
+	c.mux.HandleFunc("GET /api/v2/interactions/social/threads/{id}", c.needs("interactions:read", c.needs("social:read", c.getThread)))
 	return c
 }
 

@@ -52,6 +52,8 @@ type Events struct {
 	Quarantined int
 	Spooled     int // durable, and not yet in the database
 	Refused     int
+	Ignored     int // of threads: brought nothing new
+	Synced      int // of threads: accepted, and the CRM has them
 }
 
 // Counts are the answers so far.
@@ -178,9 +180,9 @@ func readEvents(status int, body []byte) Events {
 		Duplicate         bool
 		ValidationWarning string
 		Quarantined       bool
-		QueuedForRetry    bool
 		Accepted          *int
 		Duplicates        int
+		QueuedForRetry    bool
 		Rejected          []json.RawMessage
 	}
 	if json.Unmarshal(body, &a) != nil || status < 200 || status > 299 {
@@ -189,6 +191,10 @@ func readEvents(status int, body []byte) Events {
 			return Events{Refused: 1}
 		}
 		return Events{}
+	}
+	var threads threadAnswer
+	if json.Unmarshal(body, &threads) == nil && threads.Status != "" {
+		return threads.events()
 	}
 	if a.Accepted != nil {
 		e := Events{Accepted: *a.Accepted, Duplicate: a.Duplicates, Refused: len(a.Rejected)}
@@ -208,6 +214,42 @@ func readEvents(status int, body []byte) Events {
 		Flagged: one(a.ValidationWarning != "" && !a.Quarantined), Quarantined: one(a.Quarantined),
 		Spooled: one(a.QueuedForRetry),
 	}
+}
+
+// threadAnswer is the answer of the webhook of threads to one event, or to an array of them.
+type threadAnswer struct {
+	threadResult
+	Results []threadResult // nil: there was one event
+}
+
+type threadResult struct {
+	Status         string
+	QueuedForRetry bool
+	Error          string
+}
+
+func (a *threadAnswer) events() (e Events) {
+	results := a.Results
+	if results == nil {
+		results = []threadResult{a.threadResult}
+	}
+	for _, r := range results {
+		switch {
+		case r.Error != "":
+			e.Refused++
+			continue
+		case r.Status == "IGNORED":
+			e.Ignored++
+			continue
+		case r.Status == "SYNCED":
+			e.Synced++
+		}
+		e.Accepted++
+		if r.QueuedForRetry {
+			e.Spooled++
+		}
+	}
+	return e
 }
 
 func (s *Sender) count(p Post, a Answer, settled bool) {
@@ -232,6 +274,8 @@ func (s *Sender) count(p Post, a Answer, settled bool) {
 	c.Events.Quarantined += a.Events.Quarantined
 	c.Events.Spooled += a.Events.Spooled
 	c.Events.Refused += a.Events.Refused
+	c.Events.Ignored += a.Events.Ignored
+	c.Events.Synced += a.Events.Synced
 	s.mu.Unlock()
 	if s.Answered != nil {
 		s.Answered(p, a)

@@ -80,20 +80,30 @@ func TestSenderCounts(t *testing.T) {
 			`200 {"acknowledged":true,"messageId":"d","queuedForRetry":true}`,
 			`200 {"acknowledged":true,"accepted":5,"duplicates":2,"rejected":[{"index":3,"error":"no"}]}`,
 			`200 {"acknowledged":true,"accepted":3,"duplicates":0,"rejected":[],"queuedForRetry":true}`,
+			`200 {"status":"ACCEPTED"}`,
+			`200 {"status":"ACCEPTED","queuedForRetry":true}`,
+			`200 {"status":"SYNCED"}`,
+			`200 {"status":"IGNORED","reason":"NO_DELTA_OR_STALE"}`,
+			`200 {"status":"ACCEPTED","results":[{"threadId":"a","status":"ACCEPTED"},{"threadId":"b","status":"SYNCED"},
+				{"threadId":"a","status":"IGNORED","reason":"NO_DELTA_OR_STALE"},{"threadId":"","status":"REJECTED","error":"no"}]}`,
+			`200 {"status":"ACCEPTED","queuedForRetry":true,"results":[{"status":"ACCEPTED","queuedForRetry":true},{"status":"ACCEPTED"}]}`,
 			`400 {"error":"malformed"}`,
 			`422 {"error":"invalid"}`,
 			`401 {"error":"who"}`,
 			`503 {"error":"busy"}`,
 		))
 		want := sim.Counts{
-			Posts: 11, OK: 7, Refused: 3, GivenUp: 1, Busy: 3, Retries: 2,
-			Statuses: map[int]int{200: 7, 400: 1, 422: 1, 401: 1, 503: 1},
-			Events:   sim.Events{Accepted: 1 + 1 + 1 + 5 + 3, Duplicate: 1 + 2, Flagged: 1, Quarantined: 1, Spooled: 1 + 3, Refused: 1 + 2},
+			Posts: 17, OK: 13, Refused: 3, GivenUp: 1, Busy: 3, Retries: 2,
+			Statuses: map[int]int{200: 13, 400: 1, 422: 1, 401: 1, 503: 1},
+			Events: sim.Events{
+				Accepted: 1 + 1 + 1 + 5 + 3 + 1 + 1 + 1 + 2 + 2, Duplicate: 1 + 2, Flagged: 1, Quarantined: 1, Spooled: 1 + 3 + 1 + 1,
+				Refused: 1 + 2 + 1, Ignored: 1 + 1, Synced: 1 + 1,
+			},
 		}
 		if diff := cmp.Diff(want, s.Counts()); diff != "" {
 			t.Error(diff)
 		}
-		if len(answers) != 11 || answers[`422 {"error":"invalid"}`] != 422 {
+		if len(answers) != 17 || answers[`422 {"error":"invalid"}`] != 422 {
 			t.Errorf("told of %v", answers)
 		}
 	})

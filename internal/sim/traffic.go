@@ -30,6 +30,7 @@ type Post struct {
 	Answer int // the HTTP status that it deserves while all is well
 
 	Receipts []Receipt // what a correct receiver takes from it
+	Threads  []string  // the threads that its events are about, one for each good event, in their order
 	Invalid  int       // how many events in it are to be refused and kept: 422, or an item of an array
 }
 
@@ -50,7 +51,7 @@ type Kind string
 // The kinds of posts. Of several that fit a post the first in this list is taken.
 const (
 	Malformed  Kind = "malformed"    // not JSON
-	Invalid    Kind = "invalid"      // no receipt
+	Invalid    Kind = "invalid"      // no receipt, or no event of a thread
 	Array      Kind = "array"        // several events at once
 	Repeat     Kind = "repeat"       // was posted before
 	Late       Kind = "late"         // long overtaken by the final one
@@ -61,6 +62,12 @@ const (
 	Delivered  Kind = "delivered"
 	Failed     Kind = "failed" // for good: also rejected and expired
 	Unknown    Kind = "unknown"
+
+	// Of Conversations.
+	Flawed  Kind = "flawed" // lists something that a CRM does not take
+	Merged  Kind = "merged"
+	Split   Kind = "split"
+	Updated Kind = "updated"
 )
 
 // Next returns what is posted at now: a receipt whose time has come or, when there is none, the

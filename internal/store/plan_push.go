@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
@@ -82,7 +83,7 @@ func (p *PushPlan) end(push *Push, row *ThreadRow, now time.Time) {
 		s.Answered = now
 	}
 	if push.Forget {
-		row.CRM = thread.Copy{}
+		row.CRM, s.Done = thread.Copy{}, 0
 		p.Forget = append(p.Forget, row.ID)
 	}
 	if push.Copy != nil {
@@ -91,9 +92,11 @@ func (p *PushPlan) end(push *Push, row *ThreadRow, now time.Time) {
 	if push.Done {
 		s.Done = push.Rev
 	}
-	if push.Error != "" {
+	switch {
+	case push.Postponed:
+	case push.Error != "":
 		s.Attempts++
-	} else {
+	default:
 		s.Attempts, s.Since = 0, now
 	}
 	if s.Want == s.Done {
@@ -101,7 +104,9 @@ func (p *PushPlan) end(push *Push, row *ThreadRow, now time.Time) {
 	}
 	// An event that came meanwhile wakes the thread even so.
 	s.Parked = push.Park != nil && s.Want == push.Rev
-	row.Links.Loose = slices.DeleteFunc(row.Links.Loose, func(id string) bool { return slices.Contains(push.Checked, id) })
+	if row.Links.LooseRev <= push.Rev { // else it was linked anew meanwhile
+		row.Links.Loose = slices.DeleteFunc(row.Links.Loose, func(id string) bool { return slices.Contains(push.Checked, id) })
+	}
 	p.Items = append(p.Items, push.Items...)
 	for _, note := range push.Notes {
 		p.Threads.Audit = append(p.Threads.Audit, row.Audit.Append(note, now))
@@ -133,4 +138,41 @@ func (p *PushPlan) sort() {
 	slices.SortFunc(p.Solved, byBytes)
 	p.Solved = slices.Compact(p.Solved)
 	slices.SortFunc(p.Letters, func(a, b Letter) int { return byBytes(a.Digest, b.Digest) })
+}
+
+// WakePlan is what the wake of a thread does to the database. Every decision is in it:
+//
+//  1. lock and read the thread;
+//  2. give it to PlanWake;
+//  3. clear SetAside of all items of the thread in Retry. Dirty follows from what the row says then;
+//  4. write Threads, whose own Items are empty;
+//  5. delete the dead letter that the wake resolves.
+type WakePlan struct {
+	Threads ThreadWrites
+	Retry   string
+}
+
+// PlanWake works out what to write. The row is nil when there is none; it is changed. A thread of
+// which no event has come is ErrNotFound.
+//
+// The thread gets a new revision even while it is pushed, because that push may not know of the
+// items that are tried again. A lease that runs goes on.
+func PlanWake(row *ThreadRow, note audit.Note, now time.Time) (*WakePlan, error) {
+	if row == nil || !row.Own {
+		return nil, ErrNotFound
+	}
+	s := &row.Sync
+	if s.Want == s.Done || s.Parked {
+		s.Since = now
+	}
+	s.Want++
+	s.Due, s.Attempts, s.Parked = time.Time{}, 0, false
+	note.Subject = row.ID
+	return &WakePlan{
+		Threads: ThreadWrites{
+			Updates: []ThreadUpdate{{ThreadRow: row}},
+			Audit:   []audit.Entry{row.Audit.Append(note, now)},
+		},
+		Retry: row.ID,
+	}, nil
 }

@@ -119,6 +119,8 @@ func (m *threadMerger) fold(entry int, e *Entry) {
 	m.known[e.Thread.Key] = true
 	m.plan.Events = append(m.plan.Events, e.Thread)
 	m.addRows(e.Thread)
+	row := m.rows[e.Thread.ThreadID]
+	link := row.Link()
 	shown := m.state.Fold(e.Thread)
 	for _, id := range shown {
 		m.raise(id)
@@ -126,8 +128,11 @@ func (m *threadMerger) fold(entry int, e *Entry) {
 		note.Subject = id
 		m.note(note)
 	}
+	if row.Link() != link {
+		row.Links.LooseRev = row.Sync.Want
+	}
 	outcome.Stale = len(shown) == 0
-	outcome.Rev = m.rows[e.Thread.ThreadID].Sync.Want
+	outcome.Rev = row.Sync.Want
 }
 
 // addRows adds the rows of an event's threads that do not exist.

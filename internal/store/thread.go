@@ -152,6 +152,10 @@ type ClaimRequest struct {
 	Limit int           // threads at most
 	Lease time.Duration // how long they are the worker's
 	Items int           // of each thread at most
+
+	// Fresh leaves out the threads whose last attempt failed (Attempts above 0), so that a few which
+	// always fail do not keep the others waiting.
+	Fresh bool
 }
 
 // Claimed is what a worker gets.
@@ -176,6 +180,12 @@ type Work struct {
 	Items []*thread.Item // dirty ones, in the order in which they became so
 	More  bool           // there are more than were asked for
 
+	// Unsure is empty unless the claim is uncertain and there are no more dirty items. It holds those
+	// that are not dirty (not Theirs and not SetAside either) but became so after Done (Rev above
+	// it): a push without an answer may have changed them in the CRM before they came back to what it
+	// acknowledged.
+	Unsure []*thread.Item
+
 	// Links are those of the thread and of all above it and its loose parents. Empty when it has
 	// neither.
 	Links map[string]thread.Link
@@ -192,8 +202,13 @@ type Push struct {
 	Forget    bool           // the CRM has nothing of the thread any more: Copy and all items are forgotten first
 	Uncertain bool           // something was sent whose answer never came
 
-	Status  int           // HTTP status of the CRM's last answer; 0 when there was none
-	Error   string        // why it failed; "" when it did not
+	Status int    // HTTP status of the CRM's last answer; 0 when there was none
+	Error  string // why it failed; "" when it did not
+
+	// Postponed says that the failure is not the thread's own, as when the whole sink pauses or this
+	// program stops: Attempts and Since stay as they are.
+	Postponed bool
+
 	RetryIn time.Duration // when to try again, after a failure
 	Park    *DeadLetter   // not to be tried again until woken; nil: it is
 

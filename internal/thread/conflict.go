@@ -58,7 +58,7 @@ func Resolve(t *Thread, d *Delta, remote *Remote, uncertain bool) *Resolution {
 			continue
 		}
 		fields, isThere := known[item.ID]
-		if r.settles(item, fields, isThere) {
+		if r.settles(item, fields, isThere, uncertain) {
 			r.Settled = append(r.Settled, item)
 		} else {
 			rest.Items = append(rest.Items, item)
@@ -86,28 +86,27 @@ func (r *Resolution) resolveParent(t *Thread, remote *Remote, uncertain bool) {
 }
 
 // settles notes what the CRM has of an item, and reports whether that leaves nothing to push.
-func (r *Resolution) settles(item *Item, fields Fields, isThere bool) bool {
+func (r *Resolution) settles(item *Item, fields Fields, isThere, uncertain bool) bool {
 	view := item.View()
 	if !isThere {
 		if item.Acked.IsZero() {
 			return view.IsZero()
 		}
-		if view.IsZero() {
-			item.Acked = Hash{}
-			return true
+		if uncertain && item.Removed {
+			item.Acked = Hash{} // we may have removed it, and it came back
+			return view.IsZero()
 		}
 		// Another writer has removed it.
-		item.Theirs = true
-		r.Kept++
+		item.Acked, item.Theirs = Hash{}, true
+		if !view.IsZero() {
+			r.Kept++
+		}
 		return true
 	}
 	theirs := item.valueIn(fields)
 	switch {
-	case theirs.IsZero() && item.Acked.IsZero():
-		item.Acked = view // what it has of it is not told
-		return !view.IsZero()
 	case theirs.IsZero():
-		return false
+		return item.resolveUntold(uncertain)
 	case theirs == view:
 		item.Acked = view
 		return true
@@ -117,6 +116,23 @@ func (r *Resolution) settles(item *Item, fields Fields, isThere bool) bool {
 	}
 	item.Acked, item.Theirs = theirs, true
 	r.Kept++
+	return true
+}
+
+// untold stands for the value that the CRM has of an item, where it tells the id alone.
+var untold = HashOf(nil)
+
+// resolveUntold is settles for an item of which the CRM tells that it is there, and no more.
+func (i *Item) resolveUntold(uncertain bool) bool {
+	view := i.View()
+	switch {
+	case !i.Acked.IsZero() || view.IsZero():
+		return false
+	case uncertain && !i.Past.isOnly(view):
+		i.Acked = untold // an earlier value may have been pushed
+		return false
+	}
+	i.Acked = view
 	return true
 }
 

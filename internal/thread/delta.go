@@ -2,6 +2,7 @@ package thread
 
 import (
 	"encoding/json"
+	"math"
 	"strconv"
 	"time"
 )
@@ -18,6 +19,10 @@ type Copy struct {
 	// ParentTheirs says that another writer has linked the thread elsewhere in the CRM: Parent is
 	// theirs, and stays.
 	ParentTheirs bool
+
+	// Shared says that the CRM has versions of which we do not know what is in them. Then it may have
+	// something else of an item than it acknowledged: before that is replaced, it is to be read.
+	Shared bool
 }
 
 // Delta is what the CRM has not acknowledged of a thread.
@@ -58,10 +63,10 @@ func (d *Delta) Overwrites(c *Copy) bool {
 // PushVersion returns the version under which a delta is pushed: CXone's own, or the one after that
 // which the CRM acknowledged last if that is higher.
 func (d *Delta) PushVersion(c *Copy) int64 {
-	if c.Exists {
+	if c.Exists && c.Version < math.MaxInt64 {
 		return max(d.Version, c.Version+1)
 	}
-	return d.Version
+	return max(d.Version, c.Version)
 }
 
 // change tells what the delta says of an item, by the name of the list it stands in.

@@ -3,7 +3,8 @@
 // pure: it does no I/O and has no clock.
 //
 //	event.go     an event, and what it names
-//	decode.go    reading an event from JSON
+//	decode.go    reading an event from JSON, its fields
+//	reader.go    reading an event from JSON, its objects and lists
 //	stamp.go     the order of events
 //	content.go   the values of items, as they go to the CRM
 //	item.go      a message or participant of a thread, as a register, and what the CRM has of it

@@ -2,6 +2,7 @@ package thread
 
 import (
 	"bytes"
+	"slices"
 	"time"
 )
 
@@ -68,8 +69,10 @@ func (i *Item) list(s Stamp, content []byte, at time.Time) (changed bool) {
 	if s.Compare(i.Stamp) <= 0 {
 		return changed
 	}
+	if s.Hash != i.Stamp.Hash {
+		i.Past = i.Past.with(s.Hash)
+	}
 	i.Stamp, i.Content, i.At = s, content, at
-	i.Past = i.Past.with(s.Hash)
 	return true
 }
 
@@ -82,8 +85,8 @@ func (i *Item) remove(at time.Time) (changed bool) {
 	return true
 }
 
-// Past is the set of values that an item has had, as the first bytes of their hashes. What the CRM
-// has is our own work exactly if it is in there.
+// Past is the set of values that an item has had, the latest last, as the first bytes of their
+// hashes. What the CRM has is our own work exactly if it is in there.
 type Past []byte
 
 const (
@@ -93,20 +96,27 @@ const (
 
 // Has reports whether a value is in the set.
 func (p Past) Has(h Hash) bool {
-	for i := 0; i+pastHash <= len(p); i += pastHash {
-		if bytes.Equal(p[i:i+pastHash], h[:pastHash]) {
+	for value := range slices.Chunk(p, pastHash) {
+		if bytes.Equal(value, h[:pastHash]) {
 			return true
 		}
 	}
 	return false
 }
 
+// isOnly reports whether a value is the only one in the set.
+func (p Past) isOnly(h Hash) bool { return len(p) == pastHash && p.Has(h) }
+
+// with returns the set with a value as its latest.
 func (p Past) with(h Hash) Past {
-	if p.Has(h) {
-		return p
+	latest := make(Past, 0, len(p)+pastHash)
+	for value := range slices.Chunk(p, pastHash) {
+		if !bytes.Equal(value, h[:pastHash]) {
+			latest = append(latest, value...)
+		}
 	}
-	if len(p) >= pastValues*pastHash {
-		p = p[pastHash:]
+	if len(latest) == pastValues*pastHash {
+		latest = latest[pastHash:]
 	}
-	return append(p[:len(p):len(p)], h[:pastHash]...)
+	return append(latest, h[:pastHash]...)
 }

@@ -14,6 +14,10 @@ type Link struct {
 	UpdatedAt time.Time // of the event that made it; zero when that names none
 }
 
+func (l Link) equals(other Link) bool {
+	return l.Parent == other.Parent && l.Kind == other.Kind && l.UpdatedAt.Equal(other.UpdatedAt)
+}
+
 // Link returns the link of a thread. One without a parent has the zero Link.
 func (t *Thread) Link() Link {
 	parent, kind := t.Parent()
@@ -96,9 +100,11 @@ func Disturbed(id string, loose []string, links map[string]Link) []string {
 // each once, those nearer to it first, and in the order of their ids among those as near. Links
 // holds those of all of them, and of all above and below.
 func Family(root string, links map[string]Link) []string {
+	// A ring that is met on the way down is one that the root is on, as every thread has one parent.
+	cut := newestOn(Ring(root, links), links)
 	children := make(map[string][]string)
 	for id, link := range links {
-		if link.Kind == LinkMerged && !IsCut(id, links) {
+		if link.Kind == LinkMerged && id != cut {
 			children[link.Parent] = append(children[link.Parent], id)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"encoding/hex"
 	"time"
 )
 
@@ -33,6 +34,18 @@ type Hash [16]byte
 func HashOf(value []byte) Hash {
 	sum := sha256.Sum256(value)
 	return Hash(sum[:len(Hash{})])
+}
+
+// MarshalText writes the hash in hexadecimal.
+func (h Hash) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h[:]), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (h *Hash) UnmarshalText(text []byte) error {
+	if len(text) != hex.EncodedLen(len(h)) {
+		return hex.ErrLength
+	}
+	_, err := hex.Decode(h[:], text)
+	return err
 }
 
 // IsZero reports whether there is no value.

@@ -31,9 +31,13 @@ type Links struct {
 	// Past holds the parents that it has had, the latest last.
 	Past []string `json:",omitempty"`
 
-	// Loose holds the parents from which rings are to be looked for: those of which it was unlinked,
-	// and to which it was linked, since that was last done. See Disturbed.
+	// Loose holds the parents from which rings are to be looked for: those that it was linked to, or
+	// unlinked from, since that was last done. See Disturbed.
 	Loose []string `json:",omitempty"`
+
+	// LooseRev is the revision of the thread at which it was linked or unlinked last: rings that
+	// were looked for before are to be looked for again.
+	LooseRev int64 `json:",omitempty"`
 }
 
 // Register is a value and the stamp of the event that gave it.
@@ -143,7 +147,7 @@ func (s *State) foldThread(e *Event, stamp Stamp) (isShown bool) {
 		s.ChangedThreads[t.ID] = true
 		isShown = true
 	}
-	before, kind := t.Parent()
+	before := t.Link()
 	changed := false
 	if e.NamesParent {
 		changed = t.Links.Parent.set(stamp, e.Parent, "")
@@ -155,11 +159,13 @@ func (s *State) foldThread(e *Event, stamp Stamp) (isShown bool) {
 		return isShown
 	}
 	s.ChangedThreads[t.ID] = true
-	after, kindNow := t.Parent()
-	if after != before {
-		t.Links.relinked(before, after)
+	after := t.Link()
+	if after.equals(before) {
+		return isShown
 	}
-	return isShown || after != before || kind != kindNow
+	// A newer event that names the same parent counts too: which link of a ring is cut depends on it.
+	t.Links.relinked(before.Parent, after.Parent)
+	return true
 }
 
 // pastParents is how many former parents a thread remembers.

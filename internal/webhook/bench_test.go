@@ -19,7 +19,7 @@ import (
 type instantIntake struct{}
 
 func (instantIntake) ReadSMS([]byte, time.Time) ingest.Reading {
-	return ingest.Reading{MessageID: "0f8fad5b-d9cb-469f-a165-70867728950e"}
+	return ingest.Reading{Subject: "0f8fad5b-d9cb-469f-a165-70867728950e"}
 }
 
 func (instantIntake) Submit(_ context.Context, readings []ingest.Reading) ([]ingest.Answer, error) {

@@ -28,6 +28,7 @@ type Gate struct {
 	metrics *metrics
 	now     func() time.Time
 	load    load
+	waiting waiting
 }
 
 // NewGate makes a Gate and registers its metrics. It panics if the registry has them already, as
@@ -40,7 +41,8 @@ func NewGate(o Options) *Gate {
 	if g.now == nil {
 		g.now = time.Now
 	}
-	g.metrics = newMetrics(o.Registry, &g.load)
+	g.waiting.ended, g.waiting.end = context.WithCancel(context.Background())
+	g.metrics = newMetrics(o.Registry, &g.load, &g.waiting)
 	return g
 }
 
@@ -59,16 +61,20 @@ type delivery struct {
 	received time.Time // UTC, whole microseconds
 }
 
+// isArray reports whether the events are the items.
+func (d *delivery) isArray() bool { return d.array && d.broken == nil }
+
 // route is the handler of one webhook.
 type route struct {
 	gate    *Gate
 	name    string
+	subject string // what the log calls the id of a message or thread
 	accept  accept
 	metrics *routeMetrics
 }
 
-func (g *Gate) handler(name string, a accept) http.Handler {
-	return &route{gate: g, name: name, accept: a, metrics: g.metrics.route(name)}
+func (g *Gate) handler(name, subject string, a accept) http.Handler {
+	return &route{gate: g, name: name, subject: subject, accept: a, metrics: g.metrics.route(name)}
 }
 
 // visit is one request on its way through a route.
@@ -76,9 +82,10 @@ type visit struct {
 	id     string
 	start  time.Time
 	ticket ticket
-	unread bool // there is a body, or the rest of one, that was not read
-	late   bool // and it is not to be waited for
-	bytes  int  // of the body, once it is read
+	unread bool          // there is a body, or the rest of one, that was not read
+	late   bool          // and it is not to be waited for
+	bytes  int           // of the body, once it is read
+	waited time.Duration // for the CRM
 }
 
 // ServeHTTP never answers 2xx unless accept has said so, and never panics on its own account.
@@ -90,9 +97,15 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer v.ticket.leave()
 	rep := rt.answer(w, r, &v)
+	if rep.later != nil {
+		rt.await(r.Context(), &v, &rep)
+	}
+	if rep.outcome == "" {
+		rep.outcome = rep.tally.outcome()
+	}
 	v.send(w, &rep, r.ContentLength)
 	took := g.now().Sub(v.start)
-	rt.metrics.observe(&rep, took)
+	rt.metrics.observe(&rep, took-v.waited)
 	rt.log(r.Context(), &v, &rep, took)
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // log writes the one line that a request gets. It holds ids, counts and durations: nothing of the
-// payload but the message id, and nothing of the credentials.
+// payload but the id of the message or thread, and nothing of the credentials.
 func (rt *route) log(ctx context.Context, v *visit, rep *reply, took time.Duration) {
 	level := slog.LevelInfo
 	if rep.status >= http.StatusBadRequest {
@@ -23,7 +23,7 @@ func (rt *route) log(ctx context.Context, v *visit, rep *reply, took time.Durati
 		return
 	}
 	t := &rep.tally
-	attrs := make([]slog.Attr, 0, 16)
+	attrs := make([]slog.Attr, 0, 20)
 	attrs = append(attrs,
 		slog.String("route", rt.name),
 		slog.Int("status", rep.status),
@@ -40,13 +40,17 @@ func (rt *route) log(ctx context.Context, v *visit, rep *reply, took time.Durati
 	}{
 		{"accepted", t.accepted}, {"duplicates", t.duplicates}, {"refused", t.refused},
 		{"flagged", t.flagged}, {"quarantined", t.quarantined}, {"spooled", t.spooled},
+		{"stale", t.stale}, {"synced", t.synced},
 	} {
 		if c.n > 0 {
 			attrs = append(attrs, slog.Int(c.name, c.n))
 		}
 	}
 	if rep.subject != "" {
-		attrs = append(attrs, slog.String("message_id", rep.subject))
+		attrs = append(attrs, slog.String(rt.subject, rep.subject))
+	}
+	if v.waited > 0 {
+		attrs = append(attrs, slog.Int64("waited_us", v.waited.Microseconds()))
 	}
 	if rep.reason != "" {
 		attrs = append(attrs, slog.String("reason", rep.reason))

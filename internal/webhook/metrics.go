@@ -23,7 +23,7 @@ type metrics struct {
 	duration *prometheus.HistogramVec // by route
 }
 
-func newMetrics(registry prometheus.Registerer, l *load) *metrics {
+func newMetrics(registry prometheus.Registerer, l *load, w *waiting) *metrics {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cxbridge_webhook_requests_total", Help: "Webhook requests answered.",
@@ -32,10 +32,10 @@ func newMetrics(registry prometheus.Registerer, l *load) *metrics {
 			Name: "cxbridge_webhook_events_total", Help: "Events made durable: accepted, duplicate, or refused (kept as a dead letter).",
 		}, []string{"route", "outcome"}),
 		marked: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "cxbridge_webhook_marked_events_total", Help: "Events made durable that were flagged, quarantined or spooled.",
+			Name: "cxbridge_webhook_marked_events_total", Help: "Events made durable that were flagged, quarantined, spooled, stale (nothing new), or synced (in the CRM in time for the answer).",
 		}, []string{"route", "mark"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "cxbridge_webhook_request_duration_seconds", Help: "Time from a request's headers to its answer.",
+			Name: "cxbridge_webhook_request_duration_seconds", Help: "Time from a request's headers to its answer, without that spent waiting for the CRM.",
 			Buckets: []float64{.001, .0025, .005, .01, .02, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"route"}),
 	}
@@ -48,7 +48,10 @@ func newMetrics(registry prometheus.Registerer, l *load) *metrics {
 		}, func() float64 { return float64(l.bytes.Load()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "cxbridge_webhook_inflight_requests", Help: "Webhook requests in flight.",
-		}, func() float64 { return float64(l.requests.Load()) }))
+		}, func() float64 { return float64(l.requests.Load()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "cxbridge_webhook_waiting_requests", Help: "Webhook requests that wait for the CRM before they are answered.",
+		}, func() float64 { return float64(w.requests.Load()) }))
 	return m
 }
 
@@ -58,6 +61,7 @@ type routeMetrics struct {
 	requests                      map[int]prometheus.Counter
 	accepted, duplicates, refused prometheus.Counter
 	flagged, quarantined, spooled prometheus.Counter
+	stale, synced                 prometheus.Counter
 	duration                      prometheus.Observer
 }
 
@@ -70,6 +74,8 @@ func (m *metrics) route(name string) *routeMetrics {
 		flagged:     m.marked.WithLabelValues(name, "flagged"),
 		quarantined: m.marked.WithLabelValues(name, "quarantined"),
 		spooled:     m.marked.WithLabelValues(name, "spooled"),
+		stale:       m.marked.WithLabelValues(name, "stale"),
+		synced:      m.marked.WithLabelValues(name, "synced"),
 		duration:    m.duration.WithLabelValues(name),
 	}
 	for _, status := range statuses {
@@ -91,6 +97,8 @@ func (rm *routeMetrics) observe(rep *reply, took time.Duration) {
 	count(rm.flagged, t.flagged)
 	count(rm.quarantined, t.quarantined)
 	count(rm.spooled, t.spooled)
+	count(rm.stale, t.stale)
+	count(rm.synced, t.synced)
 }
 
 func count(c prometheus.Counter, n int) {

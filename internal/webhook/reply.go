@@ -15,23 +15,18 @@ import (
 	"github.com/cxbridge/cxbridge/internal/ingest"
 )
 
-// reply is an answer, and what is told of it in log and metrics.
+// reply is an answer.
 type reply struct {
 	status        int
 	body          []byte // JSON
 	header, value string // one more header; "" is none
 
-	outcome string // in a word
+	outcome string // in a word; "" is that of the tally
 	reason  string // why it is no 2xx; holds nothing of the payload
-	subject string // id of the message, where there is only one
+	subject string // id of the message or thread, where there is only one
 	tally   tally
-}
 
-// tally counts the events of a request. Accepted, duplicates and refused add up to items; the
-// others say more about some of these.
-type tally struct {
-	items, accepted, duplicates, refused int
-	flagged, quarantined, spooled        int
+	later *later // nil when the answer does not get better by waiting
 }
 
 func (rep reply) with(header, value string) reply {

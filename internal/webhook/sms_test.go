@@ -52,7 +52,7 @@ func TestSingleReceipt(t *testing.T) {
 		{"invalid and spooled", `{"messageId":"m1"}`, answersWith(ingest.Answer{Spooled: true}),
 			422, `{"error":"/status: is missing","messageId":"m1","fields":[{"path":"/status","error":"is missing"}]}`, 0},
 		{"refused by the database", `{"messageId":"m1","status":"X"}`, answersWith(ingest.Answer{Refused: true}),
-			422, `{"error":"the receipt cannot be stored; it is kept as a dead letter","messageId":"m1"}`, 0},
+			422, `{"error":"the event cannot be stored; it is kept as a dead letter","messageId":"m1"}`, 0},
 		{"malformed", `{"messageId":`, nil, 400, `{"error":"malformed JSON: no JSON"}`, 1},
 		{"empty", ``, nil, 400, `{"error":"malformed JSON: no JSON"}`, 1},
 		{"malformed array", `[{"messageId":"m1","status":"X"}`, nil, 400, `{"error":"malformed JSON: it ends too early"}`, 1},
@@ -127,7 +127,7 @@ func TestArray(t *testing.T) {
 			func(context.Context, []ingest.Reading) ([]ingest.Answer, error) {
 				return []ingest.Answer{{}, {Refused: true}}, nil
 			},
-			200, `{"acknowledged":true,"accepted":1,"duplicates":0,"rejected":[{"index":1,"error":"the receipt cannot be stored; it is kept as a dead letter"}]}`, 0},
+			200, `{"acknowledged":true,"accepted":1,"duplicates":0,"rejected":[{"index":1,"error":"the event cannot be stored; it is kept as a dead letter"}]}`, 0},
 		{"flagged and quarantined", `[{"messageId":"a","status":"X","sender":"flagged"},{"messageId":"b","status":"X","sender":"quarantined"}]`, nil,
 			200, `{"acknowledged":true,"accepted":2,"duplicates":0,"rejected":[],"flagged":1,"quarantined":1}`, 2},
 		{"busy", "[" + good("a") + "]", failsWith(&ingest.BusyError{Reason: "the spool is full"}), 503, `{"error":"the spool is full"}`, 0},

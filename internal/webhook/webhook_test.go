@@ -39,7 +39,7 @@ type fakeIntake struct {
 
 func (f *fakeIntake) ReadSMS(raw []byte, received time.Time) ingest.Reading {
 	refuse := func(id string, err error) ingest.Reading {
-		return ingest.Reading{MessageID: id, Refused: err, Entry: store.Entry{DeadLetter: &store.DeadLetter{
+		return ingest.Reading{Subject: id, Refused: err, Entry: store.Entry{DeadLetter: &store.DeadLetter{
 			Kind: store.KindSMS, Subject: id, Reason: err.Error(), Raw: raw, Received: received,
 		}}}
 	}
@@ -60,7 +60,7 @@ func (f *fakeIntake) ReadSMS(raw []byte, received time.Time) ingest.Reading {
 	if problems != nil {
 		return refuse(r.MessageID, &refusal.InvalidError{Problems: problems})
 	}
-	reading := ingest.Reading{MessageID: r.MessageID, Entry: store.Entry{
+	reading := ingest.Reading{Subject: r.MessageID, Entry: store.Entry{
 		Receipt: &sms.Receipt{MessageID: r.MessageID, Raw: raw, Received: received},
 	}}
 	switch r.Sender {
@@ -83,8 +83,8 @@ func (f *fakeIntake) Submit(ctx context.Context, readings []ingest.Reading) ([]i
 	}
 	answers := make([]ingest.Answer, len(readings))
 	for i, r := range readings {
-		answers[i].Duplicate = r.MessageID != "" && f.kept[r.MessageID]
-		f.kept[r.MessageID] = true
+		answers[i].Duplicate = r.Subject != "" && f.kept[r.Subject]
+		f.kept[r.Subject] = true
 	}
 	f.stored = append(f.stored, readings...)
 	return answers, nil

@@ -56,6 +56,14 @@ func someTexts[Row any](rows []Row, value func(Row) string) array {
 	})
 }
 
+// someBytes is a bytea[] whose empty elements are null.
+func someBytes[Row any](rows []Row, value func(Row) []byte) array {
+	return makeArray(pgtype.ByteaOID, len(rows), func(b []byte, i int) ([]byte, bool) {
+		v := value(rows[i])
+		return append(b, v...), len(v) > 0
+	})
+}
+
 // bytesOf is a bytea[] or a json[], without nulls.
 func bytesOf[Row any](oid uint32, rows []Row, value func(Row) []byte) array {
 	return makeArray(oid, len(rows), func(b []byte, i int) ([]byte, bool) {
@@ -82,6 +90,23 @@ func integers[Row any](rows []Row, value func(Row) int) array {
 	})
 }
 
+// numbers is an int8[] without nulls.
+func numbers[Row any](rows []Row, value func(Row) int64) array {
+	return makeArray(pgtype.Int8OID, len(rows), func(b []byte, i int) ([]byte, bool) {
+		return binary.BigEndian.AppendUint64(b, uint64(value(rows[i]))), true
+	})
+}
+
+// flags is a bool[] without nulls.
+func flags[Row any](rows []Row, value func(Row) bool) array {
+	return makeArray(pgtype.BoolOID, len(rows), func(b []byte, i int) ([]byte, bool) {
+		if value(rows[i]) {
+			return append(b, 1), true
+		}
+		return append(b, 0), true
+	})
+}
+
 // arrayCodec sends an array as it is, and leaves everything else to pgx.
 type arrayCodec struct{ pgtype.Codec }
 
@@ -103,6 +128,7 @@ func registerArrays(_ context.Context, conn *pgx.Conn) error {
 	m := conn.TypeMap()
 	for _, oid := range []uint32{
 		pgtype.TextArrayOID, pgtype.TimestamptzArrayOID, pgtype.ByteaArrayOID, pgtype.Int4ArrayOID, pgtype.JSONArrayOID,
+		pgtype.Int8ArrayOID, pgtype.BoolArrayOID,
 	} {
 		if t, ok := m.TypeForOID(oid); ok {
 			m.RegisterType(&pgtype.Type{Name: t.Name, OID: oid, Codec: arrayCodec{t.Codec}})

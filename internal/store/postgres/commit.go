@@ -13,6 +13,7 @@ import (
 
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/store"
+	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
 // raceAttempts bounds how often a batch is tried again after it met another replica. Each time the
@@ -22,11 +23,16 @@ const raceAttempts = 10
 // Commit implements store.Store.
 //
 // It cannot deadlock, whatever other replicas do at the same time. A transaction takes its locks in
-// three steps: rows that exist, in the order of their ids; then rows that are new, in the same
-// order; then dead letters, in the order of their digests. In each step it waits only for a
-// transaction that is in the same step and further on, or in a later step. In particular the
-// insert of a message that another replica has committed meanwhile fails at once, where an upsert
-// would wait for the row's lock.
+// three steps: rows that exist, those of messages in the order of their ids and then those of
+// threads in the order of theirs; then rows that are new, in the same order; then dead letters, in
+// the order of their digests. In each step it waits only for a transaction that is in the same step
+// and further on, or in a later step. In particular the insert of a message or thread that another
+// replica has committed meanwhile fails at once, where an upsert would wait for the row's lock.
+// Whatever else a transaction writes belongs to a message or thread that it has locked or inserted
+// before, so there it waits for nobody.
+//
+// Those who push threads keep to the same: Record, Wake, WakeParked and Extend lock threads in the
+// order of their ids, and Claim passes over those that are locked.
 func (s *Store) Commit(ctx context.Context, batch store.Batch) ([]store.Outcome, error) {
 	if len(batch.Entries) == 0 {
 		return nil, nil
@@ -35,18 +41,28 @@ func (s *Store) Commit(ctx context.Context, batch store.Batch) ([]store.Outcome,
 	if err != nil {
 		return nil, fmt.Errorf("postgres: commit: %w", err)
 	}
-	for range raceAttempts {
-		var outcomes []store.Outcome
+	var outcomes []store.Outcome
+	err = s.retryRaces("commit", func() (err error) {
 		outcomes, err = s.commit(ctx, batch)
-		if err == nil {
-			return outcomes, nil
-		}
-		if !raced(err) {
-			return nil, failed("commit", err)
+		return err
+	})
+	return outcomes, err
+}
+
+// retryRaces runs a transaction, again while it fails because of what another one did meanwhile.
+func (s *Store) retryRaces(op string, transact func() error) (err error) {
+	for range raceAttempts {
+		if err = transact(); err == nil || !raced(err) {
+			break
 		}
 	}
-	// A race is no fault of the data, although its error looks so.
-	return nil, fmt.Errorf("postgres: commit: %w: %w", store.ErrUnavailable, err)
+	switch {
+	case err == nil:
+		return nil
+	case raced(err): // no fault of the data, although its error looks so
+		return fmt.Errorf("postgres: %s: %w: %w", op, store.ErrUnavailable, err)
+	}
+	return failed(op, err)
 }
 
 // raced reports whether a transaction failed only because of what another one did meanwhile.
@@ -57,7 +73,7 @@ func raced(err error) bool {
 	}
 	switch pg.Code {
 	case "23505": // unique_violation
-		return pg.ConstraintName == "sms_messages_pkey"
+		return pg.ConstraintName == "sms_messages_pkey" || pg.ConstraintName == "threads_pkey"
 	case "40001", "40P01": // serialization_failure, deadlock_detected
 		return true
 	}
@@ -74,7 +90,7 @@ func (s *Store) commit(ctx context.Context, batch store.Batch) (_ []store.Outcom
 	// transaction.
 	defer conn.Release()
 
-	existing, err := lockMessages(ctx, conn, batch.MessageIDs())
+	existing, err := lockExisting(ctx, conn, &batch)
 	if err != nil {
 		return nil, err
 	}
@@ -85,11 +101,15 @@ func (s *Store) commit(ctx context.Context, batch store.Batch) (_ []store.Outcom
 	return plan.Outcomes(), nil
 }
 
-func lockMessages(ctx context.Context, conn *pgxpool.Conn, ids []string) (map[string]*sms.Message, error) {
-	existing := make(map[string]*sms.Message)
+// lockExisting locks the rows that exist, and reads them and what their locks guard.
+func lockExisting(ctx context.Context, conn *pgxpool.Conn, batch *store.Batch) (store.Existing, error) {
+	existing := store.Existing{
+		Messages: make(map[string]*sms.Message), Threads: make(map[string]*store.ThreadRow),
+		Items: make(map[thread.ItemKey]*thread.Item), Events: make(map[thread.Key]bool),
+	}
 	var b pgx.Batch
 	b.Queue("BEGIN")
-	if len(ids) > 0 {
+	if ids := batch.MessageIDs(); len(ids) > 0 {
 		b.Queue("SELECT "+messageColumns+" FROM sms_messages WHERE message_id = ANY($1) ORDER BY message_id FOR UPDATE", ids).
 			Query(func(rows pgx.Rows) error {
 				for rows.Next() {
@@ -97,10 +117,15 @@ func lockMessages(ctx context.Context, conn *pgxpool.Conn, ids []string) (map[st
 					if err != nil {
 						return err
 					}
-					existing[m.ID] = m
+					existing.Messages[m.ID] = m
 				}
 				return rows.Err()
 			})
+	}
+	if ids := batch.ThreadIDs(); len(ids) > 0 {
+		queueLockThreads(&b, ids, existing.Threads)
+		queueItems(&b, batch.ItemKeys(), existing.Items)
+		queueEvents(&b, batch.EventKeys(), existing.Events)
 	}
 	return existing, conn.SendBatch(ctx, &b).Close()
 }
@@ -123,6 +148,10 @@ func writePlan(ctx context.Context, conn *pgxpool.Conn, plan *store.Plan) error 
 			}
 			return err
 		})
+	}
+	queueThreads(&b, &plan.Threads)
+	if len(plan.Events) > 0 {
+		b.Queue(insertEvents, eventColumns.arguments(plan.Events)...)
 	}
 	if len(plan.DeadLetters) > 0 {
 		b.Queue(insertDeadLetters, letterArguments(plan.DeadLetters)...).Query(func(rows pgx.Rows) error {

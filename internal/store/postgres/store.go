@@ -27,6 +27,7 @@ var migrationFiles embed.FS
 // Store implements store.Store on PostgreSQL 14 or later.
 type Store struct {
 	commits *pgxpool.Pool // for Commit alone, so that no reader can make it wait for a connection
+	queue   *pgxpool.Pool // for those who claim and record threads, so that neither they nor Commit wait for the other's
 	reads   *pgxpool.Pool
 }
 
@@ -37,46 +38,64 @@ const (
 
 	// commitConnections are for 2 writers, the spool's drain, and one spare.
 	commitConnections = 4
-	readConnections   = 6
+
+	// queueConnections are for one who claims, one who extends leases, and 2 who record.
+	queueConnections = 4
+	readConnections  = 6
 )
 
 // Open prepares a store on the database of a URL (postgres://…). It does not connect: a database
 // that is away now may be there later. The error is one of the URL.
 func Open(databaseURL string) (*Store, error) {
-	commits, err := poolConfig(databaseURL)
+	commits, err := writerConfig(databaseURL, commitConnections)
 	if err != nil {
 		return nil, err
 	}
-	commits.MaxConns = commitConnections
-	commits.AfterConnect = registerArrays
-	// The statements of Commit find rows by their primary keys and do best so, however little the
-	// planner knows of tables that grow by the thousand in a second.
-	for _, method := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
-		commits.ConnConfig.RuntimeParams[method] = "off"
-	}
-	reads, err := poolConfig(databaseURL)
+	queue, err := writerConfig(databaseURL, queueConnections)
 	if err != nil {
 		return nil, err
 	}
-	reads.MaxConns = readConnections
-
+	// The dirty items of a thread are read in the order of their index, so a few cost no more where
+	// many follow.
+	queue.ConnConfig.RuntimeParams["enable_bitmapscan"] = "off"
+	reads, err := poolConfig(databaseURL, readConnections)
+	if err != nil {
+		return nil, err
+	}
 	s := &Store{}
-	if s.commits, err = pgxpool.NewWithConfig(context.Background(), commits); err != nil {
-		return nil, err
-	}
-	if s.reads, err = pgxpool.NewWithConfig(context.Background(), reads); err != nil {
-		s.commits.Close()
-		return nil, err
+	for _, p := range []struct {
+		pool   **pgxpool.Pool
+		config *pgxpool.Config
+	}{{&s.commits, commits}, {&s.queue, queue}, {&s.reads, reads}} {
+		if *p.pool, err = pgxpool.NewWithConfig(context.Background(), p.config); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
 	}
 	return s, nil
 }
 
-func poolConfig(databaseURL string) (*pgxpool.Config, error) {
+// writerConfig is for the statements that write many rows at once. They find rows by their primary
+// keys, or by the index of the queue, and do best so, however little the planner knows of tables
+// that grow by the thousand in a second.
+func writerConfig(databaseURL string, connections int32) (*pgxpool.Config, error) {
+	config, err := poolConfig(databaseURL, connections)
+	if err != nil {
+		return nil, err
+	}
+	config.AfterConnect = registerArrays
+	for _, method := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
+		config.ConnConfig.RuntimeParams[method] = "off"
+	}
+	return config, nil
+}
+
+func poolConfig(databaseURL string, connections int32) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(databaseURL)
 	if err != nil {
 		// The error of the parser quotes the URL, with the password in it.
 		return nil, errors.New("postgres: the URL cannot be read; it looks like postgres://user:password@host:5432/database")
 	}
+	config.MaxConns = connections
 	params := config.ConnConfig.RuntimeParams
 	switch strings.ToLower(params["synchronous_commit"]) {
 	case "":
@@ -172,14 +191,17 @@ func (s *Store) ServerSettings(ctx context.Context) (map[string]string, error) {
 
 // Close implements store.Store.
 func (s *Store) Close() error {
-	s.commits.Close()
-	s.reads.Close()
+	for _, pool := range []*pgxpool.Pool{s.commits, s.queue, s.reads} {
+		if pool != nil {
+			pool.Close()
+		}
+	}
 	return nil
 }
 
 // failed says what an operation died of, in the terms of the contract.
 func failed(op string, err error) error {
-	if errors.Is(err, pgx.ErrNoRows) {
+	if errors.Is(err, pgx.ErrNoRows) || errors.Is(err, store.ErrNotFound) {
 		return store.ErrNotFound
 	}
 	kind := store.ErrUnavailable

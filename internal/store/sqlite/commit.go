@@ -3,10 +3,8 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/store"
@@ -24,21 +22,17 @@ func (s *Store) Commit(ctx context.Context, batch store.Batch) ([]store.Outcome,
 	if err := batch.CheckStorable(); err != nil {
 		return nil, fmt.Errorf("sqlite: commit: %w", err)
 	}
-	statements, err := s.statements(ctx)
-	if err != nil {
-		return nil, failed("commit", err)
-	}
 	var plan *store.Plan
-	err = s.write(ctx, func(tx *sql.Tx) error {
-		existing, err := statements.existing(tx, batch.MessageIDs())
+	err := s.change(ctx, "commit", func(tx *sql.Tx, p *statements) error {
+		existing, err := p.existing(tx, &batch)
 		if err != nil {
 			return err
 		}
 		plan = store.MakePlan(batch, existing)
-		return statements.writePlan(tx, plan)
+		return p.writePlan(tx, plan)
 	})
 	if err != nil {
-		return nil, failed("commit", err)
+		return nil, err
 	}
 	return plan.Outcomes(), nil
 }
@@ -78,58 +72,24 @@ var (
 	deleteDeadLetter = "DELETE FROM dead_letters WHERE id = ?"
 )
 
-// statements are prepared once, on the connection that writes.
-type statements struct {
-	selectMessages, insertMessage, updateMessage, insertReceipt, joinReceipt *sql.Stmt
-	insertDeadLetter, deleteDeadLetter                                       *sql.Stmt
-}
-
-func (s *Store) statements(ctx context.Context) (*statements, error) {
-	s.preparing.Lock()
-	defer s.preparing.Unlock()
-	if s.prepared != nil {
-		return s.prepared, nil
-	}
-	p := &statements{}
-	for _, one := range []struct {
-		statement **sql.Stmt
-		text      string
-	}{
-		{&p.selectMessages, selectMessages}, {&p.insertMessage, insertMessage},
-		{&p.updateMessage, updateMessage}, {&p.insertReceipt, insertReceipt}, {&p.joinReceipt, joinReceipt},
-		{&p.insertDeadLetter, insertDeadLetter}, {&p.deleteDeadLetter, deleteDeadLetter},
-	} {
-		var err error
-		if *one.statement, err = s.writer.PrepareContext(ctx, one.text); err != nil {
-			return nil, err
-		}
-	}
-	s.prepared = p
-	return p, nil
-}
-
-func (p *statements) existing(tx *sql.Tx, ids []string) (map[string]*sms.Message, error) {
-	found := make(map[string]*sms.Message)
-	if len(ids) == 0 {
-		return found, nil
-	}
-	list, err := json.Marshal(ids)
+// existing reads what a batch is about.
+func (p *statements) existing(tx *sql.Tx, batch *store.Batch) (e store.Existing, err error) {
+	messages, err := selectAll(tx.Stmt(p.selectMessages), scanMessage, batch.MessageIDs())
 	if err != nil {
-		return nil, err
+		return e, err
 	}
-	rows, err := tx.Stmt(p.selectMessages).Query(string(list))
-	if err != nil {
-		return nil, err
+	e.Messages = make(map[string]*sms.Message, len(messages))
+	for _, m := range messages {
+		e.Messages[m.ID] = m
 	}
-	defer rows.Close()
-	for rows.Next() {
-		m, err := scanMessage(rows)
-		if err != nil {
-			return nil, err
-		}
-		found[m.ID] = m
+	if e.Threads, err = p.existingThreads(tx, batch.ThreadIDs()); err != nil {
+		return e, err
 	}
-	return found, rows.Err()
+	if e.Items, err = p.existingItems(tx, batch.ItemKeys()); err != nil {
+		return e, err
+	}
+	e.Events, err = p.existingEvents(tx, batch.EventKeys())
+	return e, err
 }
 
 func (p *statements) writePlan(tx *sql.Tx, plan *store.Plan) error {
@@ -146,6 +106,12 @@ func (p *statements) writePlan(tx *sql.Tx, plan *store.Plan) error {
 		}
 	}
 	if err := p.writeHistory(tx, plan); err != nil {
+		return err
+	}
+	if err := p.writeThreads(tx, &plan.Threads); err != nil {
+		return err
+	}
+	if err := p.writeEvents(tx, plan.Events); err != nil {
 		return err
 	}
 	letter := tx.Stmt(p.insertDeadLetter)
@@ -217,31 +183,4 @@ func letterValues(l store.Letter) []any {
 		raw = []byte{} // an empty body is a body; null is not
 	}
 	return []any{string(l.Kind), l.Subject, l.Reason, timeText(l.Received), raw, l.Digest[:]}
-}
-
-// timeLayout has a fixed width, so that times sort as text.
-const timeLayout = "2006-01-02T15:04:05.000000Z"
-
-// timeText turns the zero time into null.
-func timeText(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UTC().Format(timeLayout)
-}
-
-// text turns the empty text into null.
-func text(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
-}
-
-// number turns 0 into null.
-func number(n int) any {
-	if n == 0 {
-		return nil
-	}
-	return int64(n)
 }

@@ -3,8 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"fmt"
-	"time"
 
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/store"
@@ -61,6 +59,10 @@ func query[T any](ctx context.Context, q querier, scan func(row) (T, error), tex
 	if err != nil {
 		return nil, err
 	}
+	return scanAll(rows, scan)
+}
+
+func scanAll[T any](rows *sql.Rows, scan func(row) (T, error)) ([]T, error) {
 	defer rows.Close()
 	var all []T
 	for rows.Next() {
@@ -119,20 +121,4 @@ func scanTally(r row) (t store.Tally, err error) {
 	}
 	t.Status, err = sms.ParseStatus(status)
 	return t, err
-}
-
-// instant reads a column of a time; null is the zero time.
-type instant struct{ into *time.Time }
-
-// Scan implements sql.Scanner.
-func (i instant) Scan(value any) (err error) {
-	switch v := value.(type) {
-	case nil:
-		*i.into = time.Time{}
-	case string:
-		*i.into, err = time.Parse(timeLayout, v)
-	default:
-		err = fmt.Errorf("a time is stored as %T instead of text", v)
-	}
-	return err
 }

@@ -28,7 +28,7 @@ type Store struct {
 
 	closing   sync.RWMutex // held for reading while a transaction writes
 	preparing sync.Mutex
-	prepared  *statements // by the first Commit: before Migrate there is nothing to prepare for
+	prepared  *statements // by the first change: before Migrate there is nothing to prepare for
 }
 
 var _ store.Store = (*Store)(nil)
@@ -146,7 +146,7 @@ func (s *Store) write(ctx context.Context, change func(tx *sql.Tx) error) error 
 
 // failed says what an operation died of, in the terms of the contract.
 func failed(op string, err error) error {
-	if errors.Is(err, sql.ErrNoRows) {
+	if errors.Is(err, sql.ErrNoRows) || errors.Is(err, store.ErrNotFound) {
 		return store.ErrNotFound
 	}
 	kind := store.ErrUnavailable

@@ -34,6 +34,28 @@ func Run(t *testing.T, create func(t *testing.T) Open) {
 		"Cancel":      testCancel,
 		"Close":       testClose,
 		"Concurrency": func(t *testing.T, create func(t *testing.T) Open) { testConcurrency(t, create, 1) },
+
+		"ThreadCommit":   testThreadCommit,
+		"ThreadColumns":  testThreadColumns,
+		"ThreadRefusal":  testThreadRefusal,
+		"ThreadAnyOrder": testThreadAnyOrder,
+		"Threads":        testThreads,
+		"Items":          testItems,
+		"Timeline":       testTimeline,
+		"Links":          testLinks,
+		"Claim":          testClaim,
+		"ClaimLinks":     testClaimLinks,
+		"Leases":         testLeases,
+		"Record":         testRecord,
+		"RecordItems":    testRecordItems,
+		"RecordLetters":  testRecordLetters,
+		"Wake":           testWake,
+		"Pause":          testPause,
+		"QueueModel":     testQueueModel,
+		"Audit":          testAudit,
+		"AuditChains":    testAuditChains,
+		"ThreadCancel":   testThreadCancel,
+		"Workers":        func(t *testing.T, create func(t *testing.T) Open) { testWorkers(t, create, 1) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -43,9 +65,10 @@ func Run(t *testing.T, create func(t *testing.T) Open) {
 }
 
 // RunReplicas tests what only an implementation for several replicas promises: that stores on one
-// database commit at the same time.
+// database commit at the same time, and share the threads that are due.
 func RunReplicas(t *testing.T, create func(t *testing.T) Open) {
-	testConcurrency(t, create, 3)
+	t.Run("Concurrency", func(t *testing.T) { testConcurrency(t, create, 3) })
+	t.Run("Workers", func(t *testing.T) { testWorkers(t, create, 3) })
 }
 
 // migrated opens a store on a new database.
@@ -149,9 +172,9 @@ var bytesAsText = cmp.FilterValues(
 	cmp.Transformer("text", func(b []byte) string { return string(b) }),
 )
 
-func requireEqual(t failer, what string, got, want any) {
+func requireEqual(t failer, what string, got, want any, options ...cmp.Option) {
 	t.Helper()
-	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), bytesAsText); diff != "" {
+	if diff := cmp.Diff(want, got, append(options, cmpopts.EquateEmpty(), bytesAsText)...); diff != "" {
 		t.Fatalf("%s (-want +got):\n%s", what, diff)
 	}
 }

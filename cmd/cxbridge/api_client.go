@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/reconcile"
+)
+
+// apiClient asks a cxbridge that serves, as an operator.
+type apiClient struct {
+	server *url.URL
+	token  Secret
+	http   *http.Client
+}
+
+// maxAPIAnswer bounds an answer of the API, in bytes.
+const maxAPIAnswer = 16 << 20
+
+// do makes a request and decodes its answer. The error of one that is no 2xx has the detail of the
+// problem.
+func (c *apiClient) do(ctx context.Context, method string, target *url.URL, into any) error {
+	request, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+c.token.Reveal())
+	response, err := c.http.Do(request)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err
+		}
+		return fmt.Errorf("cannot ask %s: %w", c.server.Host, err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAPIAnswer))
+	if err != nil {
+		return err
+	}
+	if response.StatusCode < 200 || response.StatusCode > 299 {
+		var problem struct{ Detail string }
+		if json.Unmarshal(body, &problem) != nil || problem.Detail == "" {
+			return fmt.Errorf("%s answers %s", c.server.Host, response.Status)
+		}
+		return fmt.Errorf("%d: %s", response.StatusCode, problem.Detail)
+	}
+	return json.Unmarshal(body, into)
+}
+
+// reconciled is what became of one thread.
+type reconciled struct {
+	Status  reconcile.Status
+	Version int64
+	err     error
+}
+
+func (c *apiClient) reconcile(ctx context.Context, id string) (r reconciled) {
+	target := c.server.JoinPath("api", "reconcile", url.PathEscape(id))
+	r.err = c.do(ctx, http.MethodPost, target, &r)
+	return r
+}
+
+// changedSince lists the ids of the threads that changed since a time.
+func (c *apiClient) changedSince(ctx context.Context, since time.Time) (ids []string, err error) {
+	query := url.Values{"since": {since.UTC().Format(time.RFC3339Nano)}, "limit": {"500"}}
+	for {
+		target := c.server.JoinPath("api", "threads")
+		target.RawQuery = query.Encode()
+		var page struct {
+			Items []struct{ ThreadID string }
+			Next  string
+		}
+		if err := c.do(ctx, http.MethodGet, target, &page); err != nil {
+			return nil, err
+		}
+		for _, item := range page.Items {
+			ids = append(ids, item.ThreadID)
+		}
+		if page.Next == "" {
+			return ids, nil
+		}
+		query.Set("cursor", page.Next)
+	}
+}

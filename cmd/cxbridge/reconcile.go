@@ -1,0 +1,192 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cxbridge/cxbridge/internal/reconcile"
+)
+
+type reconcileCommand struct {
+	FileSettings
+	TokenSettings `group:"Secrets and tokens"`
+
+	IDs      []string      `arg:"" optional:"" name:"thread" help:"Ids of threads."`
+	From     string        `placeholder:"FILE" help:"Reads more ids from a file, one a line; - is the standard input."`
+	Since    string        `placeholder:"TIME" help:"Every thread that changed here since then: a time of RFC 3339, or how long ago, such as 24h."`
+	Parallel int           `default:"4" placeholder:"N" help:"Threads at a time."`
+	Server   *url.URL      `default:"http://localhost:3000" placeholder:"URL" help:"Where cxbridge serves."`
+	Timeout  time.Duration `default:"60s" placeholder:"TIME" help:"How long one thread may take."`
+}
+
+// Validate is called by kong.
+func (c *reconcileCommand) Validate() error {
+	switch {
+	case len(c.IDs) == 0 && c.From == "" && c.Since == "":
+		return errors.New("which threads? Name some, or give --from or --since")
+	case c.Parallel < 1 || c.Parallel > 64:
+		return errors.New("--parallel must be from 1 to 64")
+	}
+	return nil
+}
+
+// errNotReconciled says that some threads failed, as the output tells.
+var errNotReconciled = errors.New("some threads could not be reconciled")
+
+func (c *reconcileCommand) Run(ctx context.Context, p *program, k *kong.Context) error {
+	r := &resolver{problems: load(k, p.env)}
+	api := &apiClient{server: c.Server, token: r.token(c.AdminToken), http: &http.Client{Timeout: c.Timeout}}
+	r.required(c.AdminToken)
+	if err := r.err(); err != nil {
+		return err
+	}
+	ids, err := c.threads(ctx, p, api)
+	if err != nil {
+		return err
+	}
+	var bar *progressbar.ProgressBar
+	if isTerminal(p.stderr) {
+		bar = progressbar.NewOptions(len(ids), progressbar.OptionSetWriter(p.stderr), progressbar.OptionShowCount(),
+			progressbar.OptionShowIts(), progressbar.OptionSetItsString("threads"), progressbar.OptionClearOnFinish())
+	}
+	results := c.reconcileAll(ctx, api, ids, func() {
+		if bar != nil {
+			_ = bar.Add(1) // it only draws
+		}
+	})
+	if results.print(p.stdout) {
+		return errNotReconciled
+	}
+	return ctx.Err()
+}
+
+// threads collects the ids, each once, in the order they are named.
+func (c *reconcileCommand) threads(ctx context.Context, p *program, api *apiClient) ([]string, error) {
+	ids := slices.Clone(c.IDs)
+	if c.From != "" {
+		named, err := readIDs(c.From, p.stdin)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, named...)
+	}
+	if c.Since != "" {
+		since, err := parseSince(c.Since, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		changed, err := api.changedSince(ctx, since)
+		if err != nil {
+			return nil, fmt.Errorf("list the threads that changed: %w", err)
+		}
+		ids = append(ids, changed...)
+	}
+	seen := make(map[string]bool)
+	return slices.DeleteFunc(ids, func(id string) bool {
+		again := seen[id]
+		seen[id] = true
+		return again
+	}), nil
+}
+
+// readIDs reads ids, one a line. Empty lines are passed over.
+func readIDs(name string, stdin io.Reader) (ids []string, err error) {
+	from := stdin
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		from = file
+	}
+	lines := bufio.NewScanner(from)
+	for lines.Scan() {
+		if id := strings.TrimSpace(lines.Text()); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids, lines.Err()
+}
+
+// parseSince takes a time, or how long ago it was.
+func parseSince(text string, now time.Time) (time.Time, error) {
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return now.Add(-ago), nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return t, fmt.Errorf("--since %q is neither a time of RFC 3339, such as 2026-03-01T10:00:00Z, nor how long ago, such as 24h", text)
+	}
+	return t, nil
+}
+
+// reconcileAll reconciles threads, some at a time, and calls done after each.
+func (c *reconcileCommand) reconcileAll(ctx context.Context, api *apiClient, ids []string, done func()) *reconciliation {
+	all := &reconciliation{counts: make(map[reconcile.Status]int)}
+	var workers errgroup.Group
+	workers.SetLimit(c.Parallel)
+	for _, id := range ids {
+		workers.Go(func() error {
+			if ctx.Err() == nil {
+				all.add(id, api.reconcile(ctx, id))
+				done()
+			}
+			return nil
+		})
+	}
+	_ = workers.Wait() // each failure is in the summary
+	return all
+}
+
+// reconciliation sums up what became of threads.
+type reconciliation struct {
+	mu     sync.Mutex
+	counts map[reconcile.Status]int
+	differ []string // a line for each that was not up to date
+	failed []string // a line for each that failed
+}
+
+func (r *reconciliation) add(id string, a reconciled) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case a.err != nil:
+		r.failed = append(r.failed, fmt.Sprintf("%s: %v", id, a.err))
+	case a.Status == reconcile.Reconciled:
+		r.counts[a.Status]++
+		r.differ = append(r.differ, fmt.Sprintf("%s: brought to version %d", id, a.Version))
+	default:
+		r.counts[a.Status]++
+	}
+}
+
+// print prints the summary, and reports whether anything failed.
+func (r *reconciliation) print(out io.Writer) (failed bool) {
+	for _, part := range []struct {
+		title string
+		lines []string
+	}{{"differed, and are reconciled", r.differ}, {"failed", r.failed}} {
+		if len(part.lines) > 0 {
+			slices.Sort(part.lines)
+			fmt.Fprintf(out, "%d %s:\n  %s\n", len(part.lines), part.title, strings.Join(part.lines, "\n  "))
+		}
+	}
+	fmt.Fprintf(out, "%d up to date, %d reconciled, %d stored without a CRM, %d failed\n",
+		r.counts[reconcile.UpToDate], r.counts[reconcile.Reconciled], r.counts[reconcile.Stored], len(r.failed))
+	return len(r.failed) > 0
+}

@@ -1,0 +1,76 @@
+package console
+
+import (
+	"context"
+	"encoding/hex"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/cxbridge/cxbridge/internal/audit"
+)
+
+// auditEntry is an entry of the audit log as the API shows it.
+type auditEntry struct {
+	ID       int64     `json:"id"`
+	Subject  string    `json:"subject" doc:"What it is about: the id of a thread, message:ID, or dead-letter:ID"`
+	Seq      int64     `json:"seq" doc:"Its place in the chain of the subject, from 1"`
+	At       time.Time `json:"at"`
+	Action   string    `json:"action" enum:"event,push,conflict,set-aside,park,replay,delete,reconcile"`
+	Outcome  string    `json:"outcome"`
+	Detail   rawJSON   `json:"detail"`
+	PrevHash string    `json:"prevHash" doc:"Hash of the entry before in the chain; zeros for the first"`
+	Hash     string    `json:"hash" doc:"SHA-256 of the entry and of prevHash"`
+}
+
+func showAudit(e *audit.Entry) auditEntry {
+	return auditEntry{
+		ID: e.ID, Subject: e.Subject, Seq: e.Seq, At: e.At.UTC(), Action: string(e.Action), Outcome: e.Outcome,
+		Detail: rawJSON(e.Detail), PrevHash: hex.EncodeToString(e.Prev[:]), Hash: hex.EncodeToString(e.Hash[:]),
+	}
+}
+
+type auditPage struct {
+	Body struct {
+		Items []auditEntry `json:"items" nullable:"false"`
+		Next  *string      `json:"next" doc:"Cursor of the next page; null when this is the last one"`
+	}
+}
+
+func (c *console) auditRoutes() {
+	register(c, viewer, huma.Operation{
+		OperationID: "list-audit", Method: http.MethodGet, Path: "/api/audit",
+		Summary: "What was done, newest first", Tags: []string{"audit"},
+		Description: "Each subject has a chain of its own: an entry carries the hash of the one before, so that a gap " +
+			"or an edit shows. `cxbridge audit verify` checks all of them.",
+	}, c.listAudit)
+}
+
+func (c *console) listAudit(ctx context.Context, in *struct {
+	Subject string `query:"subject" maxLength:"1024" doc:"Only entries about this subject, such as a thread id"`
+	Limit   int    `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Most items in the answer"`
+	Cursor  string `query:"cursor" maxLength:"100" doc:"next of the page before"`
+}) (*auditPage, error) {
+	before, err := auditCursor.parseBefore(in.Cursor)
+	if err != nil {
+		return nil, badCursor(in.Cursor, err)
+	}
+	var page auditPage
+	page.Body.Items = []auditEntry{}
+	if !askable(in.Subject) {
+		return &page, nil
+	}
+	entries, err := c.Store.AuditEntries(ctx, in.Subject, before, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	if len(entries) > in.Limit {
+		entries = entries[:in.Limit]
+		page.Body.Next = orNull(auditCursor.makeBefore(entries[in.Limit-1].ID))
+	}
+	for i := range entries {
+		page.Body.Items = append(page.Body.Items, showAudit(&entries[i]))
+	}
+	return &page, nil
+}

@@ -1,0 +1,64 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/cxbridge/cxbridge/internal/reconcile"
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+// Reconciler brings a thread up to date. See reconcile.Reconciler for its errors.
+type Reconciler interface {
+	Reconcile(ctx context.Context, id string) (reconcile.Outcome, error)
+}
+
+// reconcileTimeout is how long a reconciliation may wait for CXone and the CRM.
+const reconcileTimeout = 30 * time.Second
+
+type reconcileOutput struct {
+	Body struct {
+		Status  string `json:"status" enum:"UP_TO_DATE,RECONCILED,STORED"`
+		Version *int64 `json:"version,omitempty" doc:"Of the thread, where it was reconciled"`
+	}
+}
+
+func (c *console) reconcileRoutes() {
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		id := "reconcile-thread"
+		if method == http.MethodGet {
+			id += "-by-get"
+		}
+		registerWithin(c, operator, reconcileTimeout, huma.Operation{
+			OperationID: id, Method: method, Path: "/api/reconcile/{id}",
+			Summary: "Fetch a thread from CXone, apply it, and bring it to the CRM", Tags: []string{"threads"},
+			Description: "UP_TO_DATE: nothing was missing. RECONCILED: something was, and the CRM has it now. STORED: " +
+				"it is stored, and no CRM is set or the database is away. 404: CXone has no such thread. 502: CXone or the " +
+				"CRM fails; what was fetched is kept, and goes to the CRM later.",
+		}, c.reconcile)
+	}
+}
+
+func (c *console) reconcile(ctx context.Context, in *struct {
+	ID string `path:"id" doc:"Thread id, percent-encoded"`
+}) (*reconcileOutput, error) {
+	if c.Reconciler == nil {
+		return nil, huma.Error502BadGateway("no CXone to fetch threads from: CXONE_DOMAIN, CXONE_CLIENT_ID and CXONE_CLIENT_SECRET are not set")
+	}
+	if !askable(in.ID) {
+		return nil, store.ErrNotFound
+	}
+	outcome, err := c.Reconciler.Reconcile(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &reconcileOutput{}
+	out.Body.Status = string(outcome.Status)
+	if outcome.Status == reconcile.Reconciled {
+		out.Body.Version = &outcome.Version
+	}
+	return out, nil
+}

@@ -1,0 +1,292 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/cxbridge/cxbridge/internal/store"
+	"github.com/cxbridge/cxbridge/internal/thread"
+)
+
+// threadHead is a thread without its items, as the API shows it.
+type threadHead struct {
+	ThreadID       string     `json:"threadId"`
+	Version        int64      `json:"version" doc:"As CXone counts it"`
+	UpdatedAt      *time.Time `json:"updatedAt" doc:"Of that version; null when no event named one"`
+	ParentThreadID *string    `json:"parentThreadId" doc:"The thread that it is linked to"`
+	Link           *string    `json:"link" enum:"merged,split" doc:"How it is linked"`
+	LinkFollowed   bool       `json:"linkFollowed" doc:"False when the link is the newest of a ring: timelines and the CRM do without it"`
+	FirstSeenAt    time.Time  `json:"firstSeenAt" doc:"When its first event came in"`
+	ChangedAt      time.Time  `json:"changedAt" doc:"When it last showed something new"`
+	Sync           syncState  `json:"sync"`
+}
+
+// syncState is how far a thread is on its way to the CRM.
+type syncState struct {
+	State      string     `json:"state" enum:"synced,pending,retrying,parked,waiting"`
+	WantRev    int64      `json:"wantRev" doc:"Revision that the CRM is to have"`
+	DoneRev    int64      `json:"doneRev" doc:"Revision that it has"`
+	Attempts   int        `json:"attempts" doc:"Failures since the last success"`
+	DueAt      *time.Time `json:"dueAt" doc:"When it is tried again; null: at once, or there is nothing to do"`
+	LastStatus *int       `json:"lastStatus" doc:"HTTP status of the CRM's last answer"`
+	LastError  *string    `json:"lastError" doc:"What was wrong with it"`
+	AnsweredAt *time.Time `json:"answeredAt" doc:"When the CRM was asked last"`
+	PendingAt  *time.Time `json:"pendingSince" doc:"Since when the CRM lacks something"`
+	CRMVersion *int64     `json:"crmVersion" doc:"The version that the CRM acknowledged last"`
+}
+
+func (c *console) showHead(r *store.ThreadRow, followed bool) threadHead {
+	parent, link := r.Parent()
+	shown := threadHead{
+		ThreadID: r.ID, Version: r.Version, UpdatedAt: timeOrNull(r.UpdatedAt),
+		ParentThreadID: orNull(parent), Link: orNull(string(link)), LinkFollowed: followed && parent != "",
+		FirstSeenAt: r.FirstSeen.UTC(), ChangedAt: r.Changed.UTC(),
+		Sync: syncState{
+			State: string(c.stateOf(&r.Sync)), WantRev: r.Sync.Want, DoneRev: r.Sync.Done, Attempts: r.Sync.Attempts,
+			DueAt: timeOrNull(r.Sync.Due), LastStatus: orNull(r.Sync.LastStatus), LastError: orNull(r.Sync.LastError),
+			AnsweredAt: timeOrNull(r.Sync.Answered), PendingAt: timeOrNull(r.Sync.Since),
+		},
+	}
+	if r.CRM.Exists {
+		shown.Sync.CRMVersion = &r.CRM.Version
+	}
+	return shown
+}
+
+// stateOf knows what a store does not: whether there is a CRM.
+func (c *console) stateOf(s *store.Sync) store.SyncState {
+	state := s.State()
+	if !c.HasCRM && state == store.StatePending {
+		return store.StateWaiting
+	}
+	return state
+}
+
+// threadMessage is a message as the API shows it. What the event left out, or what was not text, is
+// null.
+type threadMessage struct {
+	ID        string  `json:"id"`
+	ThreadID  string  `json:"threadId" doc:"The thread that it belongs to: another one when that was merged into this"`
+	Text      *string `json:"text"`
+	Timestamp *string `json:"timestamp" doc:"RFC 3339 in UTC; as it came where it could not be read"`
+	AuthorID  *string `json:"authorId"`
+	Direction *string `json:"direction"`
+	Delivery  string  `json:"delivery" enum:"acknowledged,pending,set-aside,theirs" doc:"Whether the CRM has it as it is here. theirs: another user of the CRM has changed it there, and it stays as he left it."`
+}
+
+type threadParticipant struct {
+	ID         string  `json:"id"`
+	Role       *string `json:"role"`
+	Name       *string `json:"name"`
+	PlatformID *string `json:"platformId"`
+	Delivery   string  `json:"delivery" enum:"acknowledged,pending,set-aside,theirs"`
+}
+
+func deliveryOf(i *thread.Item) string {
+	switch {
+	case i.Theirs:
+		return "theirs"
+	case i.View() == i.Acked:
+		return "acknowledged"
+	case i.Dirty():
+		return "pending"
+	}
+	return "set-aside"
+}
+
+func showMessages(items []*thread.Item) ([]threadMessage, error) {
+	shown := make([]threadMessage, len(items))
+	for i, item := range items {
+		if err := json.Unmarshal(item.Content, &shown[i]); err != nil {
+			return nil, err
+		}
+		shown[i].ThreadID, shown[i].Delivery = item.ThreadID, deliveryOf(item)
+	}
+	return shown, nil
+}
+
+func showParticipants(items []*thread.Item) ([]threadParticipant, error) {
+	shown := make([]threadParticipant, len(items))
+	for i, item := range items {
+		if err := json.Unmarshal(item.Content, &shown[i]); err != nil {
+			return nil, err
+		}
+		shown[i].Delivery = deliveryOf(item)
+	}
+	return shown, nil
+}
+
+func (c *console) threadRoutes() {
+	tags := []string{"threads"}
+	register(c, viewer, huma.Operation{
+		OperationID: "list-threads", Method: http.MethodGet, Path: "/api/threads",
+		Summary: "Threads by id, and how far each is on its way to the CRM", Tags: tags,
+	}, c.listThreads)
+	register(c, viewer, huma.Operation{
+		OperationID: "get-thread", Method: http.MethodGet, Path: "/api/threads/{id}",
+		Summary: "A thread, with its own participants and messages", Tags: tags,
+		Description: "Messages come by time and then by id, a page at a time; messagesNext is the cursor of the next one.",
+	}, c.getThread)
+	register(c, viewer, huma.Operation{
+		OperationID: "get-timeline", Method: http.MethodGet, Path: "/api/threads/{id}/timeline",
+		Summary: "What a thread shows: its messages and those of the threads that were merged into it", Tags: tags,
+	}, c.getTimeline)
+}
+
+type threadPage struct {
+	Body struct {
+		Items []threadHead `json:"items" nullable:"false"`
+		Next  *string      `json:"next" doc:"Cursor of the next page; null when this is the last one"`
+	}
+}
+
+func (c *console) listThreads(ctx context.Context, in *struct {
+	State  string    `query:"state" enum:"synced,pending,retrying,parked,waiting" doc:"Only threads in this sync state"`
+	Text   string    `query:"text" maxLength:"256" doc:"Only threads whose id holds this text, in any case"`
+	Since  time.Time `query:"since" doc:"Only threads that showed something new at this time or later"`
+	Limit  int       `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Most items in the answer"`
+	Cursor string    `query:"cursor" maxLength:"1000" doc:"next of the page before"`
+}) (*threadPage, error) {
+	after, err := threadCursor.parse(in.Cursor)
+	if err != nil {
+		return nil, badCursor(in.Cursor, err)
+	}
+	var page threadPage
+	page.Body.Items = []threadHead{}
+	q := store.ThreadQuery{State: store.SyncState(in.State), Text: in.Text, Since: in.Since.UTC(), After: after, Limit: in.Limit + 1}
+	if waiting := q.State == store.StateWaiting; waiting || q.State == store.StatePending {
+		if waiting == c.HasCRM {
+			return &page, nil
+		}
+		q.State = store.StatePending
+	}
+	if !askable(in.Text) {
+		return &page, nil
+	}
+	rows, err := c.Store.Threads(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) > in.Limit {
+		rows = rows[:in.Limit]
+		page.Body.Next = orNull(threadCursor.make(rows[in.Limit-1].ID))
+	}
+	for i := range rows {
+		page.Body.Items = append(page.Body.Items, c.showHead(&rows[i], true))
+	}
+	return &page, nil
+}
+
+// askable reports whether a text can be in the database: PostgreSQL would not even take another as
+// a question.
+func askable(text string) bool {
+	for _, r := range text {
+		if r == 0 {
+			return false
+		}
+	}
+	return utf8.ValidString(text)
+}
+
+type threadInput struct {
+	ID     string `path:"id" doc:"Thread id, percent-encoded"`
+	Limit  int    `query:"limit" default:"1000" minimum:"1" maximum:"5000" doc:"Most messages in the answer"`
+	Cursor string `query:"cursor" maxLength:"1000" doc:"Cursor of the page before"`
+}
+
+type threadOutput struct {
+	Body struct {
+		threadHead
+		Participants []threadParticipant `json:"participants" nullable:"false"`
+		Messages     []threadMessage     `json:"messages" nullable:"false"`
+		MessagesNext *string             `json:"messagesNext" doc:"Cursor of the next page of messages; null when this is the last one"`
+	}
+}
+
+// maxParticipants bounds the participants of an answer.
+const maxParticipants = 5000
+
+func (c *console) getThread(ctx context.Context, in *threadInput) (*threadOutput, error) {
+	after, err := parsePosition(in.Cursor)
+	if err != nil {
+		return nil, badCursor(in.Cursor, err)
+	}
+	row, links, err := c.thread(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := c.Store.Items(ctx, in.ID, thread.KindMessage, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	participants, err := c.Store.Items(ctx, in.ID, thread.KindParticipant, store.ItemPosition{}, maxParticipants)
+	if err != nil {
+		return nil, err
+	}
+	out := &threadOutput{}
+	out.Body.threadHead = c.showHead(row, !thread.IsCut(in.ID, links))
+	messages, out.Body.MessagesNext = cutPage(messages, in.Limit)
+	if out.Body.Messages, err = showMessages(messages); err != nil {
+		return nil, err
+	}
+	out.Body.Participants, err = showParticipants(participants)
+	return out, err
+}
+
+// thread reads a thread and the links around it.
+func (c *console) thread(ctx context.Context, id string) (*store.ThreadRow, map[string]thread.Link, error) {
+	if !askable(id) {
+		return nil, nil, store.ErrNotFound
+	}
+	row, err := c.Store.Thread(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	links, err := c.Store.Links(ctx, id)
+	return row, links, err
+}
+
+type timelineOutput struct {
+	Body struct {
+		ThreadID string          `json:"threadId"`
+		Threads  []string        `json:"threads" nullable:"false" doc:"The thread, and those that were merged into it"`
+		Items    []threadMessage `json:"items" nullable:"false" doc:"By time and then by id; those whose time cannot be read come first"`
+		Next     *string         `json:"next" doc:"Cursor of the next page; null when this is the last one"`
+	}
+}
+
+func (c *console) getTimeline(ctx context.Context, in *threadInput) (*timelineOutput, error) {
+	after, err := parsePosition(in.Cursor)
+	if err != nil {
+		return nil, badCursor(in.Cursor, err)
+	}
+	_, links, err := c.thread(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	family := thread.Family(in.ID, links)
+	items, err := c.Store.Timeline(ctx, family, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	out := &timelineOutput{}
+	out.Body.ThreadID, out.Body.Threads = in.ID, family
+	items, out.Body.Next = cutPage(items, in.Limit)
+	out.Body.Items, err = showMessages(items)
+	return out, err
+}
+
+// cutPage cuts what was asked for in excess, to learn whether there is more, and returns the cursor
+// of the next page.
+func cutPage(items []*thread.Item, limit int) (page []*thread.Item, next *string) {
+	if len(items) <= limit {
+		return items, nil
+	}
+	last := items[limit-1]
+	return items[:limit], orNull(makePosition(store.ItemPosition{At: last.At, ID: last.ID}))
+}

@@ -1,0 +1,90 @@
+package rest
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Config says where the CRM is and who we are there.
+type Config struct {
+	BaseURL string // CRM_API_URL: http or https, up to the path that /threads is joined to
+	Token   string // CRM_API_TOKEN: sent as a bearer token (RFC 6750)
+
+	// Timeout limits one call, from dialling to the end of the answer. 10 s when 0.
+	Timeout time.Duration
+
+	// Transport makes the calls; one of our own when nil.
+	Transport http.RoundTripper
+}
+
+const (
+	defaultTimeout = 10 * time.Second
+
+	// idleConns is how many connections are kept for the next calls: more than threads are pushed
+	// at a time. net/http keeps two.
+	idleConns = 64
+
+	// idleTimeout is below the five seconds after which common servers close what is idle, so that
+	// a call seldom meets a connection that is just being closed.
+	idleTimeout = 4 * time.Second
+
+	maxHeader = 64 << 10 // bytes of header in an answer
+)
+
+// resolve checks the settings and reports everything that is wrong with them, by the names that
+// the user gave them.
+func (c Config) resolve() (base string, err error) {
+	var problems []error
+	base, err = parseURL(c.BaseURL)
+	if err != nil {
+		problems = append(problems, fmt.Errorf("CRM_API_URL %w", err))
+	}
+	switch isOther := func(r rune) bool { return r <= ' ' || r > '~' }; {
+	case c.Token == "":
+		problems = append(problems, errors.New("CRM_API_TOKEN is not set"))
+	case strings.ContainsFunc(c.Token, isOther):
+		problems = append(problems, errors.New("CRM_API_TOKEN holds a space or another character that no token has"))
+	}
+	return base, errors.Join(problems...)
+}
+
+// parseURL checks the URL of an API and drops the slashes at its end. Its errors continue a
+// sentence that begins with the name of the setting, and do not repeat the text: a URL that is
+// wrong may well hold a password.
+func parseURL(text string) (string, error) {
+	text = strings.TrimSpace(text)
+	u, err := url.Parse(text)
+	switch {
+	case text == "":
+		return "", errors.New("is not set")
+	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
+		return "", errors.New("is not the http or https URL of a server")
+	case u.User != nil:
+		return "", errors.New("holds a user name, which must be left out")
+	case strings.ContainsAny(text, "?#"):
+		return "", errors.New("holds more than scheme, host and path")
+	}
+	return strings.TrimRight(u.String(), "/"), nil
+}
+
+func (c Config) client() *http.Client {
+	client := &http.Client{
+		Transport: c.Transport, Timeout: c.Timeout,
+		// A redirect would carry the token to a place that nobody configured.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	if client.Timeout <= 0 {
+		client.Timeout = defaultTimeout
+	}
+	if client.Transport == nil {
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.MaxIdleConnsPerHost, transport.IdleConnTimeout = idleConns, idleTimeout
+		transport.MaxResponseHeaderBytes = maxHeader
+		client.Transport = transport
+	}
+	return client
+}

@@ -1,0 +1,150 @@
+// Package reconcile brings a thread up to date on demand: it fetches the thread from CXone, applies
+// it as an event, and waits until the CRM has it. So a webhook that never came is made good.
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/audit"
+	"github.com/cxbridge/cxbridge/internal/ingest"
+	"github.com/cxbridge/cxbridge/internal/store"
+	"github.com/cxbridge/cxbridge/internal/thread"
+)
+
+// Reconciler reconciles threads. It is safe for concurrent use.
+type Reconciler struct {
+	Source Source
+	Intake Intake
+	Store  Store
+	Synced Synced // nil: no CRM is set
+}
+
+// Source is where threads are fetched from.
+type Source interface {
+	// Thread returns a thread as a JSON object. An error that wraps store.ErrNotFound says that
+	// there is none.
+	Thread(ctx context.Context, id string) ([]byte, error)
+}
+
+// Intake is where events are applied. See ingest.Ingest.
+type Intake interface {
+	ReadThread(raw []byte, received time.Time) ingest.Reading
+	Submit(ctx context.Context, readings []ingest.Reading) ([]ingest.Answer, error)
+}
+
+// Store is what is needed of a store.Store.
+type Store interface {
+	Thread(ctx context.Context, id string) (*store.ThreadRow, error)
+	Wake(ctx context.Context, threadID string, resolves int64, note audit.Note, now time.Time) error
+}
+
+// Synced waits until the CRM has a revision of a thread, or the context ends. See syncer.Syncer.
+type Synced interface {
+	Wait(ctx context.Context, threadID string, rev int64) bool
+	Wake()
+}
+
+// Status tells what became of a thread.
+type Status string
+
+// The statuses.
+const (
+	UpToDate   Status = "UP_TO_DATE" // we and the CRM had all of it
+	Reconciled Status = "RECONCILED" // something was missing, and the CRM has it now
+	Stored     Status = "STORED"     // we have all of it; the CRM is not set, or the database is away
+)
+
+// Outcome is the answer to a request.
+type Outcome struct {
+	Status  Status
+	Version int64 // of the thread, as CXone counts it; for Reconciled
+}
+
+// UpstreamError says that CXone or the CRM kept a thread from being reconciled. Its text is fit for
+// an operator.
+type UpstreamError struct {
+	Reason string
+	Err    error // the cause; nil when there is none
+}
+
+func (e *UpstreamError) Error() string { return e.Reason }
+
+func (e *UpstreamError) Unwrap() error { return e.Err }
+
+// Reconcile brings one thread up to date. It waits for the CRM as long as the context runs.
+//
+// The error wraps store.ErrNotFound when CXone has no such thread, and is an *UpstreamError when
+// CXone or the CRM fails: what was fetched is durable then, and goes to the CRM later. It is one of
+// ingest.Ingest.Submit or of the store when it is not durable.
+func (r *Reconciler) Reconcile(ctx context.Context, id string) (Outcome, error) {
+	answer, err := r.fetch(ctx, id)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if r.Synced == nil || answer.Spooled {
+		return Outcome{Status: Stored}, nil
+	}
+	row, err := r.Store.Thread(ctx, id)
+	if err != nil {
+		return Outcome{}, err
+	}
+	synced := row.Sync.State() == store.StateSynced
+	if answer.Stale && synced {
+		return Outcome{Status: UpToDate}, nil
+	}
+	if !synced && row.Sync.LastError != "" {
+		// It waits after a failure, or for an operator: here he is.
+		note := audit.Note{Subject: id, Action: audit.ActionReconcile, Outcome: "woken"}
+		if err := r.Store.Wake(ctx, id, 0, note, time.Now().UTC().Truncate(time.Microsecond)); err != nil {
+			return Outcome{}, err
+		}
+		r.Synced.Wake()
+	}
+	if !r.Synced.Wait(ctx, id, row.Sync.Want) {
+		return Outcome{}, r.notPushed(id)
+	}
+	return Outcome{Status: Reconciled, Version: row.Version}, nil
+}
+
+// fetch applies what CXone says of a thread.
+func (r *Reconciler) fetch(ctx context.Context, id string) (ingest.Answer, error) {
+	data, err := r.Source.Thread(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return ingest.Answer{}, err
+	}
+	if err != nil {
+		return ingest.Answer{}, &UpstreamError{Reason: "CXone: " + err.Error(), Err: err}
+	}
+	reading := r.Intake.ReadThread(thread.Snapshot(data), time.Now().UTC().Truncate(time.Microsecond))
+	if reading.Refused != nil {
+		return ingest.Answer{}, &UpstreamError{Reason: "CXone answers with what is no thread: " + reading.Refused.Error(), Err: reading.Refused}
+	}
+	if reading.Subject != id {
+		return ingest.Answer{}, &UpstreamError{Reason: "CXone answers with another thread"}
+	}
+	answers, err := r.Intake.Submit(ctx, []ingest.Reading{reading})
+	if err != nil {
+		return ingest.Answer{}, err
+	}
+	if answers[0].Refused {
+		return ingest.Answer{}, &UpstreamError{Reason: "the thread that CXone answers with cannot be stored"}
+	}
+	return answers[0], nil
+}
+
+// stateTimeout is how long the state of a thread may take to read when the time of a request is up.
+const stateTimeout = 2 * time.Second
+
+// notPushed says why the CRM does not have a thread yet.
+func (r *Reconciler) notPushed(id string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stateTimeout)
+	defer cancel()
+	row, err := r.Store.Thread(ctx, id)
+	if err != nil || row.Sync.LastError == "" {
+		return &UpstreamError{Reason: "the CRM does not have the thread yet; it is tried again"}
+	}
+	return &UpstreamError{Reason: fmt.Sprintf("the CRM does not have the thread yet (%s): %s", row.Sync.State(), row.Sync.LastError)}
+}

@@ -1,0 +1,147 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/audit"
+	"github.com/cxbridge/cxbridge/internal/ingest"
+	"github.com/cxbridge/cxbridge/internal/store"
+	"github.com/cxbridge/cxbridge/internal/thread"
+)
+
+// world is everything around a Reconciler.
+type world struct {
+	data      string // what CXone answers
+	sourceErr error
+	answer    ingest.Answer
+	submitErr error
+	row       store.ThreadRow
+	reached   bool // the CRM gets there
+
+	waited int64 // the revision that was waited for; 0 when none was
+	woken  int
+	after  *store.Sync // what the row says after the wait; nil: as before
+}
+
+func (w *world) Thread(_ context.Context, id string) ([]byte, error) {
+	return []byte(w.data), w.sourceErr
+}
+
+func (w *world) ReadThread(raw []byte, received time.Time) ingest.Reading {
+	return (&ingest.Reader{}).ReadThread(raw, received)
+}
+
+func (w *world) Submit(context.Context, []ingest.Reading) ([]ingest.Answer, error) {
+	return []ingest.Answer{w.answer}, w.submitErr
+}
+
+type rows struct{ *world }
+
+func (r rows) Thread(context.Context, string) (*store.ThreadRow, error) {
+	row := r.row
+	if r.after != nil && r.waited > 0 {
+		row.Sync = *r.after
+	}
+	return &row, nil
+}
+
+func (r rows) Wake(context.Context, string, int64, audit.Note, time.Time) error {
+	r.woken++
+	return nil
+}
+
+type crm struct{ *world }
+
+func (c crm) Wait(_ context.Context, _ string, rev int64) bool {
+	c.waited = rev
+	return c.reached
+}
+
+func (c crm) Wake() {}
+
+func (w *world) reconcile(t *testing.T) (Outcome, error) {
+	t.Helper()
+	r := &Reconciler{Source: w, Intake: w, Store: rows{w}, Synced: crm{w}}
+	return r.Reconcile(t.Context(), "T1")
+}
+
+const data = `{"threadId":"T1","version":3,"updatedAt":"2026-03-01T10:00:00Z","messages":[]}`
+
+func row(want, done int64, lastError string) store.ThreadRow {
+	return store.ThreadRow{
+		Thread: thread.Thread{ID: "T1", Own: true, Version: 3},
+		Sync:   store.Sync{Want: want, Done: done, LastError: lastError},
+	}
+}
+
+func TestReconcile(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		world  world
+		want   Outcome
+		waited int64
+		woken  int
+	}{
+		{"nothing was missing", world{data: data, answer: ingest.Answer{Stale: true}, row: row(4, 4, "")}, Outcome{UpToDate, 0}, 0, 0},
+		{"something was", world{data: data, row: row(5, 4, ""), reached: true}, Outcome{Reconciled, 3}, 5, 0},
+		{"the CRM had it before we looked", world{data: data, row: row(5, 5, ""), reached: true}, Outcome{Reconciled, 3}, 5, 0},
+		{"nothing new, but on its way", world{data: data, answer: ingest.Answer{Stale: true}, row: row(5, 4, ""), reached: true}, Outcome{Reconciled, 3}, 5, 0},
+		{"nothing new, but failing", world{data: data, answer: ingest.Answer{Stale: true}, row: row(5, 4, "500"), reached: true}, Outcome{Reconciled, 3}, 5, 1},
+		{"the database is away", world{data: data, answer: ingest.Answer{Spooled: true}}, Outcome{Stored, 0}, 0, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := test.world.reconcile(t)
+			if err != nil || got != test.want {
+				t.Errorf("got %v, %v; want %v", got, err, test.want)
+			}
+			if test.world.waited != test.waited || test.world.woken != test.woken {
+				t.Errorf("waited for %d, woken %d times", test.world.waited, test.world.woken)
+			}
+		})
+	}
+}
+
+func TestReconcileWithoutCRM(t *testing.T) {
+	w := &world{data: data, row: row(5, 4, "")}
+	r := &Reconciler{Source: w, Intake: w, Store: rows{w}}
+	if got, err := r.Reconcile(t.Context(), "T1"); err != nil || got.Status != Stored {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestReconcileFails(t *testing.T) {
+	busy := &ingest.BusyError{Reason: "full"}
+	parked := &store.Sync{Want: 5, Done: 4, Parked: true, LastError: "422: the CRM says no"}
+	for _, test := range []struct {
+		name     string
+		world    world
+		upstream string // part of the text of an UpstreamError; "" when it is another error
+		is       error
+	}{
+		{"no such thread", world{sourceErr: fmt.Errorf("%w: 404", store.ErrNotFound)}, "", store.ErrNotFound},
+		{"CXone fails", world{sourceErr: errors.New("500: trouble")}, "CXone: 500: trouble", nil},
+		{"no JSON", world{data: "<html>"}, "no thread", nil},
+		{"no thread", world{data: `{"threadId":7}`}, "/data/threadId", nil},
+		{"another thread", world{data: strings.Replace(data, "T1", "T2", 1)}, "another thread", nil},
+		{"never to be stored", world{data: data, answer: ingest.Answer{Refused: true}}, "cannot be stored", nil},
+		{"not durable", world{data: data, submitErr: busy}, "", busy},
+		{"the CRM is slow", world{data: data, row: row(5, 4, "")}, "is tried again", nil},
+		{"the CRM refuses", world{data: data, row: row(5, 4, ""), after: parked}, "(parked): 422: the CRM says no", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := test.world.reconcile(t)
+			upstream, isUpstream := errors.AsType[*UpstreamError](err)
+			switch {
+			case test.upstream == "" && !errors.Is(err, test.is):
+				t.Errorf("got %v", err)
+			case test.upstream != "" && (!isUpstream || !strings.Contains(upstream.Reason, test.upstream)):
+				t.Errorf("got %v, want one with %q", err, test.upstream)
+			}
+		})
+	}
+}

@@ -1,0 +1,94 @@
+package postgres
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// column is a column of a table that many rows are written to by one statement: its name, its type,
+// and its values in the rows, as an array of that type.
+type column[Row any] struct {
+	name, kind string
+	array      func([]Row) array
+}
+
+// columns are the columns of a statement, in the order of its parameters.
+type columns[Row any] []column[Row]
+
+// unnest selects the rows from the parameters, side by side: see newMessages.
+func (c columns[Row]) unnest() string {
+	selected := make([]string, len(c))
+	for i, column := range c {
+		selected[i] = fmt.Sprintf("unnest($%d::%s[]) AS %s", i+1, column.kind, column.name)
+	}
+	return "SELECT " + strings.Join(selected, ", ")
+}
+
+// names lists the columns, as INSERT and SELECT do.
+func (c columns[Row]) names() string {
+	names := make([]string, len(c))
+	for i, column := range c {
+		names[i] = column.name
+	}
+	return strings.Join(names, ", ")
+}
+
+// assign gives the columns, without some, the values of another row, as UPDATE does.
+func (c columns[Row]) assign(from string, without ...string) string {
+	var set []string
+	for _, column := range c {
+		if !slices.Contains(without, column.name) {
+			set = append(set, column.name+" = "+from+"."+column.name)
+		}
+	}
+	return strings.Join(set, ", ")
+}
+
+// arguments encodes the rows.
+func (c columns[Row]) arguments(rows []Row) []any {
+	args := make([]any, len(c))
+	for i, column := range c {
+		args[i] = column.array(rows)
+	}
+	return args
+}
+
+func text[Row any](name string, value func(Row) string) column[Row] {
+	return column[Row]{name, "text", func(rows []Row) array { return someTexts(rows, value) }}
+}
+
+// textOrNull takes the empty text for null.
+func textOrNull[Row any](name string, value func(Row) string) column[Row] {
+	return column[Row]{name, "text", func(rows []Row) array { return texts(rows, value) }}
+}
+
+// timeOrNull takes the zero time for null.
+func timeOrNull[Row any](name string, value func(Row) time.Time) column[Row] {
+	return column[Row]{name, "timestamptz", func(rows []Row) array { return times(rows, value) }}
+}
+
+func number[Row any](name string, value func(Row) int64) column[Row] {
+	return column[Row]{name, "bigint", func(rows []Row) array { return numbers(rows, value) }}
+}
+
+func flag[Row any](name string, value func(Row) bool) column[Row] {
+	return column[Row]{name, "boolean", func(rows []Row) array { return flags(rows, value) }}
+}
+
+// bytesOrNull takes no bytes for null.
+func bytesOrNull[Row any](name string, value func(Row) []byte) column[Row] {
+	return column[Row]{name, "bytea", func(rows []Row) array { return someBytes(rows, value) }}
+}
+
+// hashOrNull takes the hash of no value, which is zeros alone, for null.
+func hashOrNull[Row any](name string, hash func(Row) []byte) column[Row] {
+	return bytesOrNull(name, func(row Row) []byte {
+		h := hash(row)
+		if !slices.ContainsFunc(h, func(b byte) bool { return b != 0 }) {
+			return nil
+		}
+		return h
+	})
+}

@@ -1,0 +1,239 @@
+package postgres
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/cxbridge/cxbridge/internal/store"
+	"github.com/cxbridge/cxbridge/internal/thread"
+)
+
+const (
+	// isQueued is the condition of the index threads_queue.
+	isQueued = "own AND want_rev > done_rev AND NOT parked"
+
+	// A thread that is locked is passed over: its lock ends with a wake, or with a record.
+	claimDue = `WITH due AS (
+			SELECT thread_id FROM threads
+			WHERE ` + isQueued + ` AND (due_at IS NULL OR due_at <= now()) AND (lease_until IS NULL OR lease_until <= now())
+				AND (attempts = 0 OR NOT $3)
+				AND NOT EXISTS (SELECT FROM sinks WHERE name = 'crm' AND paused_until > now())
+			ORDER BY since_at LIMIT $1 FOR UPDATE SKIP LOCKED
+		)
+		UPDATE threads t SET epoch = t.epoch + 1, uncertain = t.uncertain OR t.lease_until IS NOT NULL, lease_until = now() + $2
+		FROM due WHERE t.thread_id = due.thread_id
+		RETURNING ` + selectedThread
+
+	readDirty = `SELECT ` + selectedItem + ` FROM unnest($1::text[]) AS claimed (thread_id)
+		CROSS JOIN LATERAL (
+			SELECT * FROM thread_items d WHERE d.thread_id = claimed.thread_id AND d.dirty
+			ORDER BY d.rev, d.kind, d.item_id LIMIT $2
+		) AS i
+		ORDER BY i.thread_id, i.rev, i.kind, i.item_id`
+
+	// What is neither dirty nor theirs nor set aside is as the CRM acknowledged it.
+	readUnsure = `SELECT ` + selectedItem + `
+		FROM (SELECT unnest($1::text[]) AS thread_id, unnest($2::bigint[]) AS done_rev) AS claimed
+		JOIN thread_items i USING (thread_id)
+		WHERE i.rev > claimed.done_rev AND NOT i.dirty AND NOT i.theirs AND i.view IS NOT DISTINCT FROM i.acked
+		ORDER BY i.thread_id, i.rev, i.kind, i.item_id`
+
+	// untilDue is in microseconds.
+	untilDue = `SELECT (extract(epoch FROM coalesce(
+			(SELECT paused_until FROM sinks WHERE name = 'crm' AND paused_until > now()),
+			(SELECT min(coalesce(greatest(due_at, lease_until), now())) FROM threads
+				WHERE ` + isQueued + ` AND (attempts = 0 OR NOT $1))
+		) - now()) * 1000000)::bigint`
+
+	// The leases are locked in the order of their threads, as all locks of several threads are.
+	extendLeases = `WITH held AS (
+			SELECT t.thread_id FROM threads t
+			JOIN (SELECT unnest($1::text[]) AS thread_id, unnest($2::bigint[]) AS epoch) AS claim
+				ON t.thread_id = claim.thread_id AND t.epoch = claim.epoch
+			WHERE t.lease_until > clock_timestamp()
+			ORDER BY t.thread_id FOR UPDATE OF t
+		)
+		UPDATE threads t SET lease_until = clock_timestamp() + $3 FROM held WHERE t.thread_id = held.thread_id
+		RETURNING t.thread_id, t.epoch`
+)
+
+// shortWait is for a thread that is due and was passed over, as another transaction had its lock.
+const shortWait = 5 * time.Millisecond
+
+// ReleaseLeases implements store.Queue: any lease may be another replica's.
+func (s *Store) ReleaseLeases(context.Context) error { return nil }
+
+// Claim implements store.Queue. It waits for no lock, so it has no part in a deadlock. It commits
+// before it reads the items: a push may hold more than the thread's row tells, and never less.
+func (s *Store) Claim(ctx context.Context, r store.ClaimRequest) (store.Claimed, error) {
+	conn, err := s.queue.Acquire(ctx)
+	if err != nil {
+		return store.Claimed{}, failed("claim", err)
+	}
+	defer conn.Release()
+
+	rows, err := conn.Query(ctx, claimDue, r.Limit, r.Lease, r.Fresh)
+	if err != nil {
+		return store.Claimed{}, failed("claim", err)
+	}
+	threads, err := pgx.CollectRows(rows, scanThread)
+	if err != nil {
+		return store.Claimed{}, failed("claim", err)
+	}
+	slices.SortFunc(threads, func(a, b threadRow) int { return a.Sync.Since.Compare(b.Sync.Since) })
+	claimed := store.Claimed{Work: make([]store.Work, len(threads))}
+	work := make(map[string]*store.Work, len(threads))
+	for i, row := range threads {
+		claimed.Work[i] = store.Work{Claim: store.Claim{ThreadID: row.ID, Epoch: row.Sync.Epoch}, Row: *row}
+		work[row.ID] = &claimed.Work[i]
+	}
+	var b pgx.Batch
+	if len(work) > 0 {
+		queueDirty(&b, work, r.Items)
+		queueUnsure(&b, work)
+		queueLinks(&b, work)
+	}
+	if len(work) < r.Limit {
+		queueWait(&b, r.Fresh, &claimed.Wait)
+	}
+	if err := conn.SendBatch(ctx, &b).Close(); err != nil {
+		return store.Claimed{}, failed("claim", err)
+	}
+	return claimed, nil
+}
+
+// queueDirty queues the read of what the CRM lacks.
+func queueDirty(b *pgx.Batch, work map[string]*store.Work, limit int) {
+	b.Queue(readDirty, slices.Collect(maps.Keys(work)), limit+1).Query(func(rows pgx.Rows) error {
+		items, err := pgx.CollectRows(rows, scanItem)
+		for _, item := range items {
+			w := work[item.ThreadID]
+			if len(w.Items) == limit {
+				w.More = true
+				continue
+			}
+			w.Items = append(w.Items, item)
+		}
+		return err
+	})
+}
+
+// queueUnsure queues the read of what else the CRM may not have as it acknowledged it. It follows
+// queueDirty, which tells whether there are more dirty items.
+func queueUnsure(b *pgx.Batch, work map[string]*store.Work) {
+	var uncertain []*store.Work
+	for _, w := range work {
+		if w.Row.Sync.Uncertain {
+			uncertain = append(uncertain, w)
+		}
+	}
+	if len(uncertain) == 0 {
+		return
+	}
+	b.Queue(readUnsure,
+		someTexts(uncertain, func(w *store.Work) string { return w.ThreadID }),
+		numbers(uncertain, func(w *store.Work) int64 { return w.Row.Sync.Done }),
+	).Query(func(rows pgx.Rows) error {
+		items, err := pgx.CollectRows(rows, scanItem)
+		for _, item := range items {
+			if w := work[item.ThreadID]; !w.More {
+				w.Unsure = append(w.Unsure, item)
+			}
+		}
+		return err
+	})
+}
+
+// queueLinks queues the read of the links above the threads that have any.
+func queueLinks(b *pgx.Batch, work map[string]*store.Work) {
+	var from []string
+	for _, w := range work {
+		from = append(from, linkedFrom(&w.Row)...)
+	}
+	if len(from) == 0 {
+		return
+	}
+	b.Queue(linksAbove, from).Query(func(rows pgx.Rows) error {
+		links := make(map[string]thread.Link)
+		if err := scanLinks(rows, links); err != nil {
+			return err
+		}
+		for _, w := range work {
+			w.Links = above(linkedFrom(&w.Row), links)
+		}
+		return nil
+	})
+}
+
+// linkedFrom returns the threads from which the links of a thread's work lead up.
+func linkedFrom(r threadRow) []string {
+	if parent, _ := r.Parent(); parent == "" {
+		return r.Links.Loose
+	}
+	return append([]string{r.ID}, r.Links.Loose...)
+}
+
+// above returns the links of threads and of all above them.
+func above(from []string, links map[string]thread.Link) map[string]thread.Link {
+	found := make(map[string]thread.Link)
+	for _, id := range from {
+		for link, ok := links[id]; ok; link, ok = links[id] {
+			if _, seen := found[id]; seen {
+				break
+			}
+			found[id] = link
+			id = link.Parent
+		}
+	}
+	return found
+}
+
+// queueWait queues the read of when to claim again.
+func queueWait(b *pgx.Batch, fresh bool, wait *time.Duration) {
+	b.Queue(untilDue, fresh).QueryRow(func(row pgx.Row) error {
+		var micros pgtype.Int8
+		if err := row.Scan(&micros); err != nil || !micros.Valid {
+			return err
+		}
+		*wait = max(time.Duration(micros.Int64)*time.Microsecond, shortWait)
+		return nil
+	})
+}
+
+// Extend implements store.Queue.
+func (s *Store) Extend(ctx context.Context, claims []store.Claim, lease time.Duration) ([]store.Claim, error) {
+	if len(claims) == 0 {
+		return nil, nil
+	}
+	ids := someTexts(claims, func(c store.Claim) string { return c.ThreadID })
+	epochs := numbers(claims, func(c store.Claim) int64 { return c.Epoch })
+	rows, err := s.queue.Query(ctx, extendLeases, ids, epochs, lease)
+	if err != nil {
+		return nil, failed("extend leases", err)
+	}
+	held, err := pgx.CollectRows(rows, pgx.RowToStructByPos[store.Claim])
+	if err != nil {
+		return nil, failed("extend leases", err)
+	}
+	var lost []store.Claim
+	for _, c := range claims {
+		if !slices.Contains(held, c) {
+			lost = append(lost, c)
+		}
+	}
+	return lost, nil
+}
+
+// Pause implements store.Queue.
+func (s *Store) Pause(ctx context.Context, d time.Duration) error {
+	_, err := s.queue.Exec(ctx, "UPDATE sinks SET paused_until = greatest(paused_until, now() + $1) WHERE name = 'crm'", d)
+	if err != nil {
+		return failed("pause", err)
+	}
+	return nil
+}

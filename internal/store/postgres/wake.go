@@ -1,0 +1,65 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/cxbridge/cxbridge/internal/audit"
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+const (
+	retryItems = `UPDATE thread_items SET set_aside = NULL WHERE thread_id = $1 AND set_aside IS NOT NULL`
+
+	wakeParked = `WITH stuck AS (
+			SELECT thread_id FROM threads WHERE parked AND last_status = ANY($1) ORDER BY thread_id FOR UPDATE
+		)
+		UPDATE threads t SET want_rev = t.want_rev + 1, since_at = $2, due_at = NULL, attempts = 0, parked = false
+		FROM stuck WHERE t.thread_id = stuck.thread_id`
+)
+
+// Wake implements store.Queue.
+func (s *Store) Wake(ctx context.Context, threadID string, resolves int64, note audit.Note, now time.Time) error {
+	return s.retryRaces("wake", func() error { return s.wake(ctx, threadID, resolves, note, now) })
+}
+
+func (s *Store) wake(ctx context.Context, threadID string, resolves int64, note audit.Note, now time.Time) error {
+	conn, err := s.queue.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+
+	rows := make(map[string]*store.ThreadRow)
+	var b pgx.Batch
+	b.Queue("BEGIN")
+	queueLockThreads(&b, []string{threadID}, rows)
+	if err := conn.SendBatch(ctx, &b).Close(); err != nil {
+		return err
+	}
+	plan, err := store.PlanWake(rows[threadID], note, now)
+	if err != nil {
+		_, rollback := conn.Exec(ctx, "ROLLBACK")
+		return errors.Join(err, rollback)
+	}
+	b = pgx.Batch{}
+	b.Queue(retryItems, plan.Retry)
+	queueThreads(&b, &plan.Threads)
+	if resolves != 0 {
+		b.Queue("DELETE FROM dead_letters WHERE id = $1", resolves)
+	}
+	b.Queue("COMMIT")
+	return conn.SendBatch(ctx, &b).Close()
+}
+
+// WakeParked implements store.Queue. What was set aside stays so: the statuses are not about it.
+func (s *Store) WakeParked(ctx context.Context, statuses []int, now time.Time) (int64, error) {
+	tag, err := s.queue.Exec(ctx, wakeParked, statuses, now)
+	if err != nil {
+		return 0, failed("wake parked threads", err)
+	}
+	return tag.RowsAffected(), nil
+}

@@ -1,0 +1,205 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/store"
+	"github.com/cxbridge/cxbridge/internal/thread"
+)
+
+const (
+	selectPause = "SELECT paused_until FROM sinks WHERE name = 'crm'"
+
+	writePause = `UPDATE sinks SET paused_until = ?1
+		WHERE name = 'crm' AND (paused_until IS NULL OR paused_until < ?1)`
+
+	// inQueue is the condition of the index threads_queue.
+	inQueue = "own AND want_rev > done_rev AND NOT parked"
+
+	selectDue = "SELECT " + readThread + " FROM threads WHERE " + inQueue + `
+		AND (due_at IS NULL OR due_at <= ?1) AND (lease_until IS NULL OR lease_until <= ?1)
+		ORDER BY since_at LIMIT ?2`
+
+	// selectNextDue finds when the next thread that waits becomes due.
+	selectNextDue = `SELECT min(max(coalesce(due_at, ''), coalesce(lease_until, ''))) FROM threads
+		WHERE ` + inQueue
+
+	leaseThread = "UPDATE threads SET lease_until = ?, epoch = ?, uncertain = ? WHERE thread_id = ?"
+
+	extendLease = "UPDATE threads SET lease_until = ?1 WHERE thread_id = ?2 AND epoch = ?3 AND lease_until > ?4"
+)
+
+// ReleaseLeases implements store.Queue. What the workers had sent may have been applied.
+func (s *Store) ReleaseLeases(ctx context.Context) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE threads SET lease_until = NULL, uncertain = TRUE WHERE lease_until IS NOT NULL")
+		return err
+	})
+	if err != nil {
+		return failed("release leases", err)
+	}
+	return nil
+}
+
+// Claim implements store.Queue. All is read in the transaction that leases, so that a claim whose
+// reading fails leases nothing.
+func (s *Store) Claim(ctx context.Context, r store.ClaimRequest) (store.Claimed, error) {
+	var claimed store.Claimed
+	err := s.change(ctx, "claim", func(tx *sql.Tx, p *statements) (err error) {
+		now := time.Now()
+		var pausedUntil time.Time
+		if err := tx.Stmt(p.selectPause).QueryRow().Scan(instant{&pausedUntil}); err != nil {
+			return err
+		}
+		if pausedUntil.After(now) {
+			claimed.Wait = pausedUntil.Sub(now)
+			return nil
+		}
+		if claimed.Work, err = p.leaseDue(tx, r, now); err != nil {
+			return err
+		}
+		if err := p.readWork(tx, claimed.Work, r.Items); err != nil {
+			return err
+		}
+		if len(claimed.Work) == r.Limit {
+			return nil
+		}
+		claimed.Wait, err = p.untilNextDue(tx, now)
+		return err
+	})
+	if err != nil {
+		return store.Claimed{}, err
+	}
+	return claimed, nil
+}
+
+// leaseDue leases the threads that are due.
+func (p *statements) leaseDue(tx *sql.Tx, r store.ClaimRequest, now time.Time) ([]store.Work, error) {
+	found, err := tx.Stmt(p.selectDue).Query(timeText(now), r.Limit)
+	if err != nil {
+		return nil, err
+	}
+	due, err := scanAll(found, scanThread)
+	if err != nil {
+		return nil, err
+	}
+	lease := tx.Stmt(p.leaseThread)
+	work := make([]store.Work, len(due))
+	for i, row := range due {
+		sync := &row.Sync
+		sync.Uncertain = sync.Uncertain || !sync.LeaseUntil.IsZero()
+		sync.LeaseUntil = now.Add(r.Lease).UTC().Truncate(time.Microsecond)
+		sync.Epoch++
+		if _, err := lease.Exec(timeText(sync.LeaseUntil), sync.Epoch, sync.Uncertain, row.ID); err != nil {
+			return nil, err
+		}
+		work[i] = store.Work{Claim: store.Claim{ThreadID: row.ID, Epoch: sync.Epoch}, Row: *row}
+	}
+	return work, nil
+}
+
+// readWork reads what the CRM lacks of threads.
+func (p *statements) readWork(tx *sql.Tx, work []store.Work, limit int) error {
+	dirty := tx.Stmt(p.selectDirty)
+	linked := make(map[string]bool)
+	for i := range work {
+		w := &work[i]
+		rows, err := dirty.Query(w.ThreadID, limit+1)
+		if err != nil {
+			return err
+		}
+		if w.Items, err = scanAll(rows, scanItem); err != nil {
+			return err
+		}
+		if w.More = len(w.Items) > limit; w.More {
+			w.Items = w.Items[:limit]
+		}
+		for _, id := range linkRoots(&w.Row) {
+			linked[id] = true
+		}
+	}
+	found, err := selectAll(tx.Stmt(p.linksAbove), scanLink, slices.Collect(maps.Keys(linked)))
+	if err != nil {
+		return err
+	}
+	links := linksByID(found)
+	for i := range work {
+		work[i].Links = above(linkRoots(&work[i].Row), links)
+	}
+	return nil
+}
+
+// linkRoots returns the threads from which a worker goes up.
+func linkRoots(r *store.ThreadRow) []string {
+	roots := r.Links.Loose
+	if parent, _ := r.Parent(); parent != "" {
+		roots = append(roots[:len(roots):len(roots)], r.ID)
+	}
+	return roots
+}
+
+// above returns the links of some threads and of all above them.
+func above(roots []string, links map[string]thread.Link) map[string]thread.Link {
+	found := make(map[string]thread.Link)
+	for _, id := range roots {
+		for link, linked := links[id]; linked; link, linked = links[id] {
+			if _, seen := found[id]; seen {
+				break
+			}
+			found[id] = link
+			id = link.Parent
+		}
+	}
+	return found
+}
+
+// untilNextDue returns how long it is until a thread becomes due: 0 when none is to.
+func (p *statements) untilNextDue(tx *sql.Tx, now time.Time) (time.Duration, error) {
+	var next time.Time
+	if err := tx.Stmt(p.selectNextDue).QueryRow().Scan(instant{&next}); err != nil || next.IsZero() {
+		return 0, err
+	}
+	return max(next.Sub(now), time.Microsecond), nil
+}
+
+// Extend implements store.Queue.
+func (s *Store) Extend(ctx context.Context, claims []store.Claim, lease time.Duration) (lost []store.Claim, err error) {
+	err = s.change(ctx, "extend leases", func(tx *sql.Tx, p *statements) error {
+		now, extend := time.Now(), tx.Stmt(p.extendLease)
+		for _, c := range claims {
+			held, err := affects(extend.Exec(timeText(now.Add(lease)), c.ThreadID, c.Epoch, timeText(now)))
+			if err != nil {
+				return err
+			}
+			if !held {
+				lost = append(lost, c)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return lost, nil
+}
+
+// Pause implements store.Queue.
+func (s *Store) Pause(ctx context.Context, d time.Duration) error {
+	return s.change(ctx, "pause", func(tx *sql.Tx, p *statements) error {
+		_, err := tx.Stmt(p.writePause).Exec(timeText(time.Now().Add(d)))
+		return err
+	})
+}
+
+// DoneRev implements store.Queue.
+func (s *Store) DoneRev(ctx context.Context, threadID string) (rev int64, err error) {
+	err = s.readers.QueryRowContext(ctx, "SELECT done_rev FROM threads WHERE thread_id = ? AND own", threadID).Scan(&rev)
+	if err != nil {
+		return 0, failed("read done revision", err)
+	}
+	return rev, nil
+}

@@ -1,0 +1,97 @@
+package syncer
+
+import (
+	"time"
+
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+)
+
+const (
+	breakerFailures = 10              // in a row open the breaker
+	breakerDelay    = 5 * time.Second // from one probe of an open breaker to the next
+)
+
+// breaker is the circuit breaker of the CRM. The dispatcher alone uses it.
+type breaker struct {
+	circuit circuitbreaker.CircuitBreaker[any]
+}
+
+func newBreaker(changed func(state string)) breaker {
+	return breaker{circuitbreaker.NewBuilder[any]().
+		WithFailureThreshold(breakerFailures).WithSuccessThreshold(1).WithDelay(breakerDelay).
+		OnStateChanged(func(e circuitbreaker.StateChangedEvent) { changed(e.NewState.String()) }).
+		Build()}
+}
+
+// allows returns how many threads may be claimed, of some places that are free, and after what time
+// to ask again when it is none. A half-open breaker lets one push through, and waits for those that
+// began before.
+func (b *breaker) allows(free, inFlight int) (limit int, wait time.Duration) {
+	if b.circuit.IsOpen() {
+		if wait = b.circuit.RemainingDelay(); wait > 0 {
+			return 0, wait
+		}
+		b.circuit.HalfOpen()
+	}
+	if !b.circuit.IsHalfOpen() {
+		return free, 0
+	}
+	return max(0, min(free, 1-inFlight)), 0
+}
+
+func (b *breaker) isProbing() bool { return b.circuit.IsHalfOpen() }
+
+// note tells the breaker how a push ended. That a thread fails which has failed before says nothing
+// new of the CRM, unless it is the probe: a few threads that always fail do not open the breaker for
+// all others.
+func (b *breaker) note(health health, failedBefore bool) {
+	switch {
+	case health == healthy:
+		b.circuit.RecordSuccess()
+	case health == ailing && (!failedBefore || b.circuit.IsHalfOpen()):
+		b.circuit.RecordFailure()
+	}
+}
+
+// health is what a push tells of the CRM.
+type health int
+
+const (
+	unknown health = iota // no request was made, or it was aborted
+	healthy               // it answers
+	ailing                // it, or the way to it, has trouble
+)
+
+const (
+	// A CRM that wants to be left alone and does not say how long gets a time between these, which
+	// doubles with each such answer in a row. The second is short beside pauseMost: the CRM may be
+	// back at any moment.
+	pauseFirst = time.Second
+	pauseGuess = 15 * time.Second
+
+	// pauseMost caps the time for which a CRM asks: one that asks for a day, by mistake or by a wrong
+	// clock, is asked again after five minutes.
+	pauseMost = 5 * time.Minute
+)
+
+// throttle works out how long the CRM is left alone. The dispatcher alone uses it.
+type throttle struct {
+	guesses    int       // pauses in a row of which the CRM told no length
+	lastPaused time.Time // when the last pause began
+}
+
+// pauseFor returns the pause after a push that was throttled. Of those that were in flight together,
+// the first alone makes the guess longer.
+func (t *throttle) pauseFor(asked time.Duration, begun time.Time) time.Duration {
+	if asked > 0 {
+		return min(asked, pauseMost)
+	}
+	if !begun.Before(t.lastPaused) {
+		t.guesses++
+		t.lastPaused = time.Now()
+	}
+	return min(pauseFirst<<min(t.guesses-1, 10), pauseGuess)
+}
+
+// answered notes that the CRM takes pushes again.
+func (t *throttle) answered() { t.guesses = 0 }

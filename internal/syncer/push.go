@@ -1,0 +1,217 @@
+package syncer
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/cxbridge/cxbridge/internal/crm"
+	"github.com/cxbridge/cxbridge/internal/store"
+	"github.com/cxbridge/cxbridge/internal/thread"
+)
+
+// maxConflicts is how often a push may meet another writer before it backs off.
+const maxConflicts = 4
+
+// attempt is the push of one claim: the requests to the CRM, until it has the delta or the attempt
+// fails.
+type attempt struct {
+	sink   crm.Sink
+	schema Schema
+	work   *store.Work
+	thread *thread.Thread // of the work; its CRM is what the CRM has, as far as is known by now
+	delta  *thread.Delta  // what is still to be pushed
+
+	existed   bool                  // the CRM had acknowledged the thread before
+	uncertain bool                  // a push may have been applied whose answer never came
+	looked    bool                  // the CRM's copy was read
+	body      []byte                // sent last
+	touched   map[*thread.Item]bool // items of which it is to be recorded what the CRM has
+
+	push store.Push // what is to be recorded
+	report
+}
+
+// step is a request to the CRM. It returns what follows, nil when the attempt has ended.
+type step func(context.Context) step
+
+func newAttempt(sink crm.Sink, schema Schema, work *store.Work) *attempt {
+	t := &work.Row.Thread
+	a := &attempt{
+		sink: sink, schema: schema, work: work, thread: t,
+		existed: t.CRM.Exists, uncertain: work.Row.Sync.Uncertain,
+		touched: make(map[*thread.Item]bool),
+		push: store.Push{
+			Claim: work.Claim, Rev: work.Row.Sync.Want,
+			Checked: slices.Clone(t.Links.Loose), Disturb: thread.Disturbed(t.ID, t.Links.Loose, work.Links),
+		},
+		report: newReport(work),
+	}
+	a.delta = thread.NewDelta(t, thread.FollowedParent(t.ID, work.Links), work.Items)
+	return a
+}
+
+// run pushes the thread.
+func (a *attempt) run(ctx context.Context) {
+	switch {
+	case !a.screen(): // parked
+		return
+	case a.uncertain:
+		a.delta.Items = append(slices.Clip(a.delta.Items), a.work.Unsure...)
+	case a.delta.IsEmpty(&a.thread.CRM):
+		a.succeed(outcomeUnchanged)
+		return
+	}
+	next := a.patch
+	if a.uncertain || a.replacesUnseen() {
+		next = a.look
+	}
+	for next != nil {
+		next = next(ctx)
+	}
+}
+
+// replacesUnseen reports whether the delta would replace something of which the CRM may have another
+// value by now, without the CRM noticing that: where it holds versions that we do not know, or where
+// it compares no ETag and takes any higher version.
+func (a *attempt) replacesUnseen() bool {
+	c := &a.thread.CRM
+	return a.delta.Overwrites(c) && (c.Shared || c.ETag == "" && a.delta.PushVersion(c) > c.Version+1)
+}
+
+// look reads the CRM's copy and takes off what is not to be pushed.
+func (a *attempt) look(ctx context.Context) step {
+	a.requests++
+	remote, err := a.sink.Get(ctx, a.thread.ID)
+	if err == nil {
+		return a.resolve(remote)
+	}
+	e := a.failed(err)
+	e.Uncertain = false // reading changes nothing
+	if e.Class == crm.ClassGone {
+		return a.gone()
+	}
+	return a.fail(ctx, e)
+}
+
+func (a *attempt) resolve(remote *thread.Remote) step {
+	a.looked, a.status = true, http.StatusOK
+	before := a.thread.CRM
+	for _, item := range a.delta.Items {
+		a.touched[item] = true
+	}
+	r := thread.Resolve(a.thread, a.delta, remote, a.uncertain)
+	if remote.Version != before.Version {
+		r.Copy.Shared = true
+	}
+	if !a.work.More {
+		a.uncertain = false
+	}
+	a.thread.CRM, a.delta = r.Copy, r.Delta
+	if r.Kept > 0 || a.conflicts > 0 {
+		a.kept += r.Kept
+		a.noteConflict(remote.Version, r.Kept)
+	}
+	a.settle(r.Settled)
+	if r.Done() {
+		a.thread.CRM.Head, a.thread.CRM.UpdatedAt = a.delta.Version, a.delta.UpdatedAt
+		a.succeed(outcomeAcknowledged)
+		return nil
+	}
+	return a.patch
+}
+
+// gone follows when the CRM says that it does not have the thread.
+func (a *attempt) gone() step {
+	switch {
+	case a.existed:
+		// It has lost it. All items become dirty, and the thread is claimed again.
+		a.forget()
+		return nil
+	case a.looked:
+		a.forget()
+		a.backOff(&crm.Error{Status: a.status, Message: "the CRM tells a thread that it then does not have"}, outcomeConflict)
+		return nil
+	}
+	a.delta.Items = slices.DeleteFunc(slices.Clone(a.delta.Items), func(i *thread.Item) bool { return i.View().IsZero() })
+	return a.create
+}
+
+func (a *attempt) patch(ctx context.Context) step {
+	c := &a.thread.CRM
+	version := a.delta.PushVersion(c)
+	if a.looked && c.ETag == "" && a.delta.Overwrites(c) {
+		// The next version is the only one that the CRM refuses if somebody was quicker.
+		version = c.Version + 1
+	}
+	ack, e := a.send(ctx, a.sink.Patch, version)
+	switch {
+	case e == nil:
+		// What another writer did to a thread that we had not made, or under the versions that were
+		// left out, did not show.
+		c.Shared = c.Shared || !c.Exists || c.ETag == "" && version > c.Version+1
+		return a.acknowledged(ack, version)
+	case e.Class == crm.ClassGone:
+		return a.gone()
+	case e.Class == crm.ClassConflict:
+		return a.meet(ctx, e)
+	}
+	return a.fail(ctx, e)
+}
+
+func (a *attempt) create(ctx context.Context) step {
+	version := a.delta.PushVersion(&a.thread.CRM)
+	ack, e := a.send(ctx, a.sink.Create, version)
+	switch {
+	case e == nil:
+		return a.acknowledged(ack, version)
+	case e.Class == crm.ClassConflict:
+		return a.meet(ctx, e)
+	}
+	return a.fail(ctx, e)
+}
+
+func (a *attempt) send(ctx context.Context, method func(context.Context, crm.Request) (crm.Ack, error), version int64) (crm.Ack, *crm.Error) {
+	a.requests++
+	a.body = a.delta.JSON(version)
+	a.version, a.bytes = version, a.bytes+len(a.body)
+	ack, err := method(ctx, crm.Request{
+		ThreadID: a.thread.ID, Version: version, Body: a.body, IfMatch: a.thread.CRM.ETag,
+	})
+	if err != nil {
+		return ack, a.failed(err)
+	}
+	a.status = ack.Status
+	return ack, nil
+}
+
+// meet follows when another writer was quicker.
+func (a *attempt) meet(ctx context.Context, e *crm.Error) step {
+	a.conflicts++
+	if a.conflicts >= maxConflicts {
+		return a.fail(ctx, e)
+	}
+	return a.look
+}
+
+// acknowledged notes that the CRM has the delta.
+func (a *attempt) acknowledged(ack crm.Ack, version int64) step {
+	c, d := &a.thread.CRM, a.delta
+	a.count(d)
+	for _, item := range d.Items {
+		item.Acked = item.View()
+		a.touched[item] = true
+	}
+	a.settle(d.Items)
+	c.Shared = c.Shared || ack.Version != version
+	c.Exists, c.Version, c.ETag, c.Parent = true, ack.Version, ack.ETag, d.Parent
+	if version < d.Version {
+		rest := *d
+		rest.Items = nil
+		a.delta = &rest
+		return a.patch
+	}
+	c.Head, c.UpdatedAt = d.Version, d.UpdatedAt
+	a.succeed(outcomeAcknowledged)
+	return nil
+}

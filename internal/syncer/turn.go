@@ -1,0 +1,201 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+// Times between the attempts at a thread that fails.
+const (
+	backoffFirst = 500 * time.Millisecond
+	backoffMost  = time.Minute
+)
+
+// dispatcher runs the turns: all pushes that have ended are recorded in one transaction, and all
+// free places are filled by one claim. So the database sees a few statements for many threads.
+type dispatcher struct {
+	*Syncer
+	throttle
+	flying   int        // pushes that have not landed
+	retrying int        // those of threads whose last attempt failed
+	ended    []*landing // to be recorded
+	failures int        // of the database, in a row
+}
+
+// dispatch runs turns until ctx ends, and returns with pushes in flight.
+func (d *dispatcher) dispatch(ctx context.Context) {
+	for ctx.Err() == nil {
+		wait, err := d.turn(ctx)
+		if err != nil {
+			d.failures++
+			wait = fullJitter(d.failures, retryFirst, retryMost)
+			d.log.Warn("the database does not serve the syncer", "attempt", d.failures, "next_in", wait.String(), "error", err)
+			sleep(ctx, wait)
+			continue
+		}
+		d.failures = 0
+		if !sleep(ctx, pace) {
+			return
+		}
+		d.await(ctx, wait)
+	}
+}
+
+// await waits until there is something to do, or the time has passed.
+func (d *dispatcher) await(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-d.wake:
+	case l := <-d.landed:
+		d.land(l)
+	case <-timer.C:
+	}
+}
+
+// turn returns after what time to take another one, if nothing happens before.
+func (d *dispatcher) turn(ctx context.Context) (wait time.Duration, err error) {
+	d.landAll()
+	// The database commits or not, whether or not somebody waits: it is not asked to stop half-way.
+	ctx = context.WithoutCancel(ctx)
+	if err := d.record(ctx); err != nil {
+		return 0, err
+	}
+	limit, wait := d.breaker.allows(d.workers-d.flying, d.flying)
+	if limit == 0 {
+		return orPoll(wait), nil
+	}
+	for _, r := range d.claims(limit) {
+		claimed, err := d.claim(ctx, r)
+		if err != nil {
+			return 0, err
+		}
+		if wait == 0 || claimed.Wait > 0 && claimed.Wait < wait {
+			wait = claimed.Wait
+		}
+		if isFull := len(claimed.Work) == r.Limit; isFull == d.breaker.isProbing() {
+			break // the probe has been found, or there is nothing more
+		}
+	}
+	return orPoll(wait), nil
+}
+
+func orPoll(wait time.Duration) time.Duration {
+	if wait <= 0 || wait > poll {
+		return poll
+	}
+	return wait
+}
+
+// claims returns the claims to make for some free places. Threads that fail again and again get half
+// of the places at most. The probe of the CRM is a thread that has not failed, if there is one; else
+// the first claim that is not filled ends the turn.
+func (d *dispatcher) claims(limit int) []store.ClaimRequest {
+	request := func(limit int, fresh bool) store.ClaimRequest {
+		return store.ClaimRequest{Limit: limit, Lease: lease, Items: chunk, Fresh: fresh}
+	}
+	if d.breaker.isProbing() {
+		return []store.ClaimRequest{request(limit, true), request(limit, false)}
+	}
+	var requests []store.ClaimRequest
+	retries := min(limit, max(0, max(1, d.workers/2)-d.retrying))
+	if retries > 0 {
+		requests = append(requests, request(retries, false))
+	}
+	if retries < limit {
+		requests = append(requests, request(limit-retries, true))
+	}
+	return requests
+}
+
+// claim leases threads and lets their pushes begin.
+func (d *dispatcher) claim(ctx context.Context, r store.ClaimRequest) (store.Claimed, error) {
+	ctx, cancel := context.WithTimeout(ctx, queueTimeout)
+	defer cancel()
+	until := time.Now().Add(r.Lease)
+	claimed, err := d.queue.Claim(ctx, r)
+	if err != nil {
+		return claimed, fmt.Errorf("claim threads: %w", err)
+	}
+	for i := range claimed.Work {
+		d.launch(&claimed.Work[i], until)
+	}
+	return claimed, nil
+}
+
+func (d *dispatcher) launch(work *store.Work, until time.Time) {
+	d.flying++
+	if work.Row.Sync.Attempts > 0 {
+		d.retrying++
+	}
+	d.metrics.inFlight.Inc()
+	d.figures.inFlight.Add(1)
+	ctx := d.flights.begin(work.Claim, until)
+	go func() {
+		l := d.fly(ctx, work)
+		l.lost = errors.Is(context.Cause(ctx), errLeaseLost)
+		l.until = d.flights.end(work.Claim)
+		d.landed <- l
+	}()
+}
+
+// fly pushes a thread. A fault of the program fails the thread and no other.
+func (s *Syncer) fly(ctx context.Context, work *store.Work) (l *landing) {
+	report := newReport(work)
+	defer func() {
+		if recover() != nil {
+			// The value of the panic may hold a part of the thread.
+			s.log.Error("a push failed by a fault of the program", "thread_id", work.ThreadID, "stack", string(debug.Stack()))
+			report.outcome, report.reason = outcomeFailed, "a fault of the program, which the log tells more of"
+			l = &landing{report: report, push: failure(work, report.reason)}
+		}
+		l.took = time.Since(l.begun)
+		l.tell(s.log)
+	}()
+	a := newAttempt(s.sink, s.schema, work)
+	a.run(ctx)
+	return &landing{push: a.push, report: a.report}
+}
+
+// failure is what is recorded of a push of which nothing is known but that it failed.
+func failure(work *store.Work, reason string) store.Push {
+	return store.Push{
+		Claim: work.Claim, Rev: work.Row.Sync.Want, Uncertain: true, Error: reason,
+		RetryIn: fullJitter(work.Row.Sync.Attempts+1, backoffFirst, backoffMost),
+	}
+}
+
+func (d *dispatcher) landAll() {
+	for {
+		select {
+		case l := <-d.landed:
+			d.land(l)
+		default:
+			return
+		}
+	}
+}
+
+// land takes over a push that has ended.
+func (d *dispatcher) land(l *landing) {
+	d.flying--
+	if l.failedBefore {
+		d.retrying--
+	}
+	d.metrics.inFlight.Dec()
+	d.figures.inFlight.Add(-1)
+	d.metrics.ended(&l.report)
+	d.figures.ended(&l.report)
+	d.breaker.note(l.health(), l.failedBefore)
+	if l.lost {
+		d.metrics.lost.Inc()
+		return
+	}
+	d.ended = append(d.ended, l)
+}

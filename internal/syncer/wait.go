@@ -1,0 +1,122 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+// waitPoll is how often the database is asked for what another replica may have pushed.
+const waitPoll = 250 * time.Millisecond
+
+// Wait returns true once the CRM has a revision of a thread, and false when ctx ends before, no
+// event of the thread has come, or Run has returned. A context that has ended already gets an answer
+// from what is known without asking.
+func (s *Syncer) Wait(ctx context.Context, threadID string, rev int64) bool {
+	w := s.waiters.enter(threadID, rev)
+	defer s.waiters.leave(threadID, w)
+	ticker := time.NewTicker(waitPoll)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-w.reached:
+			return true
+		default:
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		done, err := s.queue.DoneRev(ctx, threadID)
+		switch {
+		case err == nil && done >= rev:
+			return true
+		case errors.Is(err, store.ErrNotFound):
+			return false
+		}
+		select {
+		case <-w.reached:
+			return true
+		case <-ctx.Done():
+			return false
+		case <-s.stopped:
+			return false
+		case <-ticker.C:
+		}
+	}
+}
+
+// recentPushes is how many pushes are remembered, at least, for those who ask after them.
+const recentPushes = 4096
+
+// waiters are those who wait for this process to push something.
+type waiters struct {
+	mu      sync.Mutex
+	waiting map[string][]*waiter
+
+	// What was pushed lately, by thread: two generations, of which the older one is dropped when the
+	// younger one is full.
+	recent, older map[string]int64
+}
+
+type waiter struct {
+	rev     int64
+	reached chan struct{}
+	isDone  bool
+}
+
+func (w *waiter) reach() {
+	if !w.isDone {
+		w.isDone = true
+		close(w.reached)
+	}
+}
+
+func (ws *waiters) enter(threadID string, rev int64) *waiter {
+	w := &waiter{rev: rev, reached: make(chan struct{})}
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	if ws.recent[threadID] >= rev || ws.older[threadID] >= rev {
+		w.reach()
+	}
+	if ws.waiting == nil {
+		ws.waiting = make(map[string][]*waiter)
+	}
+	ws.waiting[threadID] = append(ws.waiting[threadID], w)
+	return w
+}
+
+func (ws *waiters) leave(threadID string, w *waiter) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	all := ws.waiting[threadID]
+	for i := range all {
+		if all[i] == w {
+			all[i] = all[len(all)-1]
+			all = all[:len(all)-1]
+			break
+		}
+	}
+	if len(all) == 0 {
+		delete(ws.waiting, threadID)
+		return
+	}
+	ws.waiting[threadID] = all
+}
+
+// pushed tells that the CRM has a revision of a thread.
+func (ws *waiters) pushed(threadID string, rev int64) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	if ws.recent == nil || len(ws.recent) >= recentPushes {
+		ws.older, ws.recent = ws.recent, make(map[string]int64, recentPushes)
+	}
+	ws.recent[threadID] = rev
+	for _, w := range ws.waiting[threadID] {
+		if w.rev <= rev {
+			w.reach()
+		}
+	}
+}

@@ -1,0 +1,298 @@
+package thread
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// IDFormat tells what the ids of threads look like.
+type IDFormat string
+
+// The formats of ids.
+const (
+	AnyID IDFormat = "any"  // 1 to 256 printable characters
+	UUIDs IDFormat = "uuid" // 8-4-4-4-12 hexadecimal digits
+)
+
+// Decode reads an event: a JSON object {"event", "timestamp", "data": {…}}. Received and Raw are
+// the caller's to set.
+//
+// The error is a *refusal.MalformedError when raw is not JSON in UTF-8 or is nested deeper than 64
+// levels, and a *refusal.InvalidError when it is JSON and not an event: it has every problem up to
+// a hundred, and the number of the others. Beside an InvalidError the event is not nil when its
+// ThreadID, and perhaps only that, could be read.
+//
+// What is refused and what is forgiven: ids, the type of the event, its version, its time and its
+// lists must be right, because the state hangs on them. The fields of messages and participants are
+// "" where they are no text, since one bad message must not keep back the others: what the CRM does
+// not take is set aside when it is to be pushed.
+func Decode(raw []byte, ids IDFormat) (*Event, error) {
+	d := &eventReader{reader: newReader(raw), ids: ids}
+	if err := d.whole(d.readEnvelope); err != nil {
+		return nil, err
+	}
+	if err := d.refused(); err != nil {
+		if d.event.ThreadID == "" {
+			return nil, err
+		}
+		return &Event{ThreadID: d.event.ThreadID}, err
+	}
+	d.event.Key = d.event.digest()
+	return &d.event, nil
+}
+
+// Snapshot returns the body of an event that tells a thread as it was fetched from CXone. What is
+// not JSON is returned as it is: Decode says what is wrong with it.
+func Snapshot(data []byte) []byte {
+	if !jsontext.Value(data).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
+		return data
+	}
+	body := append([]byte(`{"event":"`+Updated+`","data":`), data...)
+	return append(body, '}')
+}
+
+// eventReader reads one event.
+type eventReader struct {
+	*reader
+	ids   IDFormat
+	event Event
+}
+
+var envelopeNames = []string{"event", "timestamp", "data"}
+
+func (d *eventReader) readEnvelope() error {
+	var thread [6]value
+	var members [3]value
+	isObject, err := d.object(envelopeNames, members[:], func(i int) error {
+		if i != 2 || d.decoder.PeekKind() != '{' {
+			return d.skip()
+		}
+		return d.readData(thread[:])
+	})
+	if err != nil || !isObject {
+		return err
+	}
+	typ, timestamp, data := members[0], members[1], members[2]
+	d.event.Type = d.eventType(typ)
+	switch {
+	case !data.isNamed():
+		d.problem("data", "is required")
+	case data != "{":
+		d.problem("data", "must be an object")
+	default:
+		d.setThread(thread[:], timestamp)
+	}
+	return nil
+}
+
+func (d *eventReader) eventType(v value) Type {
+	text, _ := v.text()
+	switch t := Type(text); {
+	case !v.isNamed():
+		d.problem("event", "is required")
+	case t == Updated || t == Merged || t == Split:
+		return t
+	default:
+		d.problem("event", "must be "+string(Updated+", "+Merged+" or "+Split))
+	}
+	return ""
+}
+
+var threadNames = []string{"threadId", "parentThreadId", "version", "updatedAt", "messages", "participants"}
+
+// readData reads the members of data, and the lists among them.
+func (d *eventReader) readData(members []value) error {
+	_, err := d.object(threadNames, members, func(i int) error {
+		isList := d.decoder.PeekKind() == '['
+		switch {
+		case isList && threadNames[i] == "messages":
+			return d.list(d.readMessage)
+		case isList && threadNames[i] == "participants":
+			return d.list(d.readParticipant)
+		}
+		return d.skip()
+	})
+	return err
+}
+
+// setThread sets what the members of data say of the thread. All of the event is read: its type is
+// known, and its lists are filled.
+func (d *eventReader) setThread(members []value, timestamp value) {
+	id, parent, version, updatedAt := members[0], members[1], members[2], members[3]
+	for i, list := range members[4:] {
+		if list.isNamed() && list != "[" {
+			d.problem("data/"+threadNames[4+i], "must be a list")
+		}
+	}
+	e := &d.event
+	e.ThreadID = d.threadID("data/threadId", id)
+	d.setParent(parent)
+	if version.isNamed() {
+		var ok bool
+		if e.Version, ok = wholeNumber(version); !ok {
+			d.problem("data/version", "must be a whole number from 0")
+		}
+	}
+	path := "data/updatedAt"
+	if !updatedAt.isNamed() {
+		path, updatedAt = "timestamp", timestamp
+	}
+	if updatedAt.isNamed() {
+		var ok bool
+		if e.UpdatedAt, ok = updatedAt.time(); !ok {
+			d.problem(path, "must be a time of RFC 3339")
+		}
+	}
+}
+
+// setParent sets the link. A split that tells no parent clears it.
+func (d *eventReader) setParent(v value) {
+	const path = "data/parentThreadId"
+	e := &d.event
+	e.NamesParent = v != "" || e.Type == Split
+	switch {
+	case v.isNamed():
+		e.Parent = d.threadID(path, v)
+	case e.Type == Merged:
+		d.problem(path, "is required of "+string(Merged))
+	}
+	if e.Parent != "" && e.Parent == e.ThreadID {
+		d.problem(path, "is the thread itself")
+	}
+}
+
+var messageNames = []string{"id", "text", "timestamp", "authorId", "direction"}
+
+func (d *eventReader) readMessage() error {
+	var members [5]value
+	isObject, err := d.object(messageNames, members[:], nil)
+	if err != nil || !isObject {
+		return err
+	}
+	m := Message{ID: d.id("id", members[0])}
+	m.Text, _ = members[1].text()
+	m.Timestamp = members[2].canonicalTime()
+	m.AuthorID, _ = members[3].text()
+	m.Direction = members[4].textOr("INBOUND")
+	d.event.Messages = append(d.event.Messages, m)
+	return nil
+}
+
+var participantNames = []string{"id", "role", "name", "platformId"}
+
+func (d *eventReader) readParticipant() error {
+	var members [4]value
+	isObject, err := d.object(participantNames, members[:], nil)
+	if err != nil || !isObject {
+		return err
+	}
+	p := Participant{ID: d.id("id", members[0])}
+	p.Role, _ = members[1].text()
+	p.Name = members[2].textOr("Unknown")
+	p.PlatformID, _ = members[3].text()
+	d.event.Participants = append(d.event.Participants, p)
+	return nil
+}
+
+// threadID returns the id of a thread. The text is a copy: ids outlive the event.
+func (d *eventReader) threadID(member string, v value) string {
+	id := strings.Clone(d.id(member, v))
+	if id != "" && d.ids == UUIDs && !isUUID(id) {
+		d.problem(member, "must be a UUID")
+	}
+	return id
+}
+
+// id returns an id as it is given. One that cannot serve as an id is refused and not mended: a
+// mended id is that of something else.
+func (d *eventReader) id(member string, v value) string {
+	if !v.isNamed() {
+		d.problem(member, "is required")
+		return ""
+	}
+	id, ok := v.text()
+	if !ok || !isID(id) {
+		d.problem(member, "must be a text of 1 to 256 printable characters")
+		return ""
+	}
+	return id
+}
+
+const maxID = 256 // characters
+
+func isID(text string) bool {
+	unprintable := func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
+	return strings.TrimSpace(text) != "" && utf8.RuneCountInString(text) <= maxID && !strings.ContainsFunc(text, unprintable)
+}
+
+func isUUID(text string) bool {
+	if len(text) != 36 {
+		return false
+	}
+	for i, c := range []byte(text) {
+		isDash := i == 8 || i == 13 || i == 18 || i == 23
+		isHex := c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+		if isDash != (c == '-') || isDash == isHex {
+			return false
+		}
+	}
+	return true
+}
+
+// wholeNumber reads a number that is whole and from 0, however it is written: 3, 3.0 and 3e0 are
+// the same. What is not written as digits alone is read as JavaScript does, up to 2^53.
+func wholeNumber(v value) (n int64, ok bool) {
+	if !v.isNumber() {
+		return 0, false
+	}
+	if n, err := strconv.ParseInt(string(v), 10, 64); err == nil {
+		return n, n >= 0
+	}
+	f, err := strconv.ParseFloat(string(v), 64)
+	if err != nil || f < 0 || f >= 1<<53 || f != math.Trunc(f) {
+		return 0, false
+	}
+	return int64(f), true
+}
+
+// time reads a time: a text of RFC 3339, or the seconds (10 digits) or milliseconds (13) since 1970
+// as a number.
+func (v value) time() (t time.Time, ok bool) {
+	if text, ok := v.text(); ok {
+		return ParseTime(text)
+	}
+	n, err := strconv.ParseInt(string(v), 10, 64)
+	switch {
+	case err != nil || n < 0:
+		return time.Time{}, false
+	case len(v) == 10:
+		return time.Unix(n, 0).UTC(), true
+	case len(v) == 13:
+		return time.UnixMilli(n).UTC(), true
+	}
+	return time.Time{}, false
+}
+
+// canonicalTime returns a time as FormatTime writes it, where it can be read, else the text as it
+// is.
+func (v value) canonicalTime() string {
+	if t, ok := v.time(); ok {
+		return FormatTime(t)
+	}
+	text, _ := v.text()
+	return text
+}
+
+// textOr returns a text, or what stands for one that is empty or left out.
+func (v value) textOr(missing string) string {
+	if text, _ := v.text(); text != "" || v.isNamed() && v != `""` {
+		return text
+	}
+	return missing
+}

@@ -1,0 +1,148 @@
+package webhook
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// verdict is what the sender of an event is told.
+type verdict string
+
+const (
+	verdictAccepted verdict = "ACCEPTED" // durable
+	verdictSynced   verdict = "SYNCED"   // durable, and the CRM has it
+	verdictIgnored  verdict = "IGNORED"  // known, or it brought nothing new
+	verdictRejected verdict = "REJECTED" // kept as a dead letter
+)
+
+// result is what became of one event. It holds no more of the event than the id of its thread.
+type result struct {
+	threadID string // "" when it could not be read
+	rev      int64  // the CRM has the event once it has this revision of the thread
+	verdict  verdict
+	spooled  bool
+	why      []byte // members of the answer that tell why it is rejected
+}
+
+func newResult(ev *events, i int) result {
+	r := result{
+		threadID: strings.Clone(ev.readings[i].Subject), // a part of a longer text would hold all of it
+		rev:      ev.answers[i].Rev, verdict: verdictAccepted, spooled: ev.answers[i].Spooled,
+	}
+	if refused := ev.refused(i); refused != nil {
+		r.verdict = verdictRejected
+		r.why = appendFields(appendText([]byte(`,"error":`), refused.Error()), refused)
+	} else if ev.answers[i].Stale {
+		r.verdict = verdictIgnored
+	}
+	return r
+}
+
+// canWait reports whether the CRM is to have the event, by a revision that is known.
+func (r *result) canWait() bool { return r.verdict == verdictAccepted && !r.spooled }
+
+// append appends the members of the answer.
+func (r *result) append(b []byte) []byte {
+	b = append(append(append(b, `"status":"`...), r.verdict...), '"')
+	if r.verdict == verdictIgnored {
+		b = append(b, `,"reason":"NO_DELTA_OR_STALE"`...)
+	}
+	if r.spooled {
+		b = append(b, `,"queuedForRetry":true`...)
+	}
+	return append(b, r.why...)
+}
+
+// threadsAnswer is the answer to a request that is not refused as a whole, before and after it has
+// waited.
+type threadsAnswer struct {
+	results []result
+	isArray bool
+	tally   tally
+}
+
+func newThreadsAnswer(ev *events, isArray bool) *threadsAnswer {
+	a := &threadsAnswer{results: make([]result, len(ev.readings)), isArray: isArray, tally: ev.tally}
+	for i := range a.results {
+		a.results[i] = newResult(ev, i)
+	}
+	return a
+}
+
+// canWait reports whether there is anything to wait for.
+func (a *threadsAnswer) canWait() bool {
+	for i := range a.results {
+		if a.results[i].canWait() {
+			return true
+		}
+	}
+	return false
+}
+
+// resultCost is what a result takes in memory beside its texts, in bytes.
+const resultCost = 96
+
+// size is what the answer takes in memory, in bytes.
+func (a *threadsAnswer) size() int64 {
+	n := len(a.results) * resultCost
+	for i := range a.results {
+		n += len(a.results[i].threadID) + cap(a.results[i].why)
+	}
+	return int64(n)
+}
+
+// await waits for the CRM, one result after the other: it is the last one to come that decides. Those
+// that are left when ctx ends are asked for as well, as the CRM may have them.
+func (a *threadsAnswer) await(ctx context.Context, crm Synced) {
+	for i := range a.results {
+		if r := &a.results[i]; r.canWait() && crm.Wait(ctx, r.threadID, r.rev) {
+			r.verdict = verdictSynced
+			a.tally.synced++
+		}
+	}
+}
+
+func (a *threadsAnswer) reply() reply {
+	rep := reply{status: http.StatusOK, tally: a.tally}
+	if !a.isArray {
+		rep.subject = a.results[0].threadID
+		rep.body = append(a.results[0].append([]byte{'{'}), '}')
+		return rep
+	}
+	b := append(make([]byte, 0, 64+len(a.results)*64), '{')
+	if a.tally.allRefused() {
+		rep.status = http.StatusUnprocessableEntity
+		b = append(b, `"error":"every item is refused",`...)
+	}
+	total := result{verdict: a.total(), spooled: a.tally.spooled > 0}
+	b = append(total.append(b), `,"results":[`...)
+	for i := range a.results {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"threadId":`...)
+		if id := a.results[i].threadID; id != "" {
+			b = appendText(b, id)
+		} else {
+			b = append(b, `null`...)
+		}
+		b = append(a.results[i].append(append(b, ',')), '}')
+	}
+	rep.body = append(b, `]}`...)
+	return rep
+}
+
+// total sums the results up: they are synced when the CRM has some of them, and the others, if any,
+// brought nothing new.
+func (a *threadsAnswer) total() verdict {
+	isOpen := func(r result) bool { return r.verdict == verdictAccepted || r.verdict == verdictRejected }
+	switch {
+	case a.tally.allRefused():
+		return verdictRejected
+	case a.tally.synced > 0 && !slices.ContainsFunc(a.results, isOpen):
+		return verdictSynced
+	}
+	return verdictAccepted
+}
