@@ -38,9 +38,9 @@ func (c demoCommand) Run(ctx context.Context, p *program) error { return p.demo(
 // demoAddress is where the demo listens, if nothing else does.
 const demoAddress = "127.0.0.1:3000"
 
-// demo runs the whole program on an embedded store, a simulated CXone and simulated traffic. When
-// the traffic ends it compares what the API says of every message with what was sent. On a terminal
-// it then goes on serving, to be looked at, until ctx is done.
+// demo runs the whole program on an embedded store, with a simulated CXone, CRM and traffic. It
+// compares what the API says of every message with what was sent, and the CRM with CXone. On a
+// terminal it then goes on serving, to be looked at, until ctx is done.
 func demo(ctx context.Context, c demoCommand, out io.Writer) (err error) {
 	folder, err := os.MkdirTemp("", "cxbridge-demo-")
 	if err != nil {
@@ -53,18 +53,25 @@ func demo(ctx context.Context, c demoCommand, out io.Writer) (err error) {
 	}
 	defer logFile.Close()
 
-	clientSecret := rand.Text()
-	platform, err := listenCXone(clientSecret)
+	secrets := demoSecrets{cxone: rand.Text(), crm: rand.Text()}
+	platform := sim.NewCXone(demoClientID, secrets.cxone)
+	cxoneServer, err := listenSim(platform)
 	if err != nil {
 		return err
 	}
-	defer platform.Close()
+	defer cxoneServer.Close()
+	crm := sim.NewCRM(secrets.crm)
+	crmServer, err := listenSim(crm)
+	if err != nil {
+		return err
+	}
+	defer crmServer.Close()
 
 	listener, err := listenDemo()
 	if err != nil {
 		return err
 	}
-	cfg, err := demoConfig(folder, listener.Addr(), platform.Addr, clientSecret)
+	cfg, err := demoConfig(folder, listener.Addr(), cxoneServer.Addr, crmServer.Addr, secrets)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -75,11 +82,11 @@ func demo(ctx context.Context, c demoCommand, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	return runDemo(ctx, c, s, out, logFile.Name())
+	return runDemo(ctx, c, s, platform, crm, out, logFile.Name())
 }
 
 // runDemo serves until the demonstration is over.
-func runDemo(ctx context.Context, c demoCommand, s *service, out io.Writer, logPath string) error {
+func runDemo(ctx context.Context, c demoCommand, s *service, platform *sim.CXone, crm *sim.CRM, out io.Writer, logPath string) error {
 	serving, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	var served error
@@ -92,6 +99,8 @@ func runDemo(ctx context.Context, c demoCommand, s *service, out io.Writer, logP
 		service: s, out: out, terminal: isTerminal(out), command: c, ledger: sim.NewLedger(),
 		traffic: sim.NewTraffic(mathrand.New(mathrand.NewPCG(c.Seed, c.Seed))),
 	}
+	d.threads = newThreadsDemo(d, crm, c.Seed)
+	platform.ServeThreads(d.threads.conversations.Thread)
 	d.introduce(logPath)
 	err := d.play(ctx)
 	if err == nil && d.terminal && ctx.Err() == nil {
@@ -105,7 +114,7 @@ func runDemo(ctx context.Context, c demoCommand, s *service, out io.Writer, logP
 
 // demoConfig is what `serve` would make of secrets that were drawn for the demo, of where its parts
 // are, and of defaults for the rest.
-func demoConfig(folder string, address net.Addr, cxoneAddress, clientSecret string) (Config, error) {
+func demoConfig(folder string, address net.Addr, cxoneAddress, crmAddress string, secrets demoSecrets) (Config, error) {
 	settings := map[string]string{
 		"ADDR":                address.String(),
 		"SERVER_URL":          "http://" + address.String(),
@@ -114,7 +123,9 @@ func demoConfig(folder string, address net.Addr, cxoneAddress, clientSecret stri
 		"DATABASE_URL":        "sqlite:" + filepath.Join(folder, "cxbridge.db"),
 		"CXONE_DOMAIN":        "http://" + cxoneAddress,
 		"CXONE_CLIENT_ID":     demoClientID,
-		"CXONE_CLIENT_SECRET": clientSecret,
+		"CXONE_CLIENT_SECRET": secrets.cxone,
+		"CRM_API_URL":         "http://" + crmAddress,
+		"CRM_API_TOKEN":       secrets.crm,
 	}
 	return serveConfig(nil, func(name string) (string, bool) {
 		text, ok := settings[name]
@@ -124,15 +135,19 @@ func demoConfig(folder string, address net.Addr, cxoneAddress, clientSecret stri
 
 const demoClientID = "demo"
 
-// listenCXone runs a simulated CXone on a free port. Its Addr is where it listens.
-func listenCXone(clientSecret string) (*http.Server, error) {
+// demoSecrets are what we prove ourselves with to the simulations.
+type demoSecrets struct {
+	cxone string // OAuth client secret
+	crm   string // bearer token
+}
+
+// listenSim runs a simulation on a free port. The server's Addr is where it listens.
+func listenSim(handler http.Handler) (*http.Server, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	server := &http.Server{
-		Addr: listener.Addr().String(), Handler: sim.NewCXone(demoClientID, clientSecret), ReadHeaderTimeout: headerTimeout,
-	}
+	server := &http.Server{Addr: listener.Addr().String(), Handler: handler, ReadHeaderTimeout: headerTimeout}
 	// It ends with ErrServerClosed when the demo does.
 	go func() { _ = server.Serve(listener) }()
 	return server, nil

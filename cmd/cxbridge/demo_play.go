@@ -25,6 +25,7 @@ type demonstration struct {
 	traffic  *sim.Traffic
 	ledger   *sim.Ledger
 	sender   *sim.Sender
+	threads  *threadsDemo
 	kinds    kindCounter
 	broken   brokenBodies
 	began    time.Time
@@ -34,7 +35,7 @@ type demonstration struct {
 // introduce says where to look.
 func (d *demonstration) introduce(logPath string) {
 	address, token := d.service.address(), d.service.config.AdminToken.Reveal()
-	fmt.Fprintf(d.out, `cxbridge demo: one process, an embedded database, a simulated CXone, %v of traffic.
+	fmt.Fprintf(d.out, `cxbridge demo: one process, an embedded database, a simulated CXone and CRM, %v of traffic.
 
   API address     %s
   operator token  %s
@@ -42,11 +43,12 @@ func (d *demonstration) introduce(logPath string) {
   this traffic    cxbridge demo --seed %d
 
   curl -H 'Authorization: Bearer %s' %s/api/dead-letters
+  curl -H 'Authorization: Bearer %s' %s/api/threads
 
-`, d.command.Duration, address, token, logPath, d.command.Seed, token, address)
+`, d.command.Duration, address, token, logPath, d.command.Seed, token, address, token, address)
 }
 
-// play sends the traffic through the real webhook, then checks the outcome.
+// play sends the traffic through the real webhooks, then checks the outcome.
 func (d *demonstration) play(ctx context.Context) error {
 	d.sender = &sim.Sender{
 		URL:  d.service.address() + smsPath,
@@ -70,16 +72,22 @@ func (d *demonstration) play(ctx context.Context) error {
 		d.show(shown)
 	}()
 	traffic, endTraffic := context.WithTimeout(ctx, d.command.Duration)
+	social := make(chan error, 1)
+	go func() { social <- d.threads.play(ctx, d.began.Add(d.command.Duration)) }()
 	d.sender.Run(traffic, func() (sim.Post, bool) { return d.traffic.Next(time.Now()), true })
 	endTraffic()
 	if ctx.Err() == nil {
 		d.sender.Rate = 0
 		d.sender.Run(ctx, d.traffic.Rest)
 	}
+	err := <-social
 	stopShowing()
 	<-done
 	if ctx.Err() != nil {
 		return nil // asked to stop; what was sent so far proves nothing
+	}
+	if err != nil {
+		return err
 	}
 	return d.check(ctx)
 }
@@ -119,6 +127,7 @@ func (d *demonstration) check(ctx context.Context) error {
 	fmt.Fprintf(d.out, "Checked: all %d messages are in the state that their %d receipts tell, each receipt is kept once,\n"+
 		"%d repeats changed nothing, and all %d broken bodies are kept as dead letters.\n",
 		len(expected), totals.Receipts, totals.Repeats, len(d.broken.bodies))
+	fmt.Fprint(d.out, d.threads.verdict())
 	return nil
 }
 

@@ -142,6 +142,7 @@ func (d *demonstration) summary(tallies []store.Tally) string {
 	for _, sub := range d.service.subscriber.State() {
 		fmt.Fprintf(&b, "  cxone     the subscription %s: %s\n", sub.Name, sub.State)
 	}
+	b.WriteString(d.threads.summary())
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "  carrier\tmessages\tdelivered\tfailed\trejected\texpired\tpending\tunknown\tbad sender\tfailure rate\t")
 	for _, row := range byCarrier(tallies) {

@@ -12,7 +12,7 @@ import (
 func TestDemoConfig(t *testing.T) {
 	t.Parallel()
 	address := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4000}
-	cfg, err := demoConfig("/folder", address, "127.0.0.1:5000", "client secret")
+	cfg, err := demoConfig("/folder", address, "127.0.0.1:5000", "127.0.0.1:2", demoSecrets{cxone: "client secret", crm: "crm-token-0123456789"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,157 @@
+package thread_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/cxbridge/cxbridge/internal/thread"
+)
+
+// told returns the fields that the CRM tells of a message with a text.
+func told(id, text string) thread.Fields {
+	m := message(id, text)
+	var fields thread.Fields
+	if err := json.Unmarshal(m.Content(), &fields); err != nil {
+		panic(err)
+	}
+	return fields
+}
+
+// What becomes of a message m1 that the thread shows as "ours", after it was "old".
+func TestResolveItems(t *testing.T) {
+	without := func(f thread.Fields, names ...string) thread.Fields {
+		for _, name := range names {
+			delete(f, name)
+		}
+		return f
+	}
+	relisted := item("m1", "", "old") // and then the thread listed it again
+	relisted.ListedAt = minute(9)
+	past := func(i *thread.Item) *thread.Item { // "old" and "ours" were values; the CRM acknowledged none
+		i.Acked = thread.Hash{}
+		return i
+	}
+	tests := []struct {
+		name      string
+		item      *thread.Item
+		has       thread.Fields // nil: it does not have it
+		uncertain bool
+
+		rest   string // the list in which it is pushed; "" when it is not
+		theirs bool
+		acked  string // the text that the CRM has; "" for none, "?" for one that it does not tell
+	}{
+		{"not there, and new", item("m1", "ours", ""), nil, false, "addedMessages", false, ""},
+		{"there as ours", item("m1", "ours", ""), told("m1", "ours"), false, "", false, "ours"},
+		{"there as ours, and acknowledged otherwise", item("m1", "ours", "old"), told("m1", "ours"), false, "", false, "ours"},
+		{"there as acknowledged", item("m1", "ours", "old"), told("m1", "old"), false, "updatedMessages", false, "old"},
+		{"there as an earlier value", past(item("m1", "ours", "old")), told("m1", "old"), false, "updatedMessages", false, "old"},
+		{"another writer's value", item("m1", "ours", "old"), told("m1", "theirs"), false, "", true, "theirs"},
+		{"another writer's value, uncertain", item("m1", "ours", "old"), told("m1", "theirs"), true, "", true, "theirs"},
+		{"another writer's under our id", item("m1", "ours", ""), told("m1", "theirs"), false, "", true, "theirs"},
+		{"another writer has removed it", item("m1", "ours", "old"), nil, false, "", true, ""},
+		{"another writer has removed it, uncertain", item("m1", "ours", "old"), nil, true, "", true, ""},
+
+		{"to remove, there as acknowledged", item("m1", "", "old"), told("m1", "old"), false, "removedMessages", false, "old"},
+		{"to remove, changed by another writer", item("m1", "", "old"), told("m1", "theirs"), false, "", true, "theirs"},
+		{"to remove, not there by another writer", item("m1", "", "old"), nil, false, "", true, ""},
+		{"to remove, not there, perhaps by us", item("m1", "", "old"), nil, true, "", false, ""},
+		{"pushed without an answer, then taken away", past(item("m1", "", "old")), told("m1", "old"), true, "removedMessages", false, "old"},
+		{"removed without an answer, then listed again", relisted, nil, true, "addedMessages", false, ""},
+
+		{"time in another spelling", item("m1", "ours", "old"), thread.Fields{"id": "m1", "text": "ours", "timestamp": "2026-03-14T10:01:00.000+0100"}, false, "", false, "ours"},
+		{"fields that are not told", item("m1", "ours", "old"), without(told("m1", "old"), "direction", "timestamp"), false, "updatedMessages", false, "old"},
+		{"fields that we do not know", item("m1", "ours", "ours"), thread.Fields{"id": "m1", "text": "ours", "colour": "red"}, false, "", false, "ours"},
+		{"id alone, new", item("m1", "ours", ""), thread.Fields{"id": "m1"}, false, "", false, "ours"},
+		{"id alone, new, uncertain", item("m1", "ours", ""), thread.Fields{"id": "m1"}, true, "", false, "ours"},
+		{"id alone, two values, uncertain", past(item("m1", "ours", "old")), thread.Fields{"id": "m1"}, true, "updatedMessages", false, "?"},
+		{"id alone, acknowledged", item("m1", "ours", "old"), thread.Fields{}, false, "updatedMessages", false, "old"},
+		{"id alone, to remove", item("m1", "", "old"), thread.Fields{"id": "m1"}, false, "removedMessages", false, "old"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			row := &thread.Thread{ID: "T1", Version: 4, CRM: thread.Copy{Exists: true, Version: 4, Head: 4}}
+			remote := &thread.Remote{Version: 6, ETag: "x", Messages: make(map[string]thread.Fields)}
+			if tt.has != nil {
+				remote.Messages["m1"] = tt.has
+			}
+			i := *tt.item
+			r := thread.Resolve(row, thread.NewDelta(row, "", []*thread.Item{&i}), remote, tt.uncertain)
+			list := ""
+			for name := range r.Delta.Lists() {
+				list = name
+			}
+			if list != tt.rest || len(r.Settled)+len(r.Delta.Items) != 1 || r.Done() != (tt.rest == "") {
+				t.Errorf("pushed as %q, settled %d", list, len(r.Settled))
+			}
+			acked := thread.Hash{}
+			if tt.acked != "" {
+				acked = hashOf("m1", tt.acked)
+			}
+			isAcked := i.Acked == acked || tt.acked == "?" && !i.Acked.IsZero() && i.Acked != i.View()
+			if i.Theirs != tt.theirs || !isAcked {
+				t.Errorf("theirs: %v, acked %x", i.Theirs, i.Acked)
+			}
+			if tt.rest == "" && i.Dirty() {
+				t.Error("it is still dirty")
+			}
+			if r.Copy.Version != 6 || r.Copy.ETag != "x" || !r.Copy.Exists {
+				t.Errorf("copy %+v", r.Copy)
+			}
+		})
+	}
+}
+
+func TestResolveWhatTheCRMDoesNotTell(t *testing.T) {
+	row := &thread.Thread{ID: "T1", Version: 4, CRM: thread.Copy{Exists: true, Version: 4, Parent: "P"}}
+	d := thread.NewDelta(row, "Q", []*thread.Item{item("m1", "ours", ""), person("p1", "Ada", "Bob")})
+	r := thread.Resolve(row, d, &thread.Remote{Version: 9}, true)
+	if len(r.Delta.Items) != 2 || r.Delta.Parent != "Q" || r.Copy.Parent != "P" || r.Kept != 0 || r.Done() {
+		t.Errorf("%+v", r)
+	}
+	// The delta itself is left as it was.
+	r = thread.Resolve(row, d, &thread.Remote{Participants: map[string]thread.Fields{"p1": {"id": "p1", "name": "Ada"}}}, false)
+	if len(r.Settled) != 1 || len(r.Delta.Items) != 1 || len(d.Items) != 2 {
+		t.Errorf("%+v, %+v", r, d)
+	}
+}
+
+// The link of T1, which was of T0 and is now of P.
+func TestResolveParent(t *testing.T) {
+	tests := []struct {
+		name      string
+		crm       thread.Copy
+		has       string
+		uncertain bool
+
+		rest   string // the parent that is to be pushed
+		theirs bool
+	}{
+		{"as acknowledged", thread.Copy{Exists: true, Parent: "T0"}, "T0", false, "P", false},
+		{"as ours", thread.Copy{Exists: true, Parent: "T0"}, "P", false, "P", false},
+		{"another writer's", thread.Copy{Exists: true, Parent: "T0"}, "folder", false, "folder", true},
+		{"another writer's, uncertain", thread.Copy{Exists: true, Parent: "T0"}, "folder", true, "folder", true},
+		{"another writer's unlinking", thread.Copy{Exists: true, Parent: "T0"}, "", false, "", true},
+		{"cut by us, perhaps", thread.Copy{Exists: true, Parent: "T0"}, "", true, "P", false},
+		{"pushed without an answer", thread.Copy{Exists: true}, "T0", true, "P", false},
+		{"an earlier one, put back by another writer", thread.Copy{Exists: true}, "T0", false, "T0", true},
+		{"made by another writer", thread.Copy{}, "", false, "P", false},
+		{"made and linked by another writer", thread.Copy{}, "folder", false, "folder", true},
+		{"another writer's again", thread.Copy{Exists: true, Parent: "folder", ParentTheirs: true}, "drawer", false, "drawer", true},
+		{"another writer's still", thread.Copy{Exists: true, Parent: "folder", ParentTheirs: true}, "folder", false, "folder", true},
+		{"another writer's, then an earlier one of ours", thread.Copy{Exists: true, Parent: "folder", ParentTheirs: true}, "T0", true, "T0", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			row := fold(event(thread.Merged, "T1", 1, 1, "T0"), event(thread.Merged, "T1", 2, 2, "P")).Threads["T1"]
+			row.CRM = tt.crm
+			r := thread.Resolve(row, thread.NewDelta(row, "P", nil), &thread.Remote{Version: 9, Parent: tt.has, NamesParent: true}, tt.uncertain)
+			if r.Delta.Parent != tt.rest || r.Copy.ParentTheirs != tt.theirs || r.Copy.Parent != tt.has {
+				t.Errorf("to push %q, theirs %v, copy %q", r.Delta.Parent, r.Copy.ParentTheirs, r.Copy.Parent)
+			}
+			if r.Done() != (tt.rest == tt.has) {
+				t.Errorf("done: %v", r.Done())
+			}
+		})
+	}
+}
