@@ -181,9 +181,9 @@ type Work struct {
 	More  bool           // there are more than were asked for
 
 	// Unsure is empty unless the claim is uncertain and there are no more dirty items. It holds those
-	// that are not dirty (not Theirs and not SetAside either) but became so after Done (Rev above
-	// it): a push without an answer may have changed them in the CRM before they came back to what it
-	// acknowledged.
+	// that are not dirty and not Theirs, but became dirty after Done (Rev above it): a push without an
+	// answer may have changed them in the CRM before they came back to what it acknowledged, or were
+	// set aside.
 	Unsure []*thread.Item
 
 	// Links are those of the thread and of all above it and its loose parents. Empty when it has

@@ -177,7 +177,7 @@ func (m *memory) work(row *store.ThreadRow, most int) store.Work {
 		case item.ThreadID != row.ID || item.Theirs:
 		case item.Dirty():
 			w.Items = append(w.Items, cloneItem(item))
-		case row.Sync.Uncertain && item.Rev > row.Sync.Done && item.View() == item.Acked:
+		case row.Sync.Uncertain && item.Rev > row.Sync.Done:
 			w.Unsure = append(w.Unsure, cloneItem(item))
 		}
 	}

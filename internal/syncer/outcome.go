@@ -14,6 +14,7 @@ import (
 // more items; if a push was without an answer, each of their deltas is compared first as well.
 func (a *attempt) succeed(o outcome) {
 	a.outcome = o
+	a.push.Status = a.status
 	a.push.Done = !a.work.More
 	a.push.Uncertain = a.uncertain && a.work.More
 	if a.work.Row.Sync.LastError != "" {
@@ -38,7 +39,7 @@ func (a *attempt) settle(items []*thread.Item) {
 // forget ends an attempt after which the CRM has nothing of the thread.
 func (a *attempt) forget() {
 	a.outcome = outcomeForgotten
-	a.push.Forget = true
+	a.push.Forget, a.push.Status = true, a.status
 	a.push.SetAside, a.push.Solved = nil, nil // the items are looked at again
 	a.note(audit.ActionPush, nil)
 }
@@ -101,7 +102,7 @@ func (a *attempt) park(e *crm.Error) {
 
 func (a *attempt) end(e *crm.Error) {
 	a.reason = e.Message
-	a.push.Error, a.push.Uncertain = e.Message, a.uncertain
+	a.push.Status, a.push.Error, a.push.Uncertain = a.status, e.Message, a.uncertain
 	if a.requests > 0 {
 		a.note(audit.ActionPush, audit.Detail{"reason": e.Message})
 	}

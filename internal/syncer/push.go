@@ -26,6 +26,7 @@ type attempt struct {
 	uncertain bool                  // a push may have been applied whose answer never came
 	looked    bool                  // the CRM's copy was read
 	body      []byte                // sent last
+	aside     []*thread.Item        // items that the schema refuses; an earlier value may have been applied
 	touched   map[*thread.Item]bool // items of which it is to be recorded what the CRM has
 
 	push store.Push // what is to be recorded
@@ -57,7 +58,7 @@ func (a *attempt) run(ctx context.Context) {
 	case !a.screen(): // parked
 		return
 	case a.uncertain:
-		a.delta.Items = append(slices.Clip(a.delta.Items), a.work.Unsure...)
+		a.delta.Items = slices.Concat(a.delta.Items, a.aside, a.work.Unsure)
 	case a.delta.IsEmpty(&a.thread.CRM):
 		a.succeed(outcomeUnchanged)
 		return
@@ -107,6 +108,7 @@ func (a *attempt) resolve(remote *thread.Remote) step {
 	if !a.work.More {
 		a.uncertain = false
 	}
+	r.Delta.Items = slices.DeleteFunc(r.Delta.Items, isAside)
 	a.thread.CRM, a.delta = r.Copy, r.Delta
 	if r.Kept > 0 || a.conflicts > 0 {
 		a.kept += r.Kept
@@ -133,7 +135,9 @@ func (a *attempt) gone() step {
 		a.backOff(&crm.Error{Status: a.status, Message: "the CRM tells a thread that it then does not have"}, outcomeConflict)
 		return nil
 	}
-	a.delta.Items = slices.DeleteFunc(slices.Clone(a.delta.Items), func(i *thread.Item) bool { return i.View().IsZero() })
+	a.delta.Items = slices.DeleteFunc(slices.Clone(a.delta.Items), func(i *thread.Item) bool {
+		return i.View().IsZero() || isAside(i)
+	})
 	return a.create
 }
 

@@ -44,6 +44,7 @@ func (a *attempt) screen() bool {
 // setAside keeps an item as a dead letter, until a good value of it comes.
 func (a *attempt) setAside(item *thread.Item, reason string) {
 	item.SetAside = item.View()
+	a.aside = append(a.aside, item)
 	a.touched[item] = true
 	a.setAsides++
 	key := store.ItemLetter(item.ItemKey)
@@ -67,3 +68,6 @@ func itemJSON(item *thread.Item) []byte {
 	}
 	return raw
 }
+
+// isAside reports whether the value of an item is not to be pushed.
+func isAside(item *thread.Item) bool { return !item.SetAside.IsZero() && item.SetAside == item.View() }

@@ -65,8 +65,8 @@ const (
 	// chunk is how many items go to the CRM at once.
 	chunk = 500
 
-	// pace lies between the end of a turn and the begin of the next, so that what happens meanwhile
-	// shares its statements.
+	// pace lies between what causes a turn and its begin, so that what happens meanwhile shares its
+	// statements.
 	pace = 4 * time.Millisecond
 
 	// poll is how long an idle dispatcher waits before it looks for work that other replicas took in.

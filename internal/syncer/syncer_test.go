@@ -77,9 +77,12 @@ func newSyncer(queue Queue, sink crm.Sink) *Syncer {
 }
 
 // start runs a Syncer until the test ends. It is called in a bubble of synctest.
-func start(t *testing.T, queue *memory, sink crm.Sink) *bridge {
+func start(t *testing.T, queue *memory, sink crm.Sink, change ...func(*Syncer)) *bridge {
 	t.Helper()
 	s := newSyncer(queue, sink)
+	for _, f := range change {
+		f(s)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {

@@ -39,10 +39,8 @@ func (d *dispatcher) dispatch(ctx context.Context) {
 			continue
 		}
 		d.failures = 0
-		if !sleep(ctx, pace) {
-			return
-		}
 		d.await(ctx, wait)
+		d.gather(ctx)
 	}
 }
 
@@ -59,9 +57,29 @@ func (d *dispatcher) await(ctx context.Context, wait time.Duration) {
 	}
 }
 
+// gather takes what happens within the pace, or until half of the places wait for the turn.
+func (d *dispatcher) gather(ctx context.Context) {
+	timer := time.NewTimer(pace)
+	defer timer.Stop()
+	for len(d.ended) < max(1, d.workers/2) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			return
+		case l := <-d.landed:
+			d.land(l)
+		}
+	}
+}
+
 // turn returns after what time to take another one, if nothing happens before.
 func (d *dispatcher) turn(ctx context.Context) (wait time.Duration, err error) {
 	d.landAll()
+	select {
+	case <-d.wake: // the claim of this turn sees what it was for
+	default:
+	}
 	// The database commits or not, whether or not somebody waits: it is not asked to stop half-way.
 	ctx = context.WithoutCancel(ctx)
 	if err := d.record(ctx); err != nil {

@@ -125,6 +125,9 @@ func TestFoldTellsWhatShows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := thread.NewState()
 		for _, e := range histories(8).Draw(t, "history") {
+			// An event that lists a message twice may be said to show what it takes back itself.
+			slices.SortStableFunc(e.Messages, func(a, b thread.Message) int { return strings.Compare(a.ID, b.ID) })
+			e.Messages = slices.CompactFunc(e.Messages, func(a, b thread.Message) bool { return a.ID == b.ID })
 			before := make(map[string]any)
 			for _, id := range e.ThreadIDs() {
 				before[id] = shows(s, id)
@@ -143,6 +146,11 @@ func TestFoldTellsWhatShows(t *testing.T) {
 				t.Fatalf("shown: %s", diff)
 			}
 			checkChanged(t, s, saved)
+			clear(s.ChangedThreads)
+			clear(s.ChangedItems)
+			if again := s.Fold(e); len(again)+len(s.ChangedThreads)+len(s.ChangedItems) > 0 {
+				t.Fatalf("the second time it changes %v, %v, %v", again, s.ChangedThreads, s.ChangedItems)
+			}
 		}
 	})
 }

@@ -196,7 +196,7 @@ func (s *State) list(key ItemKey, stamp Stamp, content []byte, at time.Time) boo
 
 // takeFromParent takes the messages of a split out of the parent, and reports whether that shows.
 func (s *State) takeFromParent(e *Event) (isShown bool) {
-	parent := s.thread(e.Parent)
+	s.thread(e.Parent)
 	for i := range e.Messages {
 		key := ItemKey{e.Parent, KindMessage, e.Messages[i].ID}
 		item := s.item(key)
@@ -206,7 +206,7 @@ func (s *State) takeFromParent(e *Event) (isShown bool) {
 		}
 		isShown = isShown || item.View() != before
 	}
-	return isShown && parent.Own
+	return isShown
 }
 
 func (s *State) thread(id string) *Thread {

@@ -126,6 +126,10 @@ func TestTimelines(t *testing.T) {
 			event(thread.Split, "T5", 2, 5, "T1", "m2", ""), event(thread.Updated, "T5", 3, 6, "T1", "m3", ""),
 		}, timelines{"T1": {}, "T5": {"T5/m2", "T5/m3"}}},
 
+		{"split, unlinked, and linked again", []*thread.Event{
+			event(thread.Split, "T5", 2, 5, "T1", "m2", ""), unlinked(thread.Split, "T5", 3, 6), event(thread.Updated, "T5", 4, 7, "T1"),
+		}, timelines{"T1": {}, "T5": {"T5/m2"}}},
+
 		{"split and merged back", []*thread.Event{
 			updated("T1", 1, 1, "m1", "", "m2", ""), event(thread.Split, "T5", 2, 5, "T1", "m2", ""), event(thread.Merged, "T5", 3, 6, "T1"),
 		}, timelines{"T1": {"T1/m1", "T5/m2"}}},

@@ -65,8 +65,14 @@ func (s *Store) retryRaces(op string, transact func() error) (err error) {
 	return failed(op, err)
 }
 
+// errAppeared says that a thread was inserted between the lock and the reads that follow it.
+var errAppeared = errors.New("a thread appeared meanwhile")
+
 // raced reports whether a transaction failed only because of what another one did meanwhile.
 func raced(err error) bool {
+	if errors.Is(err, errAppeared) {
+		return true
+	}
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
 		return false
@@ -127,7 +133,15 @@ func lockExisting(ctx context.Context, conn *pgxpool.Conn, batch *store.Batch) (
 		queueItems(&b, batch.ItemKeys(), existing.Items)
 		queueEvents(&b, batch.EventKeys(), existing.Events)
 	}
-	return existing, conn.SendBatch(ctx, &b).Close()
+	if err := conn.SendBatch(ctx, &b).Close(); err != nil {
+		return existing, err
+	}
+	for _, e := range batch.Entries {
+		if e.Thread != nil && existing.Events[e.Thread.Key] && existing.Threads[e.Thread.ThreadID] == nil {
+			return existing, errAppeared
+		}
+	}
+	return existing, nil
 }
 
 func writePlan(ctx context.Context, conn *pgxpool.Conn, plan *store.Plan) error {

@@ -17,7 +17,7 @@ const (
 	// isQueued is the condition of the index threads_queue.
 	isQueued = "own AND want_rev > done_rev AND NOT parked"
 
-	// A thread that is locked is passed over: its lock ends with a wake, or with a record.
+	// A thread that another transaction has locked is passed over: see shortWait.
 	claimDue = `WITH due AS (
 			SELECT thread_id FROM threads
 			WHERE ` + isQueued + ` AND (due_at IS NULL OR due_at <= now()) AND (lease_until IS NULL OR lease_until <= now())

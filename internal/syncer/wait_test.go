@@ -1,0 +1,89 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		queue, sink := newMemory(), newCRM()
+		sink.trouble = slow(50 * time.Millisecond)
+		b := start(t, queue, sink)
+		begun := time.Now()
+		rev := b.take(event("a", 1, "m1", "one"))
+		if !b.Wait(t.Context(), "a", rev) {
+			t.Error("the CRM has it")
+		}
+		if took := time.Since(begun); took > 200*time.Millisecond {
+			t.Errorf("told after %s", took)
+		}
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		if !b.Wait(ended, "a", rev) {
+			t.Error("what is known is told even when the context has ended")
+		}
+		if b.Wait(ended, "a", rev+1) {
+			t.Error("a later revision is not there")
+		}
+		if b.Wait(t.Context(), "nobody", 1) {
+			t.Error("a thread that nobody knows is not there")
+		}
+	})
+}
+
+func TestWaitFindsPushesOfOtherReplicas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		queue, sink := newMemory(), newCRM()
+		sink.trouble = slow(400 * time.Millisecond)
+		b := start(t, queue, sink)
+		rev := b.take(event("a", 1, "m1", "one"))
+		idle := newSyncer(queue, sink)
+		if !idle.Wait(t.Context(), "a", rev) {
+			t.Error("the CRM has it")
+		}
+	})
+}
+
+func TestWaitEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		queue, sink := newMemory(), newCRM()
+		sink.trouble = slow(time.Hour)
+		b := start(t, queue, sink)
+		rev := b.take(event("a", 1, "m1", "one"))
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		if b.Wait(ctx, "a", rev) {
+			t.Error("the CRM does not have it")
+		}
+		answers := make(chan bool)
+		go func() { answers <- b.Wait(t.Context(), "a", rev) }()
+		synctest.Wait()
+		b.stop()
+		if <-answers {
+			t.Error("the CRM does not have it")
+		}
+	})
+}
+
+func TestWaitersForgetWhatIsLongAgo(t *testing.T) {
+	var ws waiters
+	for i := range 3 * recentPushes {
+		ws.pushed(fmt.Sprint(i), 1)
+	}
+	if n := len(ws.recent) + len(ws.older); n > 2*recentPushes {
+		t.Errorf("%d are remembered", n)
+	}
+	last := fmt.Sprint(3*recentPushes - 1)
+	w := ws.enter(last, 1)
+	if !w.isDone {
+		t.Error("the last one is forgotten")
+	}
+	ws.leave(last, w)
+	if len(ws.waiting) != 0 {
+		t.Error("a waiter is left behind")
+	}
+}
