@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -23,7 +24,7 @@ const crmToken = "d1c2b3a4-crm-0e9f8a7b"
 func newCRM(t testing.TB) (*sim.CRM, settings) {
 	t.Helper()
 	crm := sim.NewCRM(crmToken)
-	server := httptest.NewServer(crm)
+	server := httptest.NewServer(debugWrap(crm))
 	t.Cleanup(server.Close)
 	return crm, settings{"CRM_API_URL": server.URL, "CRM_API_TOKEN": crmToken, "CRM_TIMEOUT": "500ms"}
 }
@@ -133,6 +134,12 @@ func (p *process) awaitSynced(t testing.TB) {
 		left := p.unsynced(t)
 		if len(left) == 0 {
 			return
+		}
+		for _, line := range left {
+			if strings.Contains(line, " is parked: ") {
+				os.WriteFile("/tmp/dump.txt", []byte(debugDump("")), 0o644)
+				t.Fatalf("%d threads are not synced, and one waits for an operator: %s", len(left), line)
+			}
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("%d threads are not synced:\n%s", len(left), strings.Join(left[:min(len(left), 20)], "\n"))

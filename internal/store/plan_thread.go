@@ -191,7 +191,7 @@ func (m *threadMerger) finish() {
 	w := &m.plan.Threads
 	for key := range m.state.ChangedItems {
 		item, row := m.state.Items[key], m.rows[key.ThreadID]
-		if item.Dirty() && m.raised[key.ThreadID] {
+		if m.raised[key.ThreadID] { // also when it is not dirty: a push that is on its way may make it so
 			item.Rev = row.Sync.Want
 		}
 		w.Items = append(w.Items, item)

@@ -2,6 +2,7 @@ package thread
 
 import (
 	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json"
 )
@@ -10,6 +11,8 @@ import (
 type Remote struct {
 	Version int64
 	ETag    string // "" when the CRM gives none
+
+	UpdatedAt time.Time // of the thread; zero when the CRM does not tell
 
 	Parent      string // "" for none
 	NamesParent bool   // false: the CRM does not tell
@@ -28,11 +31,13 @@ type Resolution struct {
 	Settled []*Item // items that need no push: Acked and Theirs tell why
 	Copy    Copy    // what the CRM has
 	Kept    int     // changes of other writers that stay as they are, where ours differ
+
+	outdated bool // the CRM tells an older updatedAt
 }
 
 // Done reports whether nothing is left to be pushed.
 func (r *Resolution) Done() bool {
-	return len(r.Delta.Items) == 0 && r.Delta.Parent == r.Copy.Parent && r.Copy.Version >= r.Delta.Version
+	return len(r.Delta.Items) == 0 && r.Delta.Parent == r.Copy.Parent && r.Copy.Version >= r.Delta.Version && !r.outdated
 }
 
 // Resolve puts a delta and the CRM's copy together: it takes off what the CRM has already, and what
@@ -47,6 +52,7 @@ func Resolve(t *Thread, d *Delta, remote *Remote, uncertain bool) *Resolution {
 	rest.Items = nil
 	r.Delta = &rest
 	r.Copy.Exists, r.Copy.Version, r.Copy.ETag = true, remote.Version, remote.ETag
+	r.outdated = !remote.UpdatedAt.IsZero() && remote.UpdatedAt.Before(d.UpdatedAt)
 	r.resolveParent(t, remote, uncertain)
 	for _, item := range d.Items {
 		known := remote.Messages

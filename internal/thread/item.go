@@ -37,7 +37,7 @@ type Item struct {
 	Removed   bool
 	RemovedAt time.Time // the newest updatedAt of the splits that took it
 
-	Rev int64 // of the thread, when the item last became different from what the CRM has
+	Rev int64 // of the thread, when the item last changed
 
 	Acked    Hash // of the value that the CRM has; zero when it has none
 	SetAside Hash // of a value that the CRM would not take; zero when there is none

@@ -77,7 +77,7 @@ func testPatchGone(t *testing.T, sink crm.Sink, far CRM) {
 // copyOf is the CRM's copy of the thread of first.
 func copyOf(version int64) *thread.Remote {
 	return &thread.Remote{
-		Version: version, NamesParent: true,
+		Version: version, UpdatedAt: updatedAt, NamesParent: true,
 		Messages: map[string]thread.Fields{"m1": {
 			"text": "hello", "timestamp": thread.FormatTime(updatedAt), "authorId": "c1", "direction": "INBOUND",
 		}},
@@ -122,7 +122,7 @@ func testGetIDs(t *testing.T, sink crm.Sink, far CRM) {
 	mustCreate(t, sink, "t1")
 	far.SetTells(sim.TellsIDs)
 	wantCopy(t, sink, &thread.Remote{
-		Version: 3, NamesParent: true,
+		Version: 3, UpdatedAt: updatedAt, NamesParent: true,
 		Messages: map[string]thread.Fields{"m1": {}}, Participants: map[string]thread.Fields{"c1": {}},
 	})
 }
@@ -131,7 +131,7 @@ func testGetIDs(t *testing.T, sink crm.Sink, far CRM) {
 func testGetVersionOnly(t *testing.T, sink crm.Sink, far CRM) {
 	mustCreate(t, sink, "t1")
 	far.SetTells(sim.TellsNoList)
-	wantCopy(t, sink, &thread.Remote{Version: 3, NamesParent: true})
+	wantCopy(t, sink, &thread.Remote{Version: 3, UpdatedAt: updatedAt, NamesParent: true})
 }
 
 // The same request is applied once, however often it comes.

@@ -15,6 +15,7 @@ import (
 type copyJSON struct {
 	ThreadID     *string           `json:"threadId"`
 	Version      *int64            `json:"version"`
+	UpdatedAt    told              `json:"updatedAt"`
 	Parent       told              `json:"parentThreadId"`
 	Messages     []messageJSON     `json:"messages"`
 	Participants []participantJSON `json:"participants"`
@@ -76,6 +77,8 @@ func decodeRemote(r io.Reader, threadID string) (*thread.Remote, error) {
 		return nil, &badAnswerError{"/parentThreadId is neither a text nor null"}
 	}
 	remote := &thread.Remote{Version: *c.Version, Parent: c.Parent.text, NamesParent: c.Parent.kind != 0}
+	// One that cannot be read is taken for one that is not told.
+	remote.UpdatedAt, _ = thread.ParseTime(c.UpdatedAt.text)
 	if c.Messages != nil {
 		remote.Messages = make(map[string]thread.Fields, len(c.Messages))
 	}

@@ -36,11 +36,10 @@ const (
 		) AS i
 		ORDER BY i.thread_id, i.rev, i.kind, i.item_id`
 
-	// What is neither dirty nor theirs nor set aside is as the CRM acknowledged it.
 	readUnsure = `SELECT ` + selectedItem + `
 		FROM (SELECT unnest($1::text[]) AS thread_id, unnest($2::bigint[]) AS done_rev) AS claimed
 		JOIN thread_items i USING (thread_id)
-		WHERE i.rev > claimed.done_rev AND NOT i.dirty AND NOT i.theirs AND i.view IS NOT DISTINCT FROM i.acked
+		WHERE i.rev > claimed.done_rev AND NOT i.dirty AND NOT i.theirs
 		ORDER BY i.thread_id, i.rev, i.kind, i.item_id`
 
 	// untilDue is in microseconds.

@@ -52,6 +52,10 @@ const (
 
 	selectDirty = "SELECT " + itemColumns + ` FROM thread_items WHERE thread_id = ? AND dirty
 		ORDER BY rev, kind, item_id LIMIT ?`
+
+	// selectUnsure takes the revision that the CRM has for certain.
+	selectUnsure = "SELECT " + itemColumns + ` FROM thread_items WHERE thread_id = ? AND rev > ?
+		AND NOT dirty AND NOT theirs ORDER BY rev, kind, item_id`
 )
 
 // existingItems reads items, by key.

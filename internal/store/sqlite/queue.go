@@ -22,11 +22,11 @@ const (
 
 	selectDue = "SELECT " + readThread + " FROM threads WHERE " + inQueue + `
 		AND (due_at IS NULL OR due_at <= ?1) AND (lease_until IS NULL OR lease_until <= ?1)
-		ORDER BY since_at LIMIT ?2`
+		AND (attempts = 0 OR NOT ?3) ORDER BY since_at LIMIT ?2`
 
 	// selectNextDue finds when the next thread that waits becomes due.
 	selectNextDue = `SELECT min(max(coalesce(due_at, ''), coalesce(lease_until, ''))) FROM threads
-		WHERE ` + inQueue
+		WHERE ` + inQueue + " AND (attempts = 0 OR NOT ?1)"
 
 	leaseThread = "UPDATE threads SET lease_until = ?, epoch = ?, uncertain = ? WHERE thread_id = ?"
 
@@ -68,7 +68,7 @@ func (s *Store) Claim(ctx context.Context, r store.ClaimRequest) (store.Claimed,
 		if len(claimed.Work) == r.Limit {
 			return nil
 		}
-		claimed.Wait, err = p.untilNextDue(tx, now)
+		claimed.Wait, err = p.untilNextDue(tx, r.Fresh, now)
 		return err
 	})
 	if err != nil {
@@ -79,7 +79,7 @@ func (s *Store) Claim(ctx context.Context, r store.ClaimRequest) (store.Claimed,
 
 // leaseDue leases the threads that are due.
 func (p *statements) leaseDue(tx *sql.Tx, r store.ClaimRequest, now time.Time) ([]store.Work, error) {
-	found, err := tx.Stmt(p.selectDue).Query(timeText(now), r.Limit)
+	found, err := tx.Stmt(p.selectDue).Query(timeText(now), r.Limit, r.Fresh)
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +117,13 @@ func (p *statements) readWork(tx *sql.Tx, work []store.Work, limit int) error {
 		}
 		if w.More = len(w.Items) > limit; w.More {
 			w.Items = w.Items[:limit]
+		} else if w.Row.Sync.Uncertain {
+			if rows, err = tx.Stmt(p.selectUnsure).Query(w.ThreadID, w.Row.Sync.Done); err != nil {
+				return err
+			}
+			if w.Unsure, err = scanAll(rows, scanItem); err != nil {
+				return err
+			}
 		}
 		for _, id := range linkRoots(&w.Row) {
 			linked[id] = true
@@ -158,9 +165,9 @@ func above(roots []string, links map[string]thread.Link) map[string]thread.Link 
 }
 
 // untilNextDue returns how long it is until a thread becomes due: 0 when none is to.
-func (p *statements) untilNextDue(tx *sql.Tx, now time.Time) (time.Duration, error) {
+func (p *statements) untilNextDue(tx *sql.Tx, fresh bool, now time.Time) (time.Duration, error) {
 	var next time.Time
-	if err := tx.Stmt(p.selectNextDue).QueryRow().Scan(instant{&next}); err != nil || next.IsZero() {
+	if err := tx.Stmt(p.selectNextDue).QueryRow(fresh).Scan(instant{&next}); err != nil || next.IsZero() {
 		return 0, err
 	}
 	return max(next.Sub(now), time.Microsecond), nil
