@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"path"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,8 +24,9 @@ type threadCRM struct {
 	count  atomic.Int64
 	bytes  atomic.Int64
 
-	mu    sync.Mutex
-	acked map[string]time.Time // by message id; the first time
+	mu       sync.Mutex
+	acked    map[string]time.Time // by message id; the first time
+	versions map[string]int64     // by thread id
 }
 
 func startThreadCRM(delay time.Duration) (*threadCRM, error) {
@@ -31,7 +34,7 @@ func startThreadCRM(delay time.Duration) (*threadCRM, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &threadCRM{url: "http://" + l.Addr().String(), delay: delay, acked: make(map[string]time.Time)}
+	c := &threadCRM{url: "http://" + l.Addr().String(), delay: delay, acked: make(map[string]time.Time), versions: make(map[string]int64)}
 	c.server = &http.Server{Handler: c, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = c.server.Serve(l) }() // ends with ErrServerClosed
 	return c, nil
@@ -45,6 +48,8 @@ func (c *threadCRM) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.count.Add(1)
 	body, err := io.ReadAll(r.Body)
 	var delta struct {
+		ThreadID      string
+		Version       int64
 		AddedMessages []struct{ ID string }
 	}
 	if err == nil && r.Method != http.MethodGet {
@@ -56,12 +61,15 @@ func (c *threadCRM) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c.bytes.Add(int64(len(body)))
 	time.Sleep(c.delay)
-	if r.Method == http.MethodGet {
-		_, _ = io.WriteString(w, `{"threadId":"","version":0}`) // what it has is not told
-		return
-	}
 	now := time.Now()
 	c.mu.Lock()
+	if r.Method == http.MethodGet {
+		version := c.versions[path.Base(r.URL.Path)]
+		c.mu.Unlock()
+		fmt.Fprintf(w, `{"version":%d}`, version) // what it has is not told
+		return
+	}
+	c.versions[delta.ThreadID] = delta.Version
 	for _, m := range delta.AddedMessages {
 		if _, known := c.acked[m.ID]; !known {
 			c.acked[m.ID] = now

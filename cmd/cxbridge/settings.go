@@ -49,13 +49,13 @@ type HTTPSettings struct {
 // AccessSettings say who may write and who may read.
 type AccessSettings struct {
 	WebhookSecret Value `placeholder:"TEXT" secret:"" needed:"" list:"," help:"What CXone proves itself with. Several, separated by commas, are valid at once; the first is given to CXone."`
-	TokenSettings
+	OperatorSettings
+	ViewerToken Value `placeholder:"TEXT" secret:"" help:"Bearer token of the viewer, who may only read. Without it the operator alone may."`
 }
 
-// TokenSettings are the tokens of the API.
-type TokenSettings struct {
-	AdminToken  Value `placeholder:"TEXT" secret:"" needed:"" help:"Bearer token of the operator, who may replay and delete dead letters, and reconcile threads."`
-	ViewerToken Value `placeholder:"TEXT" secret:"" help:"Bearer token of the viewer, who may only read. Without it the operator alone may."`
+// OperatorSettings say how an operator proves himself to the API.
+type OperatorSettings struct {
+	AdminToken Value `placeholder:"TEXT" secret:"" needed:"" help:"Bearer token of the operator, who may replay and delete dead letters, and reconcile threads."`
 }
 
 // DatabaseSettings say where the truth is kept.
@@ -63,9 +63,9 @@ type DatabaseSettings struct {
 	DatabaseURL Value `placeholder:"URL" default:"sqlite:cxbridge.db" secret:"" help:"sqlite:PATH for the embedded database, or postgres://USER:PASSWORD@HOST/DATABASE."`
 }
 
-// SpoolSettings say where receipts wait while PostgreSQL is away.
+// SpoolSettings say where events wait while PostgreSQL is away.
 type SpoolSettings struct {
-	SpoolDir      Value `placeholder:"DIR" default:"cxbridge-spool" help:"Folder where receipts wait while PostgreSQL is away; it must survive a restart. Not used with SQLite."`
+	SpoolDir      Value `placeholder:"DIR" default:"cxbridge-spool" help:"Folder where events wait while PostgreSQL is away; it must survive a restart. Not used with SQLite."`
 	SpoolMaxBytes Value `placeholder:"SIZE" default:"1GiB" help:"Most bytes of events waiting in the spool; its file is somewhat larger. When it is full the answer is 503."`
 }
 

@@ -41,7 +41,7 @@ func settingOf(f *kong.Flag) *Value {
 // addFileFlags gives every secret a second flag that names the file it stands in. Help leaves it
 // out, as it says that there is one for each secret.
 func addFileFlags(k *kong.Kong) error {
-	for _, cmd := range k.Model.Children {
+	for _, cmd := range k.Model.Leaves(false) {
 		for _, f := range cmd.Flags {
 			if settingOf(f) == nil || !f.Tag.Has("secret") {
 				continue
@@ -183,7 +183,7 @@ type known struct {
 // file serves them all.
 func knownSettings(app *kong.Node) map[string]known {
 	names := make(map[string]known)
-	for _, cmd := range app.Children {
+	for _, cmd := range app.Leaves(false) {
 		for _, f := range cmd.Flags {
 			if settingOf(f) == nil || settingName(f.Name) == "CONFIG" {
 				continue

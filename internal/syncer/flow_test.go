@@ -137,7 +137,8 @@ func TestTwoReplicasNeverPushOneThreadAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		queue, sink := newMemory(), newCRM()
 		sink.trouble = slow(5 * time.Millisecond)
-		a, b := start(t, queue, sink), start(t, queue, sink)
+		few := func(s *Syncer) { s.workers = 2 } // so that neither can do all the work
+		a, b := start(t, queue, sink, few), start(t, queue, sink, few)
 		for i := range 300 {
 			replica := []*bridge{a, b}[i%2]
 			replica.take(event(fmt.Sprint("t", i%7), int64(i), fmt.Sprint("m", i%5), fmt.Sprint("text ", i)))

@@ -20,7 +20,7 @@ func (a *attempt) succeed(o outcome) {
 	if a.work.Row.Sync.LastError != "" {
 		a.push.Solved = append(a.push.Solved, store.PushLetter(a.thread.ID))
 	}
-	a.note(audit.ActionPush, nil)
+	a.notePush()
 	a.record()
 }
 
@@ -41,7 +41,7 @@ func (a *attempt) forget() {
 	a.outcome = outcomeForgotten
 	a.push.Forget, a.push.Status = true, a.status
 	a.push.SetAside, a.push.Solved = nil, nil // the items are looked at again
-	a.note(audit.ActionPush, nil)
+	a.notePush()
 }
 
 // failed reads the error of a request.
@@ -97,15 +97,14 @@ func (a *attempt) park(e *crm.Error) {
 		Kind: key.Kind, Key: key.Key, Subject: a.thread.ID, Reason: e.Message, Received: now(), Raw: a.body,
 	}
 	a.end(e)
-	a.note(audit.ActionPark, audit.Detail{"status": e.Status, "reason": e.Message})
+	a.note(audit.ActionPark, "parked", audit.Detail{"status": e.Status, "reason": e.Message})
 }
 
+// end notes what was wrong.
 func (a *attempt) end(e *crm.Error) {
 	a.reason = e.Message
 	a.push.Status, a.push.Error, a.push.Uncertain = a.status, e.Message, a.uncertain
-	if a.requests > 0 {
-		a.note(audit.ActionPush, audit.Detail{"reason": e.Message})
-	}
+	a.notePush()
 	if !a.push.Forget {
 		a.record()
 	}

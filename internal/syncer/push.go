@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/crm"
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/thread"
@@ -112,7 +113,7 @@ func (a *attempt) resolve(remote *thread.Remote) step {
 	a.thread.CRM, a.delta = r.Copy, r.Delta
 	if r.Kept > 0 || a.conflicts > 0 {
 		a.kept += r.Kept
-		a.noteConflict(remote.Version, r.Kept)
+		a.note(audit.ActionConflict, "merged", audit.Detail{"version": remote.Version, "kept": r.Kept})
 	}
 	a.settle(r.Settled)
 	if r.Done() {

@@ -386,7 +386,7 @@ func TestAudit(t *testing.T) {
 	queue := synced(t, "")
 	queue.commit(event("t", 2, "m2", "bad", "m3", "three"))
 	pushOnce(t, queue, conflict("PATCH"), tells(4, "m1", "theirs"), fails("PATCH", refusal(crm.ClassPermanent, 400)))
-	want := map[string]int{"push acknowledged": 1, "set-aside set aside": 1, "conflict merged": 1, "push parked": 1, "park parked": 1}
+	want := map[string]int{"push acknowledged": 1, "set-aside kept as a dead letter": 1, "conflict merged": 1, "push parked": 1, "park parked": 1}
 	if diff := cmp.Diff(want, queue.notes()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -78,35 +78,25 @@ func (r *report) health() health {
 	return healthy
 }
 
-// note puts a note about the push into the audit.
-func (a *attempt) note(action audit.Action, detail audit.Detail) {
-	if action == audit.ActionPush && a.requests == 0 {
-		return // nothing was sent
-	}
-	note := audit.Note{Subject: a.thread.ID, Action: action, Outcome: string(a.outcome), Detail: detail}
-	if detail == nil {
-		note.Detail = audit.Detail{}
-	}
-	switch action {
-	case audit.ActionPush:
-		for name, value := range map[string]any{
-			"version": a.version, "status": a.status, "requests": a.requests, "bytes": a.bytes,
-			"added": a.added, "updated": a.updated, "removed": a.removed,
-			"ms": time.Since(a.begun).Milliseconds(),
-		} {
-			note.Detail[name] = value
-		}
-	case audit.ActionSetAside:
-		note.Outcome = "set aside"
-	}
-	a.push.Notes = append(a.push.Notes, note)
+// note puts a note into the audit.
+func (a *attempt) note(action audit.Action, outcome string, detail audit.Detail) {
+	a.push.Notes = append(a.push.Notes, audit.Note{Subject: a.thread.ID, Action: action, Outcome: outcome, Detail: detail})
 }
 
-func (a *attempt) noteConflict(version int64, kept int) {
-	a.push.Notes = append(a.push.Notes, audit.Note{
-		Subject: a.thread.ID, Action: audit.ActionConflict, Outcome: "merged",
-		Detail: audit.Detail{"version": version, "kept": kept},
-	})
+// notePush tells how the push ended, if anything was sent.
+func (a *attempt) notePush() {
+	if a.requests == 0 {
+		return
+	}
+	detail := audit.Detail{
+		"version": a.version, "status": a.status, "requests": a.requests, "bytes": a.bytes,
+		"added": a.added, "updated": a.updated, "removed": a.removed,
+		"ms": time.Since(a.begun).Milliseconds(),
+	}
+	if a.reason != "" {
+		detail["reason"] = a.reason
+	}
+	a.note(audit.ActionPush, string(a.outcome), detail)
 }
 
 // tell writes the one line that a push gets.

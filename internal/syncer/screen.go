@@ -53,7 +53,7 @@ func (a *attempt) setAside(item *thread.Item, reason string) {
 		Reason: fmt.Sprintf("%s %q is not sent to the CRM: %s", item.Kind, item.ID, reason),
 		Raw:    itemJSON(item),
 	})
-	a.note(audit.ActionSetAside, audit.Detail{"kind": item.Kind, "item": item.ID, "reason": reason})
+	a.note(audit.ActionSetAside, "kept as a dead letter", audit.Detail{"kind": item.Kind, "item": item.ID, "reason": reason})
 }
 
 // itemJSON writes an item as the dead letter keeps it.

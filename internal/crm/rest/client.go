@@ -21,7 +21,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 
 	"github.com/cxbridge/cxbridge/internal/crm"
 	"github.com/cxbridge/cxbridge/internal/thread"
@@ -41,15 +40,11 @@ var _ crm.Sink = (*Client)(nil)
 // New returns a client for the settings, or an error that lists everything wrong with them. It
 // makes no call.
 func New(config Config) (*Client, error) {
-	base, err := config.resolve()
+	u, err := config.resolve()
 	if err != nil {
 		return nil, err
 	}
-	u, err := url.Parse(base)
-	if err != nil {
-		return nil, err
-	}
-	return &Client{base: base, host: u.Host, token: config.Token, http: config.client()}, nil
+	return &Client{base: u.String(), host: u.Host, token: config.Token, http: config.client()}, nil
 }
 
 // Close closes the connections that wait for another call.

@@ -37,9 +37,9 @@ const (
 
 // resolve checks the settings and reports everything that is wrong with them, by the names that
 // the user gave them.
-func (c Config) resolve() (base string, err error) {
+func (c Config) resolve() (*url.URL, error) {
 	var problems []error
-	base, err = parseURL(c.BaseURL)
+	u, err := ParseURL(c.BaseURL)
 	if err != nil {
 		problems = append(problems, fmt.Errorf("CRM_API_URL %w", err))
 	}
@@ -49,26 +49,27 @@ func (c Config) resolve() (base string, err error) {
 	case strings.ContainsFunc(c.Token, isOther):
 		problems = append(problems, errors.New("CRM_API_TOKEN holds a space or another character that no token has"))
 	}
-	return base, errors.Join(problems...)
+	return u, errors.Join(problems...)
 }
 
-// parseURL checks the URL of an API and drops the slashes at its end. Its errors continue a
-// sentence that begins with the name of the setting, and do not repeat the text: a URL that is
-// wrong may well hold a password.
-func parseURL(text string) (string, error) {
+// ParseURL reads the http or https URL of an API and drops the slashes at its end. Its errors
+// continue a sentence that begins with the name of the setting, and do not repeat the text: a URL
+// that is wrong may well hold a password.
+func ParseURL(text string) (*url.URL, error) {
 	text = strings.TrimSpace(text)
 	u, err := url.Parse(text)
 	switch {
 	case text == "":
-		return "", errors.New("is not set")
+		return nil, errors.New("is not set")
 	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
-		return "", errors.New("is not the http or https URL of a server")
+		return nil, errors.New("is not the http or https URL of a server")
 	case u.User != nil:
-		return "", errors.New("holds a user name, which must be left out")
+		return nil, errors.New("holds a user name, which must be left out")
 	case strings.ContainsAny(text, "?#"):
-		return "", errors.New("holds more than scheme, host and path")
+		return nil, errors.New("holds more than scheme, host and path")
 	}
-	return strings.TrimRight(u.String(), "/"), nil
+	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
+	return u, nil
 }
 
 func (c Config) client() *http.Client {

@@ -71,6 +71,8 @@ func testLeases(t *testing.T, create func(t *testing.T) Open) {
 		}
 	})
 
+	t.Run("WhatIsUnsure", func(t *testing.T) { testUnsure(t, migrated(t, create)) })
+
 	// Until somebody else has claimed it, a thread is still the worker's.
 	t.Run("RanOutUnnoticed", func(t *testing.T) {
 		s := migrated(t, create)
@@ -122,4 +124,54 @@ func testLeases(t *testing.T, create func(t *testing.T) Open) {
 		}
 		requireEqual(t, "held", recorded(t, s, done(w)), []bool{false})
 	})
+}
+
+// testUnsure edits, takes and sets aside messages while a push has no answer. The CRM may have them
+// in another way than it acknowledged, also where nothing is left to tell it.
+func testUnsure(t *testing.T, s store.Store) {
+	accept(t, s, updated("t", 1, message("back", 1), message("same", 1), message("edited", 1), message("theirs", 1), message("aside", 1)))
+	record(t, s, done(claimOne(t, s)))
+	accept(t, s, updated("t", 2, message("back", 2), message("edited", 2), message("theirs", 2), message("aside", 2), message("gone", 2)))
+	w := claimOne(t, s)
+	if len(w.Unsure) != 0 {
+		t.Errorf("unsure are %q, though every push had an answer", ids(w.Unsure))
+	}
+	push := failed(w, 0, 0)
+	push.Uncertain = true
+	for _, item := range w.Items {
+		switch item.ID {
+		case "theirs":
+			item.Theirs, push.Items = true, append(push.Items, item)
+		case "aside":
+			item.SetAside, push.Items = item.View(), append(push.Items, item)
+		}
+	}
+	record(t, s, push)
+	accept(t, s, updated("t", 3, message("back", 1)), split("child", "t", 4, message("gone", 2)))
+	for _, limit := range []int{1, 10} { // the second one comes after a death
+		work := awaitClaimOf(t, s, "t", store.ClaimRequest{Limit: 2, Lease: moment, Items: limit})
+		requireEqual(t, "what is due", ids(work.Items), []string{"edited"})
+		unsure := ids(work.Unsure)
+		slices.Sort(unsure)
+		requireEqual(t, "what is unsure", unsure, []string{"aside", "back", "gone"})
+	}
+	accept(t, s, updated("t", 5, message("new", 1)))
+	work := awaitClaimOf(t, s, "t", store.ClaimRequest{Limit: 2, Lease: time.Hour, Items: 1})
+	if len(work.Unsure) != 0 || !work.More {
+		t.Errorf("unsure are %q before the last chunk", ids(work.Unsure))
+	}
+}
+
+// awaitClaimOf asks until one thread is due.
+func awaitClaimOf(t failer, s store.Store, id string, r store.ClaimRequest) store.Work {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		for _, w := range claimed(t, s, r).Work {
+			if w.ThreadID == id {
+				return w
+			}
+		}
+	}
+	t.Fatalf("%s did not become due in %v", id, patience)
+	return store.Work{}
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -130,14 +131,6 @@ func parked(w *store.Work, status int) store.Push {
 	return p
 }
 
-// pushDone brings to the CRM what is due.
-func pushDone(t failer, s store.Store) {
-	t.Helper()
-	for _, w := range claim(t, s, 100, time.Hour) {
-		record(t, s, done(&w))
-	}
-}
-
 func testClaim(t *testing.T, create func(t *testing.T) Open) {
 	t.Run("LongestWaitFirst", func(t *testing.T) {
 		s := migrated(t, create)
@@ -193,6 +186,20 @@ func testClaim(t *testing.T, create func(t *testing.T) Open) {
 			}
 			record(t, s, store.Push{Claim: got.Claim, Rev: 4})
 		}
+	})
+
+	t.Run("Fresh", func(t *testing.T) {
+		s := migrated(t, create)
+		accept(t, s, updated("fails", 1))
+		record(t, s, failed(claimOne(t, s), 500, 0))
+		accept(t, s, updated("fails", 2), updated("fresh", 1), updated("also fresh", 1))
+		r := request(10, time.Hour)
+		r.Fresh = true
+		work := claimed(t, s, r).Work
+		if got := workIDs(work); len(got) != 2 || slices.Contains(got, "fails") {
+			t.Errorf("claimed %q, want those that never failed", got)
+		}
+		requireEqual(t, "the others", workIDs(claim(t, s, 10, time.Hour)), []string{"fails"})
 	})
 
 	t.Run("WhenToAskAgain", func(t *testing.T) {

@@ -74,6 +74,16 @@ func testRecord(t *testing.T, create func(t *testing.T) Open) {
 				t.Errorf("sync %+v", row.Sync)
 			}
 		},
+		"Postponed": func(t *testing.T, s store.Store) {
+			accept(t, s, updated("t", 1))
+			record(t, s, failed(claimOne(t, s), 500, 0))
+			push := failed(claimOne(t, s), 429, 0)
+			push.Postponed = true
+			record(t, s, push)
+			requireEqual(t, "sync", readThread(t, s, "t").Sync, store.Sync{
+				Want: 1, Since: at(3600), Attempts: 1, Epoch: 2, LastStatus: 429, LastError: "the CRM said no", Answered: at(7200),
+			})
+		},
 		"TriedAgain": func(t *testing.T, s store.Store) {
 			accept(t, s, updated("t", 1))
 			record(t, s, failed(claimOne(t, s), 500, moment))
@@ -243,7 +253,7 @@ func testRecordItems(t *testing.T, create func(t *testing.T) Open) {
 		accept(t, s, updated("gone", 3))
 		w := claimOne(t, s)
 		record(t, s, store.Push{Claim: w.Claim, Rev: w.Row.Sync.Want, Forget: true, Status: 404, Error: "gone"})
-		if row := readThread(t, s, "gone"); row.CRM != (thread.Copy{}) || row.Sync.Done == row.Sync.Want {
+		if row := readThread(t, s, "gone"); row.CRM != (thread.Copy{}) || row.Sync.Done != 0 {
 			t.Errorf("after it was forgotten: %+v", row)
 		}
 		requireEqual(t, "all is due", due(t), []string{"a", "b", "c"})

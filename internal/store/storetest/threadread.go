@@ -64,7 +64,7 @@ func testThreads(t *testing.T, create func(t *testing.T) Open) {
 	})
 
 	t.Run("BySince", func(t *testing.T) {
-		requireEqual(t, "since the time of one", threads(t, s, store.ThreadQuery{Since: at(6), Limit: 100}), names[6:])
+		requireEqual(t, "since the time of one", threads(t, s, store.ThreadQuery{Since: at(5), Limit: 100}), names[5:])
 		requireEqual(t, "since later", threads(t, s, store.ThreadQuery{Since: at(3600).Add(time.Microsecond), Limit: 100}), []string{})
 		requireEqual(t, "since, with text, after, limited", threads(t, s, store.ThreadQuery{Since: at(1), Text: "b", After: "a%b", Limit: 2}), []string{"aXb", "a_b"})
 	})
