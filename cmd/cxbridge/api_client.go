@@ -23,8 +23,8 @@ type apiClient struct {
 // maxAPIAnswer bounds an answer of the API, in bytes.
 const maxAPIAnswer = 16 << 20
 
-// do makes a request and decodes its answer. The error of one that is no 2xx has the detail of the
-// problem.
+// do makes a request and decodes its answer. The error of an answer that is no 2xx has the detail
+// of its problem+json.
 func (c *apiClient) do(ctx context.Context, method string, target *url.URL, into any) error {
 	request, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
 	if err != nil {
@@ -42,7 +42,7 @@ func (c *apiClient) do(ctx context.Context, method string, target *url.URL, into
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAPIAnswer))
 	if err != nil {
-		return err
+		return fmt.Errorf("%s breaks off: %w", c.server.Host, err)
 	}
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		var problem struct{ Detail string }
@@ -51,20 +51,16 @@ func (c *apiClient) do(ctx context.Context, method string, target *url.URL, into
 		}
 		return fmt.Errorf("%d: %s", response.StatusCode, problem.Detail)
 	}
-	return json.Unmarshal(body, into)
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("%s does not answer as cxbridge does: %w", c.server.Host, err)
+	}
+	return nil
 }
 
-// reconciled is what became of one thread.
-type reconciled struct {
-	Status  reconcile.Status
-	Version int64
-	err     error
-}
-
-func (c *apiClient) reconcile(ctx context.Context, id string) (r reconciled) {
-	target := c.server.JoinPath("api", "reconcile", url.PathEscape(id))
-	r.err = c.do(ctx, http.MethodPost, target, &r)
-	return r
+// reconcile lets the service reconcile one thread.
+func (c *apiClient) reconcile(ctx context.Context, id string) (outcome reconcile.Outcome, err error) {
+	err = c.do(ctx, http.MethodPost, c.server.JoinPath("api", "reconcile", url.PathEscape(id)), &outcome)
+	return outcome, err
 }
 
 // changedSince lists the ids of the threads that changed since a time.

@@ -30,11 +30,17 @@ func (c *auditVerifyCommand) Run(ctx context.Context, p *program, k *kong.Contex
 	if err := r.err(); err != nil {
 		return err
 	}
+	if path := cfg.Database.SQLite; path != "" && !exists(path) {
+		return fmt.Errorf("%v does not exist", cfg.Database) // to open it would make it
+	}
 	st, err := p.openStore(ctx, cfg)
 	if err != nil {
 		return fmt.Errorf("open %v: %w", cfg.Database, err)
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
+	if err := st.Ping(ctx); err != nil {
+		return fmt.Errorf("%v: %w", cfg.Database, err)
+	}
 	v, err := verifyAudit(ctx, st)
 	if err != nil {
 		return fmt.Errorf("read the audit log of %v: %w", cfg.Database, err)
@@ -52,30 +58,30 @@ func (c *auditVerifyCommand) Run(ctx context.Context, p *program, k *kong.Contex
 // auditPage is how many entries are read at a time.
 const auditPage = 1000
 
-// verifyAudit checks every chain. The ends are read before the entries: while the service goes on
-// writing, a chain is then longer than its end says, and not shorter.
+// verifyAudit checks every chain. The ends are read before the entries: a service that goes on
+// writing makes a chain longer than its end says, and not shorter.
 func verifyAudit(ctx context.Context, log store.AuditLog) (*audit.Verifier, error) {
 	heads, err := auditHeads(ctx, log)
 	if err != nil {
 		return nil, err
 	}
 	v := &audit.Verifier{Heads: heads}
-	var at audit.Entry
-	for {
-		entries, err := log.AuditChains(ctx, at.Subject, at.Seq, auditPage)
+	for after := (audit.Entry{}); ; {
+		page, err := log.AuditChains(ctx, after.Subject, after.Seq, auditPage)
 		if err != nil {
 			return nil, err
 		}
-		for _, at = range entries {
-			v.Entry(at)
+		for _, after = range page {
+			v.Entry(after)
 		}
-		if len(entries) < auditPage {
+		if len(page) < auditPage {
 			v.Finish()
 			return v, nil
 		}
 	}
 }
 
+// auditHeads reads the ends of all chains, by subject.
 func auditHeads(ctx context.Context, log store.AuditLog) (map[string]audit.Head, error) {
 	heads := make(map[string]audit.Head)
 	for after := ""; ; {

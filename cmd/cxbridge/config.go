@@ -141,7 +141,7 @@ type resolver struct {
 func (p *resolver) warn(text string) { p.warnings = append(p.warnings, text) }
 
 func (p *resolver) required(v Value) {
-	if v.text == "" && !v.broken {
+	if v.isMissing() {
 		p.wrong(v, "is not set, and is required", "give it a long random text, such as `openssl rand -hex 32` prints")
 	}
 }

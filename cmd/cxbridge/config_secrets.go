@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cxbridge/cxbridge/internal/webhook"
@@ -72,10 +73,24 @@ func (c *Config) secretWarnings() []string {
 			warnings = append(warnings, named.name+" "+why+": use a long random text, such as `openssl rand -hex 32` prints")
 		}
 	}
-	for _, secret := range c.WebhookSecrets {
-		if secret == c.AdminToken || secret == c.ViewerToken {
-			return append(warnings, "WEBHOOK_SECRET holds a token of the API, which CXone could use then: give each a text of its own")
-		}
+	if slices.ContainsFunc(c.WebhookSecrets, func(s Secret) bool { return s == c.AdminToken || s == c.ViewerToken }) {
+		warnings = append(warnings, "WEBHOOK_SECRET holds a token of the API, which CXone could use then: give each a text of its own")
+	}
+	return append(warnings, c.crmTokenWarnings()...)
+}
+
+// crmTokenWarnings looks at the token of the CRM. How long it is and what it is made of is the CRM's
+// business, so only one that was plainly never filled in is pointed out.
+func (c *Config) crmTokenWarnings() []string {
+	if c.CRM == nil || c.CRM.Token == "" {
+		return nil
+	}
+	var warnings []string
+	if isSample(c.CRM.Token) {
+		warnings = append(warnings, "CRM_API_TOKEN looks like a sample value: give the token that the CRM has issued")
+	}
+	if slices.ContainsFunc(c.secrets(), func(ours namedSecret) bool { return ours.secret == c.CRM.Token }) {
+		warnings = append(warnings, "CRM_API_TOKEN is also a secret of cxbridge itself, which the CRM could use then: give each a text of its own")
 	}
 	return warnings
 }
@@ -84,6 +99,15 @@ const strongLength = 16
 
 // samples are words that stand in examples, and that no random text of digits holds.
 var samples = []string{"changeme", "change-me", "change_me", "secret", "password", "example", "sample", "token", "test", "demo", "12345678"}
+
+// isSample reports whether a text is made of the words of samples alone.
+func isSample(secret Secret) bool {
+	rest := strings.ToLower(string(secret))
+	for _, sample := range samples {
+		rest = strings.ReplaceAll(rest, sample, "")
+	}
+	return strings.Trim(rest, "-_.") == ""
+}
 
 // weakness says why a secret is easy to guess; "" when it does not look so.
 func weakness(secret Secret) string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -212,6 +213,8 @@ var canaries = map[string]string{
 	"DATABASE_URL":        "postgres://u:canary-db@h/db?sslpassword=canary",
 	"CXONE_CLIENT_SECRET": "canary-client-012345",
 	"CXONE_DOMAIN":        "api.cxone.com", "CXONE_CLIENT_ID": "id",
+	"CRM_API_URL":   "https://crm.example.com",
+	"CRM_API_TOKEN": "canary-crm-012345678",
 }
 
 func TestNoSecretIsShown(t *testing.T) {
@@ -221,28 +224,31 @@ func TestNoSecretIsShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log strings.Builder
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("settings", "settings", cfg, "cxone", *cfg.CXone, "secrets", cfg.WebhookSecrets)
-	asJSON, err := json.Marshal(cfg.WebhookSecrets)
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("settings", "settings", cfg, "cxone", *cfg.CXone, "crm", *cfg.CRM, "secrets", cfg.WebhookSecrets)
+	asJSON, err := json.Marshal([]any{cfg.WebhookSecrets, cfg.CRM.Token})
 	if err != nil {
 		t.Fatal(err)
 	}
+	nowhere := httptest.NewServer(nil)
+	nowhere.Close()
 	shown := []string{
 		fmt.Sprintf("%v %+v %#v", cfg, cfg, cfg), fmt.Sprintf("%v %+v %#v", *cfg.CXone, *cfg.CXone, *cfg.CXone),
-		log.String(), string(asJSON), fmt.Sprint(cfg.Summary(), cfg.Warnings),
+		fmt.Sprintf("%v %+v %#v", *cfg.CRM, *cfg.CRM, *cfg.CRM), log.String(), string(asJSON), fmt.Sprint(cfg.Summary(), cfg.Warnings),
 	}
-	for _, command := range []string{"serve", "doctor", "migrate"} {
-		for _, args := range [][]string{{command, "--help"}, {command}, {"--help"}} {
-			p := newTrial(canaries)
-			p.run(t.Context(), args)
-			shown = append(shown, p.out.String(), p.err.String())
-		}
+	for _, args := range [][]string{
+		{"--help"}, {"serve", "--help"}, {"doctor", "--help"}, {"migrate", "--help"}, {"reconcile", "--help"}, {"audit", "verify", "--help"},
+		{"serve"}, {"doctor"}, {"migrate"}, {"audit", "verify"}, {"reconcile", "T1", "--server", nowhere.URL}, {"reconcile", "--since", "1h", "--server", nowhere.URL},
+	} {
+		p := newTrial(canaries)
+		p.run(t.Context(), args)
+		shown = append(shown, p.out.String(), p.err.String())
 	}
 	for _, text := range shown {
 		if strings.Contains(text, "canary") {
 			t.Errorf("a secret is shown:\n%s", text)
 		}
 	}
-	for _, want := range []string{`"WEBHOOK_SECRET":"set (2 values)"`, `"DATABASE_URL":"postgres://u:***@h/db?sslpassword=***"`, `"SERVER_URL":"unset"`} {
+	for _, want := range []string{`"WEBHOOK_SECRET":"set (2 values)"`, `"DATABASE_URL":"postgres://u:***@h/db?sslpassword=***"`, `"SERVER_URL":"unset"`, `"CRM_API_TOKEN":"set"`} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log lacks %s:\n%s", want, &log)
 		}
@@ -260,6 +266,9 @@ func TestNoSecretInProblems(t *testing.T) {
 		"SERVER_URL":          {"https://u:canary@h", "https://u:canary", "https://h?canary"},
 		"CXONE_DOMAIN":        {"https://u:canary@h", "u:canary@h", "https://u:canary"},
 		"CXONE_CLIENT_SECRET": {""},
+		"CRM_API_URL":         {"https://u:canary@h", "u:canary@h", "https://u:canary", "https://h?canary", "https://h#canary", "canary", ""},
+		"CRM_API_TOKEN":       {"canary canary", "canary\x7f", ""},
+		"CRM_API_TOKEN_FILE":  {"canary"},
 		"WEBHOOK_SECRET_FILE": {"canary"},
 		"ADMIN_TOKEN_FILE":    {"canary"},
 	}

@@ -164,17 +164,16 @@ func (p *resolver) cxone(s *CXoneSettings) *CXone {
 	style := choice(p, s.CXoneAuthStyle, cxone.AuthBasic, cxone.AuthBody)
 	scopes := strings.Fields(s.CXoneScopes.text)
 	needed := []Value{s.CXoneDomain, s.CXoneClientID, s.CXoneClientSecret}
-	isMissing := func(v Value) bool { return v.text == "" && !v.broken }
-	if !slices.ContainsFunc(needed, func(v Value) bool { return !isMissing(v) }) {
+	if !slices.ContainsFunc(needed, func(v Value) bool { return !v.isMissing() }) {
 		return nil
 	}
 	for _, v := range needed {
-		if isMissing(v) {
+		if v.isMissing() {
 			p.wrong(v, "is not set, while other settings of CXone are", "set CXONE_DOMAIN, CXONE_CLIENT_ID and CXONE_CLIENT_SECRET, or none of them")
 		}
 	}
 	base := p.baseURL(s.CXoneDomain, cxone.ParseDomain, "https://api.cxone.com")
-	if s.ServerURL.text == "" && !s.ServerURL.broken {
+	if s.ServerURL.isMissing() {
 		p.warn("SERVER_URL is not set, so the webhooks are not subscribed in CXone: set it to the address at which CXone reaches this service, or subscribe by hand")
 	}
 	return &CXone{

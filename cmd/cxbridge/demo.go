@@ -4,14 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
-	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -53,25 +50,16 @@ func demo(ctx context.Context, c demoCommand, out io.Writer) (err error) {
 	}
 	defer logFile.Close()
 
-	secrets := demoSecrets{cxone: rand.Text(), crm: rand.Text()}
-	platform := sim.NewCXone(demoClientID, secrets.cxone)
-	cxoneServer, err := listenSim(platform)
+	remote, err := startRemotes()
 	if err != nil {
 		return err
 	}
-	defer cxoneServer.Close()
-	crm := sim.NewCRM(secrets.crm)
-	crmServer, err := listenSim(crm)
-	if err != nil {
-		return err
-	}
-	defer crmServer.Close()
-
+	defer remote.close()
 	listener, err := listenDemo()
 	if err != nil {
 		return err
 	}
-	cfg, err := demoConfig(folder, listener.Addr(), cxoneServer.Addr, crmServer.Addr, secrets)
+	cfg, err := demoConfig(folder, listener.Addr(), remote)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -82,50 +70,72 @@ func demo(ctx context.Context, c demoCommand, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	return runDemo(ctx, c, s, platform, crm, out, logFile.Name())
+	d := newDemonstration(c, s, remote, out)
+	d.introduce(logFile.Name())
+	return d.run(ctx)
 }
 
-// runDemo serves until the demonstration is over.
-func runDemo(ctx context.Context, c demoCommand, s *service, platform *sim.CXone, crm *sim.CRM, out io.Writer, logPath string) error {
-	serving, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	var served error
-	running.Go(func() { served = s.run(serving) })
+// remotes are the simulated systems around the service.
+type remotes struct {
+	cxone       *sim.CXone
+	cxoneURL    string
+	cxoneSecret string // OAuth client secret
+	crm         *sim.CRM
+	crmURL      string
+	crmToken    string
+	servers     []*http.Server
+}
 
-	if c.Seed == 0 {
-		c.Seed = mathrand.Uint64()
+func startRemotes() (_ *remotes, err error) {
+	r := &remotes{cxoneSecret: rand.Text(), crmToken: rand.Text()}
+	defer func() {
+		if err != nil {
+			r.close()
+		}
+	}()
+	r.cxone, r.crm = sim.NewCXone(demoClientID, r.cxoneSecret), sim.NewCRM(r.crmToken)
+	if r.cxoneURL, err = r.serve(r.cxone); err != nil {
+		return nil, err
 	}
-	d := &demonstration{
-		service: s, out: out, terminal: isTerminal(out), command: c, ledger: sim.NewLedger(),
-		traffic: sim.NewTraffic(mathrand.New(mathrand.NewPCG(c.Seed, c.Seed))),
+	if r.crmURL, err = r.serve(r.crm); err != nil {
+		return nil, err
 	}
-	d.threads = newThreadsDemo(d, crm, c.Seed)
-	platform.ServeThreads(d.threads.conversations.Thread)
-	d.introduce(logPath)
-	err := d.play(ctx)
-	if err == nil && d.terminal && ctx.Err() == nil {
-		fmt.Fprintln(out, "The service goes on, for you to look around. Ctrl-C ends it.")
-		<-ctx.Done()
+	return r, nil
+}
+
+// serve runs a simulation on a free port.
+func (r *remotes) serve(handler http.Handler) (address string, err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
 	}
-	stop()
-	running.Wait()
-	return errors.Join(err, served)
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: headerTimeout}
+	r.servers = append(r.servers, server)
+	// It ends with ErrServerClosed when the demo does.
+	go func() { _ = server.Serve(listener) }()
+	return "http://" + listener.Addr().String(), nil
+}
+
+func (r *remotes) close() {
+	for _, server := range r.servers {
+		server.Close()
+	}
 }
 
 // demoConfig is what `serve` would make of secrets that were drawn for the demo, of where its parts
 // are, and of defaults for the rest.
-func demoConfig(folder string, address net.Addr, cxoneAddress, crmAddress string, secrets demoSecrets) (Config, error) {
+func demoConfig(folder string, address net.Addr, remote *remotes) (Config, error) {
 	settings := map[string]string{
 		"ADDR":                address.String(),
 		"SERVER_URL":          "http://" + address.String(),
 		"WEBHOOK_SECRET":      rand.Text(),
 		"ADMIN_TOKEN":         rand.Text(),
 		"DATABASE_URL":        "sqlite:" + filepath.Join(folder, "cxbridge.db"),
-		"CXONE_DOMAIN":        "http://" + cxoneAddress,
+		"CXONE_DOMAIN":        remote.cxoneURL,
 		"CXONE_CLIENT_ID":     demoClientID,
-		"CXONE_CLIENT_SECRET": secrets.cxone,
-		"CRM_API_URL":         "http://" + crmAddress,
-		"CRM_API_TOKEN":       secrets.crm,
+		"CXONE_CLIENT_SECRET": remote.cxoneSecret,
+		"CRM_API_URL":         remote.crmURL,
+		"CRM_API_TOKEN":       remote.crmToken,
 	}
 	return serveConfig(nil, func(name string) (string, bool) {
 		text, ok := settings[name]
@@ -134,24 +144,6 @@ func demoConfig(folder string, address net.Addr, cxoneAddress, crmAddress string
 }
 
 const demoClientID = "demo"
-
-// demoSecrets are what we prove ourselves with to the simulations.
-type demoSecrets struct {
-	cxone string // OAuth client secret
-	crm   string // bearer token
-}
-
-// listenSim runs a simulation on a free port. The server's Addr is where it listens.
-func listenSim(handler http.Handler) (*http.Server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	server := &http.Server{Addr: listener.Addr().String(), Handler: handler, ReadHeaderTimeout: headerTimeout}
-	// It ends with ErrServerClosed when the demo does.
-	go func() { _ = server.Serve(listener) }()
-	return server, nil
-}
 
 // listenDemo listens at the address of the demo, or at a free port when it is in use.
 func listenDemo() (net.Listener, error) {

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/sim"
@@ -30,6 +32,35 @@ type demonstration struct {
 	broken   brokenBodies
 	began    time.Time
 	drawn    int // lines of the summary on the terminal
+}
+
+func newDemonstration(c demoCommand, s *service, remote *remotes, out io.Writer) *demonstration {
+	if c.Seed == 0 {
+		c.Seed = rand.Uint64()
+	}
+	d := &demonstration{
+		service: s, out: out, terminal: isTerminal(out), command: c, ledger: sim.NewLedger(),
+		traffic: sim.NewTraffic(rand.New(rand.NewPCG(c.Seed, c.Seed))),
+	}
+	d.threads = newThreadsDemo(d, remote.crm, c.Seed)
+	remote.cxone.ServeThreads(d.threads.conversations.Thread)
+	return d
+}
+
+// run serves until the demonstration is over.
+func (d *demonstration) run(ctx context.Context) error {
+	serving, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	var served error
+	running.Go(func() { served = d.service.run(serving) })
+	err := d.play(ctx)
+	if err == nil && d.terminal && ctx.Err() == nil {
+		fmt.Fprintln(d.out, "The service goes on, for you to look around. Ctrl-C ends it.")
+		<-ctx.Done()
+	}
+	stop()
+	running.Wait()
+	return errors.Join(err, served)
 }
 
 // introduce says where to look.

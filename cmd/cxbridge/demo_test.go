@@ -12,7 +12,9 @@ import (
 func TestDemoConfig(t *testing.T) {
 	t.Parallel()
 	address := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4000}
-	cfg, err := demoConfig("/folder", address, "127.0.0.1:5000", "127.0.0.1:2", demoSecrets{cxone: "client secret", crm: "crm-token-0123456789"})
+	cfg, err := demoConfig("/folder", address, &remotes{
+		cxoneURL: "http://127.0.0.1:5000", cxoneSecret: "client secret", crmURL: "http://127.0.0.1:6000", crmToken: "crm-token-0123456789",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,13 +22,14 @@ func TestDemoConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []any{cfg.Addr, cfg.ServerURL, cfg.Database, *cfg.CXone, len(cfg.WebhookSecrets), cfg.MaxInFlightBytes, cfg.SenderIDPolicy}
+	got := []any{cfg.Addr, cfg.ServerURL, cfg.Database, *cfg.CXone, cfg.CRM.BaseURL, cfg.CRM.Token.Reveal(), len(cfg.WebhookSecrets), cfg.MaxInFlightBytes, cfg.SenderIDPolicy}
 	want := []any{
 		"127.0.0.1:4000", "http://127.0.0.1:4000", Database{SQLite: "/folder/cxbridge.db"},
 		CXone{
 			BaseURL: "http://127.0.0.1:5000", ClientID: demoClientID, ClientSecret: "client secret",
 			AuthStyle: cxone.AuthBasic, Scopes: cxone.DefaultScopes,
 		},
+		"http://127.0.0.1:6000", "crm-token-0123456789",
 		1, defaults.MaxInFlightBytes, defaults.SenderIDPolicy,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -60,7 +60,7 @@ func (d *doctor) checkSink(ctx context.Context) finding {
 	if err := d.checkCRM(ctx, d.cfg); err != nil {
 		return finding{gradeFail, err.Error(), []string{"compare CRM_API_URL and CRM_API_TOKEN with what the CRM expects; docs/crm.md says what it must offer"}}
 	}
-	return fine("%s answers, and takes the token", d.cfg.CRM.BaseURL)
+	return fine("%s answers, and does not refuse the token", d.cfg.CRM.BaseURL)
 }
 
 // checkServerURL asks the service for its health the way that CXone comes in.

@@ -21,7 +21,7 @@ import (
 // healthy is a doctor that finds nothing to complain about.
 func healthy(t *testing.T) *doctor {
 	t.Helper()
-	cfg, err := resolve(t, nil, with(map[string]string{
+	cfg, err := resolve(t, nil, withCRM(map[string]string{
 		"ADDR": "127.0.0.1:0", "DATABASE_URL": "postgres://u:hunter2@h/db", "SPOOL_DIR": filepath.Join(t.TempDir(), "not", "yet"),
 		"CXONE_DOMAIN": "api.cxone.com", "CXONE_CLIENT_ID": "id", "CXONE_CLIENT_SECRET": "0d4f5c6b7a8e9f10",
 		"SERVER_URL": "https://bridge.example.com",
@@ -34,6 +34,7 @@ func healthy(t *testing.T) *doctor {
 		http:       &http.Client{Transport: answering(http.StatusOK)},
 		openStore:  func(context.Context, Config) (store.Store, error) { return &schemaStore{ready: true}, nil },
 		checkCXone: func(context.Context, Config) error { return nil },
+		checkCRM:   func(context.Context, Config) error { return nil },
 		free:       func(string) (uint64, error) { return 1 << 40, nil },
 	}
 }
@@ -76,12 +77,13 @@ func TestChecks(t *testing.T) {
 		grade grade
 		want  string // in the text or in what to do
 	}{
-		{"settings", "right", func(*doctor) {}, gradeOK, "all valid; 9 set"},
+		{"settings", "right", func(*doctor) {}, gradeOK, "all valid; 11 set"},
 		{"settings", "wrong", func(d *doctor) { d.settings = &SettingsError{[]Problem{{"PORT", "", "is odd", "mend it"}}} }, gradeFail, "PORT is odd: mend it"},
 
 		{"secrets", "strong", func(*doctor) {}, gradeOK, "2 set"},
 		{"secrets", "weak", func(d *doctor) { d.cfg.AdminToken = "changeme" }, gradeWarn, "ADMIN_TOKEN is shorter than 16"},
 		{"secrets", "sample", func(d *doctor) { d.cfg.AdminToken = "changeme-changeme" }, gradeWarn, "ADMIN_TOKEN looks like a sample"},
+		{"secrets", "sample of the CRM", func(d *doctor) { d.cfg.CRM.Token = "changeme" }, gradeWarn, "CRM_API_TOKEN looks like a sample"},
 		{"secrets", "no token", func(d *doctor) { d.cfg.AdminToken = "" }, gradeFail, "openssl"},
 		{"secrets", "no webhook secret", func(d *doctor) { d.cfg.WebhookSecrets = nil }, gradeFail, "openssl"},
 
@@ -127,6 +129,11 @@ func TestChecks(t *testing.T) {
 		{"CXone", "refuses", func(d *doctor) { d.checkCXone = func(context.Context, Config) error { return errors.New("401") } }, gradeFail, "CXONE_CLIENT_ID"},
 		{"CXone", "not set", func(d *doctor) { d.cfg.CXone = nil }, gradeSkip, "not called"},
 		{"CXone", "settings wrong", func(d *doctor) { d.settings = &SettingsError{[]Problem{{}}} }, gradeSkip, "wrong"},
+
+		{"CRM", "answers", func(*doctor) {}, gradeOK, "https://crm.example.com/api/v1 answers"},
+		{"CRM", "refuses", func(d *doctor) { d.checkCRM = func(context.Context, Config) error { return errors.New("401") } }, gradeFail, "docs/crm.md"},
+		{"CRM", "not set", func(d *doctor) { d.cfg.CRM = nil }, gradeSkip, "threads are kept and wait"},
+		{"CRM", "settings wrong", func(d *doctor) { d.settings = &SettingsError{[]Problem{{}}} }, gradeSkip, "wrong"},
 
 		{"server URL", "answers", func(*doctor) {}, gradeOK, "bridge.example.com answers"},
 		{"server URL", "other service", func(d *doctor) { d.http.Transport = answering(http.StatusNotFound) }, gradeWarn, "404 Not Found"},

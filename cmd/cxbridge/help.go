@@ -22,6 +22,12 @@ Examples:
   cxbridge doctor --config cxbridge.yaml
       Check the settings of a file and everything they name.
 
+  cxbridge reconcile --since 24h
+      Fetch every thread that changed here since then from CXone, and bring it to the CRM.
+
+  cxbridge audit verify
+      See whether anybody has changed the audit log.
+
 Settings are flags, environment variables or lines of a YAML file (--config), under the same name:
 --database-url, DATABASE_URL and database_url are one. A flag wins over a variable, a variable over
 the file. Every secret may also stand in a file of its own: WEBHOOK_SECRET_FILE names it, and so do
@@ -31,8 +37,9 @@ a secret there. "cxbridge serve --help" lists all settings.
 Exit codes: 0 all is well; 1 it failed; 2 the command line or a setting is wrong; 130 stopped at
 once by a second signal.`
 
-const serveDetail = `Starts with the database away, when that is PostgreSQL: receipts wait in the spool.
-Brings the schema up to date. At SIGTERM or SIGINT it stops accepting, finishes what is in flight and
+const serveDetail = `Starts with the database away, when that is PostgreSQL: events wait in the spool.
+Brings the schema up to date. Social threads are kept, and wait, until CRM_API_URL and CRM_API_TOKEN
+are set; then they are pushed to the CRM, and nobody who posts an event waits for it. At SIGTERM or SIGINT it stops accepting, finishes what is in flight and
 exits 0; a second signal ends it at once. All mistakes in the settings are listed together at start.`
 
 const migrateDetail = `Replicas may run it at the same time: they take turns. To run it twice does no harm.`
@@ -40,6 +47,25 @@ const migrateDetail = `Replicas may run it at the same time: they take turns. To
 const doctorDetail = `Prints one line for each check: ok, warn, fail, or skip where there is nothing to check. What is
 to be done stands below. It changes nothing: the files it tries the disk with are removed. Exits 1 if
 any check fails. It takes every setting of serve; see "cxbridge serve --help".`
+
+const reconcileDetail = `Asks a cxbridge that serves, with the operator's token, to fetch threads from CXone, apply them as
+events, and wait until the CRM has them. Prints what differed and what failed. Exits 1 if any thread
+failed. With several sources the threads of all are reconciled, each once.
+
+Examples:
+  cxbridge reconcile T1 T2
+  cxbridge reconcile --since 2026-03-01T10:00:00Z --parallel 16
+  psql -At -c "SELECT thread_id FROM threads WHERE parked" | cxbridge reconcile --from -
+
+A thread that CXone has and that is unknown here is fetched, too, if it is named: --since knows only
+those that changed here. What CXone no longer lists is not removed; see docs/threads.md.`
+
+const auditVerifyDetail = `Reads the whole log, also while the service runs, and prints each place where a chain is not as it
+was written: an entry that was changed, taken out, put in, or cut off the end. Exits 1 if there is
+any. It changes nothing and needs the settings of the database alone.
+
+Example:
+  DATABASE_URL=postgres://cxbridge@db/cxbridge cxbridge audit verify`
 
 const demoDetail = `Needs no other service, and reads none of the settings. The data goes into a temporary folder
 and is gone when the demo ends.`
@@ -52,6 +78,12 @@ func (migrateCommand) Help() string { return migrateDetail }
 
 // Help is what the help of the command says beside its settings.
 func (doctorCommand) Help() string { return doctorDetail }
+
+// Help is what the help of the command says beside its settings.
+func (reconcileCommand) Help() string { return reconcileDetail }
+
+// Help is what the help of the command says beside its settings.
+func (auditVerifyCommand) Help() string { return auditVerifyDetail }
 
 // Help is what the help of the command says.
 func (demoCommand) Help() string { return demoDetail }

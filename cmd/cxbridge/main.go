@@ -6,10 +6,10 @@
 //	settings*.go  the settings as texts: the table of them, their sources, what is wrong with them
 //	config*.go    the settings as what they mean, checked
 //	serve.go      the command serve; service.go what it runs, and health.go how that is
-//	wire.go       which store and which client of CXone a configuration asks for
+//	wire.go       which store, which CRM and which client of CXone a configuration asks for
 //	log.go        the log
-//	migrate.go, version.go, audit.go, reconcile.go  the commands of these names; api_client.go what
-//	              the last one asks a service that runs
+//	migrate.go, version.go, audit.go, reconcile.go
+//	              the commands of these names; api_client.go how the last one asks a service that runs
 //	doctor*.go    the command doctor, its checks grouped by what they look at
 //	demo*.go      the command demo: its parts, its course, its summary
 package main
@@ -130,7 +130,7 @@ func (p *program) report(err error) int {
 	switch {
 	case err == nil, errors.Is(err, errHelpShown):
 		return exitOK
-	case errors.Is(err, errUnhealthy), errors.Is(err, errNotReconciled), errors.Is(err, errAuditBroken): // the output says so
+	case errors.Is(err, errUnhealthy), errors.Is(err, errNotReconciled), errors.Is(err, errAuditBroken): // the output says it
 		return exitFailure
 	case errors.As(err, &settings):
 		fmt.Fprintf(p.stderr, "cxbridge: %v\n", err)

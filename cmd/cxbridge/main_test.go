@@ -53,7 +53,7 @@ type trial struct {
 func newTrial(vars map[string]string) *trial {
 	p := &trial{}
 	p.program = program{
-		env: environmentOf(vars), stdout: &p.out, stderr: &p.err,
+		env: environmentOf(vars), stdin: strings.NewReader(""), stdout: &p.out, stderr: &p.err,
 		serve: func(_ context.Context, cfg Config, _ *slog.Logger) error {
 			p.cfg, p.served = cfg, true
 			return nil
@@ -64,6 +64,7 @@ func newTrial(vars map[string]string) *trial {
 		},
 		openStore:  func(context.Context, Config) (store.Store, error) { return nil, errors.New("no store in this test") },
 		checkCXone: func(context.Context, Config) error { return errors.New("no CXone in this test") },
+		checkCRM:   func(context.Context, Config) error { return errors.New("no CRM in this test") },
 	}
 	return p
 }
@@ -89,6 +90,8 @@ func TestRun(t *testing.T) {
 		"unknown flag":        {args: []string{"serve", "--prot=1"}, code: 2, err: "unknown flag --prot"},
 		"flag without value":  {args: []string{"serve", "--port"}, code: 2, err: "needs a value"},
 		"two commands":        {args: []string{"version", "doctor"}, code: 2, err: "unexpected argument"},
+		"help of the audit":   {args: []string{"help", "audit", "verify"}, code: 0, out: "cxbridge audit verify"},
+		"audit alone":         {args: []string{"audit"}, code: 2, err: "verify"},
 		"settings of serve":   {args: []string{"serve"}, code: 2, err: "2 errors in the settings:"},
 		"settings of migrate": {args: []string{"migrate"}, env: map[string]string{"DATABASE_URL": "x"}, code: 2, err: "1 error in the settings:"},
 		"failing command":     {args: []string{"migrate"}, code: 1, err: "no store in this test"},

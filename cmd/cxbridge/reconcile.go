@@ -23,12 +23,12 @@ import (
 
 type reconcileCommand struct {
 	FileSettings
-	TokenSettings `group:"Secrets and tokens"`
+	OperatorSettings `group:"Secrets and tokens"`
 
 	IDs      []string      `arg:"" optional:"" name:"thread" help:"Ids of threads."`
 	From     string        `placeholder:"FILE" help:"Reads more ids from a file, one a line; - is the standard input."`
 	Since    string        `placeholder:"TIME" help:"Every thread that changed here since then: a time of RFC 3339, or how long ago, such as 24h."`
-	Parallel int           `default:"4" placeholder:"N" help:"Threads at a time."`
+	Parallel int           `default:"4" placeholder:"N" help:"Threads at a time, from 1 to 64."`
 	Server   *url.URL      `default:"http://localhost:3000" placeholder:"URL" help:"Where cxbridge serves."`
 	Timeout  time.Duration `default:"60s" placeholder:"TIME" help:"How long one thread may take."`
 }
@@ -40,6 +40,14 @@ func (c *reconcileCommand) Validate() error {
 		return errors.New("which threads? Name some, or give --from or --since")
 	case c.Parallel < 1 || c.Parallel > 64:
 		return errors.New("--parallel must be from 1 to 64")
+	case c.Server.Host == "" || c.Server.Scheme != "http" && c.Server.Scheme != "https":
+		return errors.New("--server must be an http or https URL, such as http://localhost:3000")
+	case c.Timeout <= 0:
+		return errors.New("--timeout must be above 0")
+	}
+	if c.Since != "" {
+		_, err := parseSince(c.Since, time.Now())
+		return err
 	}
 	return nil
 }
@@ -54,24 +62,22 @@ func (c *reconcileCommand) Run(ctx context.Context, p *program, k *kong.Context)
 	if err := r.err(); err != nil {
 		return err
 	}
+	defer api.http.CloseIdleConnections()
 	ids, err := c.threads(ctx, p, api)
 	if err != nil {
 		return err
 	}
-	var bar *progressbar.ProgressBar
-	if isTerminal(p.stderr) {
-		bar = progressbar.NewOptions(len(ids), progressbar.OptionSetWriter(p.stderr), progressbar.OptionShowCount(),
-			progressbar.OptionShowIts(), progressbar.OptionSetItsString("threads"), progressbar.OptionClearOnFinish())
-	}
-	results := c.reconcileAll(ctx, api, ids, func() {
-		if bar != nil {
-			_ = bar.Add(1) // it only draws
-		}
-	})
-	if results.print(p.stdout) {
+	bar := newProgress(p.stderr, len(ids))
+	done := c.reconcileAll(ctx, api, ids, bar.step)
+	bar.clear()
+	done.print(p.stdout)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case len(done.failed) > 0:
 		return errNotReconciled
 	}
-	return ctx.Err()
+	return nil
 }
 
 // threads collects the ids, each once, in the order they are named.
@@ -80,7 +86,7 @@ func (c *reconcileCommand) threads(ctx context.Context, p *program, api *apiClie
 	if c.From != "" {
 		named, err := readIDs(c.From, p.stdin)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("read the ids: %w", err)
 		}
 		ids = append(ids, named...)
 	}
@@ -135,17 +141,21 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	return t, nil
 }
 
-// reconcileAll reconciles threads, some at a time, and calls done after each.
-func (c *reconcileCommand) reconcileAll(ctx context.Context, api *apiClient, ids []string, done func()) *reconciliation {
+// reconcileAll reconciles threads, some at a time, and calls step after each. Once ctx is done it
+// begins no more.
+func (c *reconcileCommand) reconcileAll(ctx context.Context, api *apiClient, ids []string, step func()) *reconciliation {
 	all := &reconciliation{counts: make(map[reconcile.Status]int)}
 	var workers errgroup.Group
 	workers.SetLimit(c.Parallel)
 	for _, id := range ids {
 		workers.Go(func() error {
-			if ctx.Err() == nil {
-				all.add(id, api.reconcile(ctx, id))
-				done()
+			if ctx.Err() != nil {
+				all.leave()
+				return nil
 			}
+			outcome, err := api.reconcile(ctx, id)
+			all.add(id, outcome, err)
+			step()
 			return nil
 		})
 	}
@@ -159,24 +169,30 @@ type reconciliation struct {
 	counts map[reconcile.Status]int
 	differ []string // a line for each that was not up to date
 	failed []string // a line for each that failed
+	left   int      // were not begun
 }
 
-func (r *reconciliation) add(id string, a reconciled) {
+func (r *reconciliation) add(id string, outcome reconcile.Outcome, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case a.err != nil:
-		r.failed = append(r.failed, fmt.Sprintf("%s: %v", id, a.err))
-	case a.Status == reconcile.Reconciled:
-		r.counts[a.Status]++
-		r.differ = append(r.differ, fmt.Sprintf("%s: brought to version %d", id, a.Version))
-	default:
-		r.counts[a.Status]++
+	if err != nil {
+		r.failed = append(r.failed, fmt.Sprintf("%s: %v", id, err))
+		return
+	}
+	r.counts[outcome.Status]++
+	if outcome.Status == reconcile.Reconciled {
+		r.differ = append(r.differ, fmt.Sprintf("%s: brought to version %d", id, outcome.Version))
 	}
 }
 
-// print prints the summary, and reports whether anything failed.
-func (r *reconciliation) print(out io.Writer) (failed bool) {
+func (r *reconciliation) leave() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left++
+}
+
+// print prints the summary. It is called when all is over.
+func (r *reconciliation) print(out io.Writer) {
 	for _, part := range []struct {
 		title string
 		lines []string
@@ -186,7 +202,40 @@ func (r *reconciliation) print(out io.Writer) (failed bool) {
 			fmt.Fprintf(out, "%d %s:\n  %s\n", len(part.lines), part.title, strings.Join(part.lines, "\n  "))
 		}
 	}
-	fmt.Fprintf(out, "%d up to date, %d reconciled, %d stored without a CRM, %d failed\n",
+	fmt.Fprintf(out, "%d up to date, %d reconciled, %d stored without the CRM, %d failed",
 		r.counts[reconcile.UpToDate], r.counts[reconcile.Reconciled], r.counts[reconcile.Stored], len(r.failed))
-	return len(r.failed) > 0
+	if r.left > 0 {
+		fmt.Fprintf(out, ", %d not begun", r.left)
+	}
+	fmt.Fprintln(out)
+}
+
+// progress is a progress bar. The nil one, for what is no terminal, draws nothing.
+type progress struct{ bar *progressbar.ProgressBar }
+
+func newProgress(out io.Writer, total int) *progress {
+	if !isTerminal(out) {
+		return nil
+	}
+	return drawProgress(out, total)
+}
+
+func drawProgress(out io.Writer, total int) *progress {
+	return &progress{progressbar.NewOptions(total, progressbar.OptionSetWriter(out), progressbar.OptionShowCount(),
+		progressbar.OptionShowIts(), progressbar.OptionSetItsString("threads"), progressbar.OptionSetRenderBlankState(true))}
+}
+
+// The errors are those of drawing, and there is no better place to tell them.
+
+func (p *progress) step() {
+	if p != nil {
+		_ = p.bar.Add(1)
+	}
+}
+
+// clear makes room for what is printed next.
+func (p *progress) clear() {
+	if p != nil {
+		_ = p.bar.Clear()
+	}
 }

@@ -204,8 +204,8 @@ func (s *service) handler(gate *webhook.Gate, registry *prometheus.Registry) (ht
 	}), nil
 }
 
-// run serves until the context ends, then stops in order: it accepts nothing more, answers what is
-// in flight, and commits what it has accepted.
+// run serves until the context ends, then stops in order: it accepts nothing more and begins no push,
+// answers what is in flight, commits what it has accepted, and records the pushes that end.
 func (s *service) run(ctx context.Context) error {
 	if err := s.ingest.Start(ctx); err != nil {
 		return err

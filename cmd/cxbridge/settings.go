@@ -117,6 +117,9 @@ type Value struct {
 	broken bool // its source could not be read, which is already reported
 }
 
+// isMissing reports whether no source gives the setting, nor has it a default.
+func (v *Value) isMissing() bool { return v.text == "" && !v.broken }
+
 // Decode takes the text from the command line.
 func (v *Value) Decode(ctx *kong.DecodeContext) error {
 	if err := ctx.Scan.PopValueInto("its", &v.text); err != nil {

@@ -155,12 +155,12 @@ func TestSecretFiles(t *testing.T) {
 
 func TestEverySecretHasAFile(t *testing.T) {
 	t.Parallel()
-	secrets := []string{"WEBHOOK_SECRET", "ADMIN_TOKEN", "VIEWER_TOKEN", "DATABASE_URL", "CXONE_CLIENT_SECRET"}
+	secrets := []string{"WEBHOOK_SECRET", "ADMIN_TOKEN", "VIEWER_TOKEN", "DATABASE_URL", "CXONE_CLIENT_SECRET", "CRM_API_TOKEN"}
 	vars := make(map[string]string)
 	for _, name := range secrets {
 		vars[name+"_FILE"] = "/nonexistent/" + name
 	}
-	vars["CXONE_DOMAIN"], vars["CXONE_CLIENT_ID"] = "api.cxone.com", "id"
+	vars["CXONE_DOMAIN"], vars["CXONE_CLIENT_ID"], vars["CRM_API_URL"] = "api.cxone.com", "id", "https://crm.example.com"
 	_, err := resolve(t, nil, vars)
 	found := problemsOf(t, err)
 	if len(found) != len(secrets) {

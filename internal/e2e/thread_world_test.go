@@ -1,15 +1,9 @@
 package e2e_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -24,9 +18,15 @@ const crmToken = "d1c2b3a4-crm-0e9f8a7b"
 func newCRM(t testing.TB) (*sim.CRM, settings) {
 	t.Helper()
 	crm := sim.NewCRM(crmToken)
-	server := httptest.NewServer(debugWrap(crm))
+	return crm, serveCRM(t, crm)
+}
+
+// serveCRM starts a server for a CRM, and returns the settings that name it.
+func serveCRM(t testing.TB, crm http.Handler) settings {
+	t.Helper()
+	server := httptest.NewServer(crm)
 	t.Cleanup(server.Close)
-	return crm, settings{"CRM_API_URL": server.URL, "CRM_API_TOKEN": crmToken, "CRM_TIMEOUT": "500ms"}
+	return settings{"CRM_API_URL": server.URL, "CRM_API_TOKEN": crmToken, "CRM_TIMEOUT": "500ms"}
 }
 
 // history draws what CXone posts of conversations: as it comes, with everything once more for about a
@@ -77,77 +77,6 @@ func deliverPosts(t *testing.T, p *process, posts []sim.Post) (unacknowledged []
 	return again.posts
 }
 
-const threadsPath = "/api/webhooks/cxone-threads"
-
-// postThread posts an event of a thread and wants a status.
-func (p *process) postThread(t testing.TB, want int, body string, header ...string) map[string]any {
-	t.Helper()
-	request, err := http.NewRequest(http.MethodPost, p.address+threadsPath, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	byDefault(request.Header, []byte(body), time.Now())
-	for i := 0; i < len(header); i += 2 {
-		request.Header.Set(header[i], header[i+1])
-	}
-	response, err := p.client.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var answer map[string]any
-	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&answer); err != nil || response.StatusCode != want {
-		t.Fatalf("status %d, want %d: %s (%v)", response.StatusCode, want, text, err)
-	}
-	return answer
-}
-
-// unsynced lists the threads that are in another state than synced.
-func (p *process) unsynced(t testing.TB) (ids []string) {
-	t.Helper()
-	for _, state := range []string{"pending", "retrying", "parked", "waiting"} {
-		var page struct {
-			Items []struct {
-				ThreadID string
-				Sync     struct{ LastError string }
-			}
-		}
-		if status := p.call(t, http.MethodGet, "/api/threads?limit=500&state="+state, viewerToken, &page); status != http.StatusOK {
-			t.Fatalf("list threads: status %d", status)
-		}
-		for _, item := range page.Items {
-			ids = append(ids, fmt.Sprintf("%s is %s: %s", item.ThreadID, state, item.Sync.LastError))
-		}
-	}
-	return ids
-}
-
-// awaitSynced waits until every thread is synced.
-func (p *process) awaitSynced(t testing.TB) {
-	t.Helper()
-	deadline := time.Now().Add(2 * patience)
-	for {
-		left := p.unsynced(t)
-		if len(left) == 0 {
-			return
-		}
-		for _, line := range left {
-			if strings.Contains(line, " is parked: ") {
-				os.WriteFile("/tmp/dump.txt", []byte(debugDump("")), 0o644)
-				t.Fatalf("%d threads are not synced, and one waits for an operator: %s", len(left), line)
-			}
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d threads are not synced:\n%s", len(left), strings.Join(left[:min(len(left), 20)], "\n"))
-		}
-		<-time.After(20 * time.Millisecond)
-	}
-}
-
 // wantEqual compares the CRM with CXone, other writers' work included.
 func wantEqual(t testing.TB, crm *sim.CRM, cxone []sim.Conversation) {
 	t.Helper()
@@ -164,25 +93,4 @@ func wantAuditVerified(t *testing.T, s settings) {
 	if code != 0 || !strings.Contains(stdout, "as they were written") {
 		t.Errorf("audit verify: exit code %d\n%s%s", code, stdout, stderr)
 	}
-}
-
-// threadAnswer is a thread as the API shows it.
-type threadAnswer struct {
-	ThreadID, Link string
-	Version        int64
-	ParentThreadID string
-	Messages       []struct{ ID, Text, Delivery string }
-	Sync           struct {
-		State, LastError string
-		WantRev, DoneRev int64
-		LastStatus       int
-	}
-}
-
-func (p *process) thread(t testing.TB, id string) (a threadAnswer) {
-	t.Helper()
-	if status := p.call(t, http.MethodGet, "/api/threads/"+url.PathEscape(id), viewerToken, &a); status != http.StatusOK {
-		t.Fatalf("thread %s: status %d", id, status)
-	}
-	return a
 }

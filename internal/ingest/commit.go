@@ -38,9 +38,7 @@ func (in *Ingest) keep(requests []*request) {
 		}
 	}
 	if in.spool == nil || in.database.up() {
-		ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
-		rest, err := in.commit(ctx, batch)
-		cancel()
+		rest, _, err := in.commitParts(context.Background(), commitTimeout, batch)
 		if err == nil {
 			return
 		}
@@ -48,6 +46,39 @@ func (in *Ingest) keep(requests []*request) {
 		requests = owners(rest)
 	}
 	in.spoolAll(requests)
+}
+
+const (
+	// partItems is how many messages and participants of threads one transaction writes at most, but
+	// for those of a single event: eight megabytes of JSON may hold half a million.
+	partItems = 10_000
+
+	// itemTimeout is how much longer the database may take for each of them.
+	itemTimeout = 200 * time.Microsecond
+)
+
+// commitParts commits a batch in transactions that the database can be expected to get done in a
+// time, which is longer the more items of threads are in one. It returns as commit does, and whether
+// a time ran out.
+func (in *Ingest) commitParts(ctx context.Context, timeout time.Duration, batch []pending) (rest []pending, isLate bool, err error) {
+	for len(batch) > 0 {
+		n, items := 0, 0
+		for n < len(batch) && items < partItems {
+			if e := batch[n].reading().Entry.Thread; e != nil {
+				items += len(e.Messages) + len(e.Participants)
+			}
+			n++
+		}
+		limited, cancel := context.WithTimeout(ctx, timeout+time.Duration(items)*itemTimeout)
+		rest, err := in.commit(limited, batch[:n])
+		isLate := limited.Err() != nil
+		cancel()
+		if err != nil {
+			return append(rest[:len(rest):len(rest)], batch[n:]...), isLate, err
+		}
+		batch = batch[n:]
+	}
+	return nil, false, nil
 }
 
 // commit brings a batch to the database. It returns what is left when the database fails, with the

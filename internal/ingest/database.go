@@ -142,10 +142,8 @@ func (in *Ingest) drainBatch(ctx context.Context) (int, error) {
 	for i := range batch {
 		batch[i] = pending{r, i}
 	}
-	commitCtx, cancel := context.WithTimeout(ctx, drainTimeout)
-	defer cancel()
-	if _, err := in.commit(commitCtx, batch); err != nil {
-		if commitCtx.Err() == nil {
+	if _, isLate, err := in.commitParts(ctx, drainTimeout, batch); err != nil {
+		if !isLate {
 			in.lostDatabase(err)
 		}
 		return 0, err

@@ -42,7 +42,8 @@ type Config struct {
 	Log     *slog.Logger
 }
 
-// commitTimeout is how long the database may take for a batch before it counts as away.
+// commitTimeout is how long the database may take for a transaction before it counts as away. One
+// that writes many items of threads gets more: see itemTimeout.
 const commitTimeout = 3 * time.Second
 
 // Ingest accepts events. Its methods are safe for concurrent use.

@@ -35,13 +35,13 @@ func TestReplayIsAudited(t *testing.T) {
 		answer Answer
 		want   []audit.Note
 	}{
-		{"receipt", letterOf(string(receipt("m-1"))), Answer{}, []audit.Note{replayNote("m-1", sms, "accepted")}},
-		{"known receipt", letterOf(string(receipt("m-1"))), Answer{Duplicate: true}, []audit.Note{replayNote("m-1", sms, "duplicate")}},
+		{"receipt", letterOf(string(receipt("m-1"))), Answer{}, []audit.Note{replayNote("message:m-1", sms, "accepted")}},
+		{"known receipt", letterOf(string(receipt("m-1"))), Answer{Duplicate: true}, []audit.Note{replayNote("message:m-1", sms, "duplicate")}},
 		{"spooled receipt", letterOf(string(receipt("m-1"))), Answer{Spooled: true}, nil},
 		{"receipt that the database refuses", letterOf(string(receipt("m-1"))), Answer{Refused: true},
-			withReason(replayNote("m-1", sms, "refused"), "the database refuses the data")},
+			withReason(replayNote("message:m-1", sms, "refused"), "the database refuses the data")},
 		{"refused receipt", letterOf(`{"messageId":"m-1"}`), Answer{},
-			withReason(replayNote("m-1", sms, "refused"), "/status: is required, unless SMPP fields tell the state")},
+			withReason(replayNote("message:m-1", sms, "refused"), "/status: is required, unless SMPP fields tell the state")},
 		{"receipt without id", letterOf(`{"status":"SENT"}`), Answer{},
 			withReason(replayNote("dead-letter:7", sms, "refused"), "/messageId: is required")},
 		{"event", threadLetter(thread, "t", event("t", 1)), Answer{Rev: 1}, nil},

@@ -74,7 +74,8 @@ func (e *UpstreamError) Error() string { return e.Reason }
 
 func (e *UpstreamError) Unwrap() error { return e.Err }
 
-// Reconcile brings one thread up to date. It waits for the CRM as long as the context runs.
+// Reconcile brings one thread up to date. It waits for the CRM as long as the context runs, unless the
+// CRM refuses the thread.
 //
 // The error wraps store.ErrNotFound when CXone has no such thread, and is an *UpstreamError when
 // CXone or the CRM fails: what was fetched is durable then, and goes to the CRM later. It is one of
@@ -103,7 +104,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, id string) (Outcome, error) 
 		}
 		r.Synced.Wake()
 	}
-	if !r.Synced.Wait(ctx, id, row.Sync.Want) {
+	if !r.await(ctx, id, row.Sync.Want) {
 		return Outcome{}, r.notPushed(id)
 	}
 	return Outcome{Status: Reconciled, Version: row.Version}, nil
@@ -133,6 +134,26 @@ func (r *Reconciler) fetch(ctx context.Context, id string) (ingest.Answer, error
 		return ingest.Answer{}, &UpstreamError{Reason: "the thread that CXone answers with cannot be stored"}
 	}
 	return answers[0], nil
+}
+
+// parkedPoll is how often a thread is looked at while it is waited for.
+const parkedPoll = time.Second
+
+// await waits until the CRM has a revision of a thread. It returns false when ctx ends before, nothing
+// is pushed any more, or the thread waits for an operator.
+func (r *Reconciler) await(ctx context.Context, id string, rev int64) bool {
+	for {
+		look, cancel := context.WithTimeout(ctx, parkedPoll)
+		isPushed := r.Synced.Wait(look, id, rev)
+		gaveUp := look.Err() == nil
+		cancel()
+		if isPushed || gaveUp || ctx.Err() != nil {
+			return isPushed
+		}
+		if row, err := r.Store.Thread(ctx, id); err == nil && row.Sync.State() == store.StateParked {
+			return false
+		}
+	}
 }
 
 // stateTimeout is how long the state of a thread may take to read when the time of a request is up.

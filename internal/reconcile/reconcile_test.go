@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/audit"
@@ -142,6 +143,43 @@ func TestReconcileFails(t *testing.T) {
 			case test.upstream != "" && (!isUpstream || !strings.Contains(upstream.Reason, test.upstream)):
 				t.Errorf("got %v, want one with %q", err, test.upstream)
 			}
+		})
+	}
+}
+
+// patientCRM never has anything, and lets those who wait for it wait.
+type patientCRM struct{ crm }
+
+func (c patientCRM) Wait(ctx context.Context, _ string, rev int64) bool {
+	c.waited = rev
+	<-ctx.Done()
+	return false
+}
+
+// Nobody is kept waiting for a CRM that has refused the thread, and everybody for one that is slow.
+func TestReconcileWaits(t *testing.T) {
+	const limit = 30 * time.Second
+	for name, test := range map[string]struct {
+		after *store.Sync
+		took  time.Duration
+	}{
+		"refused": {&store.Sync{Want: 5, Done: 4, Parked: true, LastError: "422: no"}, parkedPoll},
+		"slow":    {nil, limit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), limit)
+				defer cancel()
+				w := &world{data: data, row: row(5, 4, ""), after: test.after}
+				r := &Reconciler{Source: w, Intake: w, Store: rows{w}, Synced: patientCRM{crm{w}}}
+				begun := time.Now()
+				if _, err := r.Reconcile(ctx, "T1"); err == nil {
+					t.Error("no error")
+				}
+				if took := time.Since(begun); took != test.took {
+					t.Errorf("it took %v, want %v", took, test.took)
+				}
+			})
 		})
 	}
 }

@@ -105,7 +105,7 @@ func TestCRMMeddle(t *testing.T) {
 			t.Fatalf("the differences are %q", d)
 		}
 	}
-	if len(kinds) != 5 || kinds[""] {
+	if len(kinds) != 4 || kinds[""] {
 		t.Errorf("what was done: %v", kinds)
 	}
 	if f := c.Foreign()["t1"]; len(f.Messages) == 0 || len(f.Participants) == 0 || f.Parent == nil {

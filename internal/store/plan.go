@@ -17,7 +17,7 @@ import (
 //  2. read the items of ItemKeys and the events of EventKeys that exist: the locks on their threads
 //     keep others from writing them;
 //  3. give all this to MakePlan;
-//  4. write Inserts, Updates, History, Threads, Items, Events, Audit, DeadLetters and Resolved;
+//  4. write Inserts, Updates, History, Threads, Events and DeadLetters, and delete those of Resolved;
 //  5. tell the Plan which rows of History and DeadLetters were there already.
 //
 // The slices are sorted by their keys. Transactions that lock in that order cannot wait for each

@@ -78,9 +78,9 @@ func (p *PushPlan) end(push *Push, row *ThreadRow, now time.Time) {
 	s := &row.Sync
 	s.LeaseUntil, s.Due = time.Time{}, time.Time{}
 	s.Uncertain = push.Uncertain
-	s.LastStatus, s.LastError = push.Status, push.Error
-	if push.Status != 0 || push.Error != "" {
-		s.Answered = now
+	s.LastError = push.Error
+	if push.Status != 0 || push.Error != "" { // else the CRM was not asked
+		s.LastStatus, s.Answered = push.Status, now
 	}
 	if push.Forget {
 		row.CRM, s.Done = thread.Copy{}, 0

@@ -44,7 +44,7 @@ func TestPushPlanEndsAClaim(t *testing.T) {
 		"done":                      {3, isDone, store.Sync{Want: 3, Done: 3, Epoch: 7, LastStatus: 200, Answered: pushedAt}, 0},
 		"done, and an event came":   {4, isDone, store.Sync{Want: 4, Done: 3, Epoch: 7, LastStatus: 200, Answered: pushedAt, Since: pushedAt}, 0},
 		"a chunk":                   {3, func(*store.Push) {}, store.Sync{Want: 3, Done: 2, Epoch: 7, LastStatus: 200, Answered: pushedAt, Since: pushedAt}, 0},
-		"without asking":            {3, func(p *store.Push) { p.Status, p.Done = 0, true }, store.Sync{Want: 3, Done: 3, Epoch: 7}, 0},
+		"without asking":            {3, func(p *store.Push) { p.Status, p.Done = 0, true }, store.Sync{Want: 3, Done: 3, Epoch: 7, LastStatus: 500}, 0},
 		"failed":                    {3, func(p *store.Push) { p.Status, p.Error, p.RetryIn = 503, "no", 5 }, store.Sync{Want: 3, Done: 2, Epoch: 7, LastStatus: 503, LastError: "no", Answered: pushedAt, Since: now, Attempts: 3}, 5},
 		"postponed":                 {3, func(p *store.Push) { p.Status, p.Error, p.Postponed, p.RetryIn = 429, "no", true, 5 }, store.Sync{Want: 3, Done: 2, Epoch: 7, LastStatus: 429, LastError: "no", Answered: pushedAt, Since: now, Attempts: 2}, 5},
 		"forgotten":                 {3, func(p *store.Push) { p.Forget = true }, store.Sync{Want: 3, Epoch: 7, LastStatus: 200, Answered: pushedAt, Since: pushedAt}, 0},

@@ -128,7 +128,7 @@ func (m *threadMerger) fold(entry int, e *Entry) {
 		note.Subject = id
 		m.note(note)
 	}
-	if row.Link() != link {
+	if !row.Link().Equal(link) {
 		row.Links.LooseRev = row.Sync.Want
 	}
 	outcome.Stale = len(shown) == 0

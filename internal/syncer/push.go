@@ -55,6 +55,7 @@ func newAttempt(sink crm.Sink, schema Schema, work *store.Work) *attempt {
 
 // run pushes the thread.
 func (a *attempt) run(ctx context.Context) {
+	a.settleUnchanged()
 	switch {
 	case !a.screen(): // parked
 		return
@@ -71,6 +72,24 @@ func (a *attempt) run(ctx context.Context) {
 	for next != nil {
 		next = next(ctx)
 	}
+}
+
+// settleUnchanged takes the items off the delta that came back to what the CRM has, from a value that
+// is set aside. While a push may have been applied that is unknown, the CRM may have something else.
+func (a *attempt) settleUnchanged() {
+	if a.uncertain {
+		return
+	}
+	changed := make([]*thread.Item, 0, len(a.delta.Items))
+	for _, item := range a.delta.Items {
+		if item.View() != item.Acked {
+			changed = append(changed, item)
+			continue
+		}
+		a.touched[item] = true
+		a.settle([]*thread.Item{item})
+	}
+	a.delta.Items = changed
 }
 
 // replacesUnseen reports whether the delta would replace something of which the CRM may have another

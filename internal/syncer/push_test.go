@@ -317,6 +317,21 @@ func TestSetAsideIsSolvedByAGoodValue(t *testing.T) {
 	}
 }
 
+// The CRM has the value already, so nothing is sent of it.
+func TestSetAsideIsSolvedByTheOldValue(t *testing.T) {
+	queue := synced(t, "")
+	for version, text := range []string{"good", "bad", "good"} {
+		queue.commit(event("t", int64(version)+2, "m2", text))
+		a, _ := pushOnce(t, queue, ok("PATCH"))
+		if wants := version == 0; strings.Contains(string(a.body), `"m2"`) != wants {
+			t.Errorf("version %d was pushed as %s", version+2, a.body)
+		}
+		if wants := version == 1; len(queue.letters) > 0 != wants {
+			t.Errorf("%d dead letters after version %d", len(queue.letters), version+2)
+		}
+	}
+}
+
 func TestParkedIsSolvedByAPush(t *testing.T) {
 	queue := synced(t, "")
 	queue.commit(event("t", 2, "m2", "two"))

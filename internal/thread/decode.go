@@ -1,6 +1,7 @@
 package thread
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -62,7 +63,12 @@ type eventReader struct {
 	*reader
 	ids   IDFormat
 	event Event
+	items int // in its lists
 }
+
+// maxItems limits the messages and participants of an event, as it takes far more to store them than
+// to send them. A body of 8 MiB has room for more only if they hold next to no text.
+const maxItems = 50_000
 
 var envelopeNames = []string{"event", "timestamp", "data"}
 
@@ -112,13 +118,23 @@ func (d *eventReader) readData(members []value) error {
 		isList := d.decoder.PeekKind() == '['
 		switch {
 		case isList && threadNames[i] == "messages":
-			return d.list(d.readMessage)
+			return d.list(d.upToMax(d.readMessage))
 		case isList && threadNames[i] == "participants":
-			return d.list(d.readParticipant)
+			return d.list(d.upToMax(d.readParticipant))
 		}
 		return d.skip()
 	})
 	return err
+}
+
+// upToMax reads items by a function, and passes over those above maxItems.
+func (d *eventReader) upToMax(read func() error) func() error {
+	return func() error {
+		if d.items++; d.items > maxItems {
+			return d.skip()
+		}
+		return read()
+	}
 }
 
 // setThread sets what the members of data say of the thread. All of the event is read: its type is
@@ -129,6 +145,9 @@ func (d *eventReader) setThread(members []value, timestamp value) {
 		if list.isNamed() && list != "[" {
 			d.problem("data/"+threadNames[4+i], "must be a list")
 		}
+	}
+	if d.items > maxItems {
+		d.problem("data", fmt.Sprintf("has more than %d messages and participants", maxItems))
 	}
 	e := &d.event
 	e.ThreadID = d.threadID("data/threadId", id)

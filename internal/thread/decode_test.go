@@ -192,6 +192,9 @@ func TestDecodeRefuses(t *testing.T) {
 		{"participants without ids", updated(`"participants":["p",{"id":"a"},{"role":"AGENT"}]`), "t",
 			"/data/participants/0: must be an object; /data/participants/2/id: is required"},
 
+		{"too many items", updated(`"participants":[{"id":"p"}],"messages":[` + strings.Repeat(`{"id":"m"},`, 49_999) + `{"id":"m"},5]`), "t",
+			"/data: has more than 50000 messages and participants"},
+
 		{"merged without a parent", data("THREAD_MERGED", ``), "t", "/data/parentThreadId: is required of THREAD_MERGED"},
 		{"merged into null", data("THREAD_MERGED", `"parentThreadId":null`), "t", "/data/parentThreadId: is required of THREAD_MERGED"},
 		{"parent empty", updated(`"parentThreadId":""`), "t", "/data/parentThreadId: " + notAnID},

@@ -134,6 +134,8 @@ func TestDirty(t *testing.T) {
 		{"removed, and unknown to the CRM", item("m1", "", ""), false},
 		{"set aside", change(item("m1", "new", "old"), func(i *thread.Item) { i.SetAside = i.View() }), false},
 		{"set aside before it changed", change(item("m1", "new", "old"), func(i *thread.Item) { i.SetAside = hashOf("m1", "bad") }), true},
+		{"set aside, then as acknowledged", change(item("m1", "old", "old"), func(i *thread.Item) { i.SetAside = hashOf("m1", "bad") }), true},
+		{"set aside, then removed", change(item("m1", "", ""), func(i *thread.Item) { i.SetAside = hashOf("m1", "bad") }), true},
 		{"another writer's", change(item("m1", "new", "old"), func(i *thread.Item) { i.Theirs = true }), false},
 	}
 	for _, tt := range tests {

@@ -53,10 +53,17 @@ func (i *Item) View() Hash {
 	return i.Stamp.Hash
 }
 
-// Dirty reports whether the CRM is to be told of the item.
+// Dirty reports whether something is to be done about the item: the CRM is to be told of it, or it
+// shows another value than the one that is set aside, whose dead letter is solved then.
 func (i *Item) Dirty() bool {
-	view := i.View()
-	return view != i.Acked && !i.Theirs && (view != i.SetAside || view.IsZero())
+	switch view := i.View(); {
+	case i.Theirs:
+		return false
+	case i.SetAside.IsZero():
+		return view != i.Acked
+	default:
+		return view != i.SetAside
+	}
 }
 
 // list notes that an event of the thread lists the item with a value. It reports whether anything

@@ -14,7 +14,8 @@ type Link struct {
 	UpdatedAt time.Time // of the event that made it; zero when that names none
 }
 
-func (l Link) equals(other Link) bool {
+// Equal reports whether two links are the same, times as moments.
+func (l Link) Equal(other Link) bool {
 	return l.Parent == other.Parent && l.Kind == other.Kind && l.UpdatedAt.Equal(other.UpdatedAt)
 }
 

@@ -160,7 +160,7 @@ func (s *State) foldThread(e *Event, stamp Stamp) (isShown bool) {
 	}
 	s.ChangedThreads[t.ID] = true
 	after := t.Link()
-	if after.equals(before) {
+	if after.Equal(before) {
 		return isShown
 	}
 	// A newer event that names the same parent counts too: which link of a ring is cut depends on it.

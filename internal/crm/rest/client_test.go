@@ -334,7 +334,7 @@ func TestGetTooLong(t *testing.T) {
 			io.WriteString(w, line)
 		}
 		io.WriteString(w, `]}`)
-	}))
+	}), func(config *rest.Config) { config.Timeout = time.Minute }) // it is read whole, however slow the machine
 	_, err := c.Get(t.Context(), "a/b")
 	if e := crm.AsError(err); e.Class != crm.ClassFailed || !strings.Contains(e.Message, "64 MiB") {
 		t.Errorf("%+v", e)

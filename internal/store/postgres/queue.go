@@ -152,7 +152,7 @@ func queueUnsure(b *pgx.Batch, work map[string]*store.Work) {
 func queueLinks(b *pgx.Batch, work map[string]*store.Work) {
 	var from []string
 	for _, w := range work {
-		from = append(from, linkedFrom(&w.Row)...)
+		from = append(from, w.Row.LinkRoots()...)
 	}
 	if len(from) == 0 {
 		return
@@ -163,33 +163,10 @@ func queueLinks(b *pgx.Batch, work map[string]*store.Work) {
 			return err
 		}
 		for _, w := range work {
-			w.Links = above(linkedFrom(&w.Row), links)
+			w.Links = store.LinksAbove(w.Row.LinkRoots(), links)
 		}
 		return nil
 	})
-}
-
-// linkedFrom returns the threads from which the links of a thread's work lead up.
-func linkedFrom(r threadRow) []string {
-	if parent, _ := r.Parent(); parent == "" {
-		return r.Links.Loose
-	}
-	return append([]string{r.ID}, r.Links.Loose...)
-}
-
-// above returns the links of threads and of all above them.
-func above(from []string, links map[string]thread.Link) map[string]thread.Link {
-	found := make(map[string]thread.Link)
-	for _, id := range from {
-		for link, ok := links[id]; ok; link, ok = links[id] {
-			if _, seen := found[id]; seen {
-				break
-			}
-			found[id] = link
-			id = link.Parent
-		}
-	}
-	return found
 }
 
 // queueWait queues the read of when to claim again.

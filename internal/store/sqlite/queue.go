@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/store"
-	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
 const (
@@ -125,7 +124,7 @@ func (p *statements) readWork(tx *sql.Tx, work []store.Work, limit int) error {
 				return err
 			}
 		}
-		for _, id := range linkRoots(&w.Row) {
+		for _, id := range w.Row.LinkRoots() {
 			linked[id] = true
 		}
 	}
@@ -135,33 +134,9 @@ func (p *statements) readWork(tx *sql.Tx, work []store.Work, limit int) error {
 	}
 	links := linksByID(found)
 	for i := range work {
-		work[i].Links = above(linkRoots(&work[i].Row), links)
+		work[i].Links = store.LinksAbove(work[i].Row.LinkRoots(), links)
 	}
 	return nil
-}
-
-// linkRoots returns the threads from which a worker goes up.
-func linkRoots(r *store.ThreadRow) []string {
-	roots := r.Links.Loose
-	if parent, _ := r.Parent(); parent != "" {
-		roots = append(roots[:len(roots):len(roots)], r.ID)
-	}
-	return roots
-}
-
-// above returns the links of some threads and of all above them.
-func above(roots []string, links map[string]thread.Link) map[string]thread.Link {
-	found := make(map[string]thread.Link)
-	for _, id := range roots {
-		for link, linked := links[id]; linked; link, linked = links[id] {
-			if _, seen := found[id]; seen {
-				break
-			}
-			found[id] = link
-			id = link.Parent
-		}
-	}
-	return found
 }
 
 // untilNextDue returns how long it is until a thread becomes due: 0 when none is to.

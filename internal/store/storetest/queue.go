@@ -108,7 +108,7 @@ func recorded(t failer, s store.Store, pushes ...store.Push) []bool {
 // done tells that the CRM has taken all that was claimed.
 func done(w *store.Work) store.Push {
 	for _, item := range w.Items {
-		item.Acked = item.View()
+		item.Acked, item.SetAside = item.View(), thread.Hash{}
 	}
 	row := &w.Row
 	return store.Push{

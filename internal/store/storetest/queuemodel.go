@@ -29,7 +29,7 @@ func testQueueModel(t *testing.T, create func(t *testing.T) Open) {
 			"commit": m.commit, "claim": m.claim, "record": m.record, "die": m.die, "extend": m.extend, "wake": m.wake, "release": m.release,
 		}
 		names := []string{"commit", "commit", "claim", "claim", "claim", "record", "record", "record", "die", "extend", "wake", "release"}
-		for range rapid.IntRange(1, 16).Draw(t, "steps") {
+		for range rapid.IntRange(1, 12).Draw(t, "steps") {
 			actions[rapid.SampledFrom(names).Draw(t, "action")](t)
 			m.check(t)
 		}

@@ -221,13 +221,14 @@ func linksIn(state *thread.State) map[string]thread.Link {
 	return links
 }
 
-// requireTimelines compares the timeline of every thread, read page by page, with that of a state.
-func requireTimelines(t failer, s store.Store, state *thread.State, ignored ...cmp.Option) {
+// requireTimelines compares the timeline of every thread, read in pages of a size, with that of a
+// state.
+func requireTimelines(t failer, s store.Store, state *thread.State, page int, ignored ...cmp.Option) {
 	t.Helper()
 	all := slices.Collect(maps.Values(state.Items))
 	for id := range state.Threads {
 		family := thread.Family(id, linksOf(t, s, id))
 		requireEqual(t, "family of "+id, family, thread.Family(id, linksIn(state)))
-		requireEqual(t, "timeline of "+id, timelineOf(t, s, family, 2), thread.Timeline(family, all), ignored...)
+		requireEqual(t, "timeline of "+id, timelineOf(t, s, family, page), thread.Timeline(family, all), ignored...)
 	}
 }

@@ -167,5 +167,5 @@ func testMerges(t *testing.T, s store.Store) {
 	requireState(t, s, state, revisions)
 	requireEqual(t, "former parents", readThread(t, s, "mc").Links.Past, []string{"mp", "", "mq"})
 	requireEqual(t, "a link that is older", accept(t, s, merged("mc", "mr", 1)), []store.Outcome{{Stale: true, Rev: 2}})
-	requireTimelines(t, s, state, revisions)
+	requireTimelines(t, s, state, 2, revisions)
 }

@@ -18,7 +18,7 @@ func testThreadAnyOrder(t *testing.T, create func(t *testing.T) Open) {
 	world := 0
 	rapid.Check(t, func(t *rapid.T) {
 		world++
-		all := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) *thread.Event { return drawEvent(t, world) }), 1, 10).Draw(t, "events")
+		all := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) *thread.Event { return drawEvent(t, world) }), 1, 8).Draw(t, "events")
 		arriving := rapid.Permutation(append(slices.Clone(all), all[:len(all)/2]...)).Draw(t, "arriving")
 		model := newCommitModel()
 		for rest := arriving; len(rest) > 0; {
@@ -30,7 +30,7 @@ func testThreadAnyOrder(t *testing.T, create func(t *testing.T) Open) {
 		requireState(t, s, model.state, revisions)
 		requireEqual(t, "threads", model.state.Threads, stateOf(all...).Threads, ways)
 		requireEqual(t, "items", model.state.Items, stateOf(all...).Items, ways)
-		requireTimelines(t, s, stateOf(all...), ways)
+		requireTimelines(t, s, stateOf(all...), rapid.SampledFrom([]int{1, 3, 100, 100}).Draw(t, "page"), ways)
 		for id, want := range model.wants {
 			if row, err := s.Thread(ctx(), id); err == nil && row.Sync.Want != want {
 				t.Fatalf("thread %s wants %d, want %d", id, row.Sync.Want, want)

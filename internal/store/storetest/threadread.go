@@ -152,7 +152,7 @@ func testTimeline(t *testing.T, create func(t *testing.T) Open) {
 	}
 	accept(t, s, all...)
 	state := stateOf(all...)
-	requireTimelines(t, s, state, revisions)
+	requireTimelines(t, s, state, 2, revisions)
 	family := thread.Family("root", linksOf(t, s, "root"))
 	requireEqual(t, "family", family, []string{"root", "left", "right", "below"})
 	want := timelineOf(t, s, family, 100)

@@ -55,7 +55,7 @@ func testWorkers(t *testing.T, create func(t *testing.T) Open, replicas int) {
 		}
 	}
 	requireState(t, stores[0], state, ways, noAnswers)
-	requireTimelines(t, stores[0], state, ways, noAnswers)
+	requireTimelines(t, stores[0], state, 7, ways, noAnswers)
 	requireUnbroken(t, stores[0])
 }
 

@@ -84,7 +84,7 @@ CREATE TABLE thread_items (
     past         bytea,
     view         bytea,
     dirty        boolean     NOT NULL GENERATED ALWAYS AS
-                 (NOT theirs AND view IS DISTINCT FROM acked AND (set_aside IS NULL OR view IS DISTINCT FROM set_aside)) STORED,
+                 (NOT theirs AND CASE WHEN set_aside IS NULL THEN view IS DISTINCT FROM acked ELSE view IS DISTINCT FROM set_aside END) STORED,
     PRIMARY KEY (thread_id, kind, item_id)
 );
 
@@ -111,7 +111,7 @@ COMMENT ON COLUMN thread_items.set_aside IS 'Hash of a value that the CRM would 
 COMMENT ON COLUMN thread_items.theirs IS 'Whether another writer has changed it in the CRM; it is left as it is.';
 COMMENT ON COLUMN thread_items.past IS 'The values it has had: 8 bytes of the hash of each.';
 COMMENT ON COLUMN thread_items.view IS 'Hash of what the thread shows; null when the item is not present in it.';
-COMMENT ON COLUMN thread_items.dirty IS 'Whether the CRM is to be told.';
+COMMENT ON COLUMN thread_items.dirty IS 'Whether the CRM is to be told, or a dead letter about the item is solved.';
 
 -- The journal: every event of a thread that was accepted.
 CREATE TABLE thread_events (

@@ -58,9 +58,9 @@ CREATE TABLE thread_items (
     theirs       INTEGER NOT NULL, -- 1: another writer has changed it in the CRM; it is left as it is
     past         BLOB,             -- the views it has had: 8 bytes of the hash of each
     view         BLOB,             -- hash of what the thread shows; null when the item is not present
-    -- 1: the CRM is to be told
+    -- 1: the CRM is to be told, or a dead letter about the item is solved
     dirty        INTEGER NOT NULL GENERATED ALWAYS AS
-                 (NOT theirs AND view IS NOT acked AND (set_aside IS NULL OR view IS NOT set_aside)) VIRTUAL,
+                 (NOT theirs AND CASE WHEN set_aside IS NULL THEN view IS NOT acked ELSE view IS NOT set_aside END) VIRTUAL,
     PRIMARY KEY (thread_id, kind, item_id)
 ) STRICT;
 

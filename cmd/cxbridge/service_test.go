@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/console"
+	"github.com/cxbridge/cxbridge/internal/sim"
+)
+
+// startService runs a service on a database of its own until the test ends, and wants it to stop
+// without an error.
+func startService(t *testing.T, vars map[string]string) *service {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	vars["DATABASE_URL"] = "sqlite:" + filepath.Join(t.TempDir(), "cxbridge.db")
+	cfg, err := resolve(t, nil, vars)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newService(t.Context(), cfg, slog.New(slog.DiscardHandler), listener)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- s.run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("run: %v", err)
+		}
+		if err := s.close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	// The listener keeps the request until the service serves.
+	response, err := http.Get(s.address() + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	return s
+}
+
+// ask sends a request to a service as CXone or an operator does, and decodes the answer.
+func ask(t *testing.T, s *service, method, path, body string, into any) (status int) {
+	t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Header.Set("X-Webhook-Secret", s.config.WebhookSecrets[0].Reveal())
+	r.Header.Set("Authorization", "Bearer "+s.config.AdminToken.Reveal())
+	w := httptest.NewRecorder()
+	s.server.Handler.ServeHTTP(w, r)
+	if err := json.Unmarshal(w.Body.Bytes(), into); err != nil {
+		t.Fatalf("%s %s: %d, %v: %s", method, path, w.Code, err, w.Body)
+	}
+	return w.Code
+}
+
+// await polls until a condition holds.
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(time.Minute); !holds(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatal("in vain: " + what)
+		}
+	}
+}
+
+// postThread posts an event of a thread, and wants it accepted.
+func postThread(t *testing.T, s *service, id string) {
+	t.Helper()
+	var answer struct{ Status string }
+	body := fmt.Sprintf(`{"event":"THREAD_UPDATED","data":{"threadId":%q,"version":1,"messages":[{"id":"m1","text":"Hello","timestamp":"2026-03-01T10:00:00Z","authorId":"p1"}]}}`, id)
+	if status := ask(t, s, http.MethodPost, threadsPath, body, &answer); status != http.StatusOK || answer.Status != "ACCEPTED" {
+		t.Fatalf("%s is answered %d, %q", id, status, answer.Status)
+	}
+}
+
+// syncState asks how far a thread is on its way.
+func syncState(t *testing.T, s *service, id string) string {
+	t.Helper()
+	var row struct{ Sync struct{ State string } }
+	ask(t, s, http.MethodGet, "/api/threads/"+id, "", &row)
+	return row.Sync.State
+}
+
+func crmPart(s *service) console.Part {
+	_, parts := s.look(context.Background())
+	return parts["crm"]
+}
+
+func TestWithoutCRM(t *testing.T) {
+	t.Parallel()
+	s := startService(t, with(nil))
+	postThread(t, s, "T1")
+	if state := syncState(t, s, "T1"); state != "waiting" {
+		t.Errorf("the thread is %s", state)
+	}
+	if part := crmPart(s); part.State != "off" || !strings.Contains(part.Detail, "CRM_API_URL") {
+		t.Errorf("the CRM is %+v", part)
+	}
+	if figures := s.Figures(); figures.CRM != nil {
+		t.Errorf("figures of no CRM: %+v", figures.CRM)
+	}
+	var problem struct{ Detail string }
+	if status := ask(t, s, http.MethodPost, "/api/reconcile/T1", "", &problem); status != http.StatusBadGateway || !strings.Contains(problem.Detail, "CXONE_DOMAIN") {
+		t.Errorf("reconcile without CXone: %d, %q", status, problem.Detail)
+	}
+}
+
+func TestWithCRM(t *testing.T) {
+	t.Parallel()
+	crm := sim.NewCRM("a81d07c3f95e4b26")
+	server := httptest.NewServer(crm)
+	t.Cleanup(server.Close)
+	s := startService(t, withCRM(map[string]string{"CRM_API_URL": server.URL}))
+	postThread(t, s, "T1")
+	await(t, "the thread is synced", func() bool { return syncState(t, s, "T1") == "synced" })
+	if part := crmPart(s); part.State != "up" {
+		t.Errorf("the CRM is %+v", part)
+	}
+	if figures := s.Figures().CRM; figures == nil || figures.Pushes != 1 {
+		t.Errorf("figures %+v", figures)
+	}
+	if n := crm.Counts().Requests[http.MethodPost]; n != 1 {
+		t.Errorf("the CRM got %d threads", n)
+	}
+}
+
+// Events are accepted while the CRM is away, and readiness tells of it without failing.
+func TestWithCRMAway(t *testing.T) {
+	t.Parallel()
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	s := startService(t, withCRM(map[string]string{"CRM_API_URL": gone.URL}))
+	for i := range 20 { // more than open the circuit breaker
+		postThread(t, s, fmt.Sprint("T", i))
+	}
+	await(t, "the breaker opens", func() bool { return crmPart(s).State == "failing" })
+	if ready, parts := s.look(t.Context()); !ready {
+		t.Errorf("not ready: %+v", parts)
+	}
+	if state := syncState(t, s, "T0"); state != "retrying" {
+		t.Errorf("the thread is %s", state)
+	}
+}
+
+// A thread that CXone tells is in the CRM after it is reconciled, though no event of it ever came.
+func TestReconcileThroughTheService(t *testing.T) {
+	t.Parallel()
+	remote, err := startRemotes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(remote.close)
+	remote.cxone.ServeThreads(func(id string) (sim.Conversation, bool) {
+		return sim.Conversation{ThreadID: id, Version: 7, UpdatedAt: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)}, id == "T1"
+	})
+	s := startService(t, withCRM(map[string]string{
+		"CRM_API_URL": remote.crmURL, "CRM_API_TOKEN": remote.crmToken,
+		"CXONE_DOMAIN": remote.cxoneURL, "CXONE_CLIENT_ID": demoClientID, "CXONE_CLIENT_SECRET": remote.cxoneSecret,
+	}))
+	for _, want := range []string{"T1: brought to version 7\n", "1 up to date"} {
+		p := newTrial(needed)
+		code := p.run(t.Context(), []string{"reconcile", "T1", "--server", s.address()})
+		if code != exitOK || !strings.Contains(p.out.String(), want) {
+			t.Errorf("exit code %d, printed %q and %q, want %q", code, &p.out, &p.err, want)
+		}
+	}
+	p := newTrial(needed)
+	if code := p.run(t.Context(), []string{"reconcile", "T2", "--server", s.address()}); code != exitFailure || !strings.Contains(p.out.String(), "T2: 404") {
+		t.Errorf("exit code %d, printed %q", code, &p.out)
+	}
+}

@@ -1,0 +1,107 @@
+package analytics
+
+import (
+	"encoding/csv"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// WriteCSV writes the rows of the carriers, with a header. A figure that is not known is empty.
+func (r *Report) WriteCSV(w io.Writer) error {
+	c := csv.NewWriter(w)
+	rows := [][]string{{
+		"carrier", "region", "currency", "totalMessages", "delivered", "failed", "pending", "unknown", "flagged",
+		"segments", "deliveryRate", "failureRate", "failureRateLow", "failureRateHigh",
+		"averageCost", "totalCost", "costPerDelivered",
+		"timedMessages", "avgSeconds", "p50Seconds", "p95Seconds", "p99Seconds",
+		"recommendedAction", "confidence", "routeTo", "fewerFailures", "saving", "savingPerMonth",
+	}}
+	for i := range r.Carriers {
+		row := &r.Carriers[i]
+		record := []string{cell(row.Carrier), cell(row.Region), cell(row.Currency)}
+		record = append(record, row.Messages.cells()...)
+		record = append(record, number(&row.FailureRateLow), number(&row.FailureRateHigh),
+			number(row.AverageCost), number(row.TotalCost), number(row.CostPerDelivered))
+		record = append(record, row.DeliveryTime.cells()...)
+		record = append(record, string(row.Action), number(row.Confidence), cell(row.RouteTo),
+			count(row.FewerFailures), number(row.Saving), number(row.SavingPerMonth))
+		rows = append(rows, record)
+	}
+	return c.WriteAll(rows)
+}
+
+// WriteSeriesCSV writes the points of the series, with a header, and a column of costs for each
+// currency.
+func (r *Report) WriteSeriesCSV(w io.Writer) error {
+	header := []string{
+		"from", "totalMessages", "delivered", "failed", "pending", "unknown", "flagged", "segments",
+		"deliveryRate", "failureRate", "timedMessages", "avgSeconds", "p50Seconds", "p95Seconds", "p99Seconds",
+		"receipts", "avgLatencyMs", "p50LatencyMs", "p95LatencyMs", "p99LatencyMs", "slaCompliance",
+	}
+	for _, c := range r.Costs {
+		header = append(header, cell("totalCost "+c.Currency))
+	}
+	rows := [][]string{header}
+	for i := range r.Series {
+		p := &r.Series[i]
+		record := append([]string{p.From.Format(time.RFC3339)}, p.Messages.cells()...)
+		record = append(record, p.DeliveryTime.cells()...)
+		record = append(record, count(&p.Receipts), number(&p.AvgLatencyMs), number(&p.P50LatencyMs),
+			number(&p.P95LatencyMs), number(&p.P99LatencyMs), number(p.SLACompliance))
+		for _, c := range r.Costs {
+			record = append(record, number(p.costIn(c.Currency)))
+		}
+		rows = append(rows, record)
+	}
+	return csv.NewWriter(w).WriteAll(rows)
+}
+
+func (p *Point) costIn(currency string) *float64 {
+	for _, c := range p.Costs {
+		if c.Currency == currency {
+			return &c.Total
+		}
+	}
+	return nil
+}
+
+func (m *Messages) cells() []string {
+	return []string{
+		count(&m.Total), count(&m.Delivered), count(&m.Failed), count(&m.Pending), count(&m.Unknown),
+		count(&m.Flagged), count(&m.Segments), number(m.DeliveryRate), number(m.FailureRate),
+	}
+}
+
+func (d *DeliveryTime) cells() []string {
+	if d.Messages == 0 {
+		return []string{"0", "", "", "", ""}
+	}
+	return []string{count(&d.Messages), number(&d.Avg), number(&d.P50), number(&d.P95), number(&d.P99)}
+}
+
+// cell returns a text that no spreadsheet takes for a formula. The signs are those of OWASP's page on
+// CSV injection: a cell that begins with one gets an apostrophe before it, also where spaces stand
+// before the sign.
+func cell(text string) string {
+	if start := strings.TrimLeft(text, " \u00a0"); start != "" && strings.ContainsAny(start[:1], "=+-@\t\r\n") ||
+		strings.HasPrefix(start, "＝") || strings.HasPrefix(start, "＋") || strings.HasPrefix(start, "－") || strings.HasPrefix(start, "＠") {
+		return "'" + text
+	}
+	return text
+}
+
+func number(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*v, 'f', -1, 64)
+}
+
+func count(n *int64) string {
+	if n == nil {
+		return ""
+	}
+	return strconv.FormatInt(*n, 10)
+}

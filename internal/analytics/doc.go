@@ -1,0 +1,62 @@
+// Package analytics counts messages by carrier, region and currency, and draws the answers from the
+// counts: which carrier delivers, how fast, and at what cost.
+//
+// The package is pure. It does no I/O, reads no clock and draws no random number.
+//
+// # How the counts stay exact
+//
+// What a message adds to the counts is a function of its row alone: its Contribution. A commit that
+// changes messages takes the old contribution of each away and adds the new one, and writes the
+// difference, a Delta, in its own transaction, as one new row. So there is no counter that two
+// commits would wait for, and the sum of all deltas is the count over all messages, whatever the
+// order of the receipts and however many replicas write.
+//
+// Prices are no part of a contribution. A delta has the segments, and the cost where a receipt names
+// it; the rate card is applied when a question is answered. A new card is in force at once for every
+// day that it names, and no count depends on which card a replica had when it wrote.
+//
+// # What a store does
+//
+// In a commit, MakePlan calls ContributionOf for a message that exists before it folds anything into
+// it, and again after Judge.Settle:
+//
+//	delta.Remove(before) // not for a new message
+//	delta.Add(after)
+//
+// It merges what ingest has observed of the commits before (Delta.Observe), and the store inserts
+// delta.Encode() as a row of a table of deltas, unless delta.Empty().
+//
+// Compaction moves deltas into rollups, in one transaction and one compactor at a time:
+//
+//  1. take a bounded number of rows from the table of deltas, by their ids, and MergeEncoded them
+//     into one Delta;
+//  2. for each row of Delta.Rollups(now), MergeEncoded the rollup stored for its level and bucket,
+//     and write Encode() in its place;
+//  3. delete the rows that were taken, and now and then the rollups that are older than Level.Keep.
+//
+// A rollup is a row (level, bucket, counts): the delta of one bucket against nothing, with the
+// counts and histograms of all its keys in one value. To write a second of traffic so takes a
+// handful of rows, and to answer for 90 days about a hundred, however many carriers there are.
+//
+// A question is answered in one snapshot of the database:
+//
+//	for each rollup in a Range of sum.Ranges(): sum.Add(counts)
+//	for each row of the table of deltas:        sum.Add(delta)
+//
+// # What ingest and the console do
+//
+// Ingest keeps a Delta of its own. Once a commit is durable it calls Observe for each receipt in it,
+// and gives the Delta along with the next commit that succeeds. What a crash takes away is the
+// latency of the last commit, never a message.
+//
+// The console makes the question (ParseLength, NewWindow, NewFilter, NewSum), has the store fill the
+// Sum, and calls Sum.Report. Report.WriteCSV and Report.WriteSeriesCSV are the export.
+//
+// # Where to find what
+//
+//	Message → Contribution                contribution.go
+//	Contribution → Delta → bytes          delta.go, counts.go, histogram.go, encoding.go
+//	Delta → rollups, window → ranges      level.go, window.go
+//	rollups, deltas and prices → Sum      sum.go, ratecard.go, ratecard_file.go, money.go
+//	Sum → Report → CSV                    report.go, recommendation.go, csv.go
+package analytics

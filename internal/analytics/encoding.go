@@ -1,0 +1,255 @@
+package analytics
+
+import (
+	"encoding/binary"
+	"errors"
+	"math/bits"
+	"time"
+)
+
+// The encoding of a Delta, version 1. Numbers are varints, signed ones in zigzag, as encoding/binary
+// has them.
+//
+//	version
+//	texts    count, then length and bytes of each: what the keys name, each text once
+//	counts   number of keys, then of each: second less that of the key before, the places of
+//	         carrier, region and currency among the texts, a mask of the fields that follow, fields
+//	latency  number of seconds, then of each: second less the one before, mask, fields
+//
+// Fields of 0 are left out. The last field, the histogram, is a number of bins, and of each its
+// index less the one before and its count.
+const encodingVersion = 1
+
+// ErrEncoding says that bytes are not an encoded Delta of a version that this program knows.
+var ErrEncoding = errors.New("analytics: not an encoded delta")
+
+// Encode returns the Delta as bytes. Equal Deltas have equal bytes.
+func (d *Delta) Encode() []byte {
+	keys, seconds := d.keys(), d.seconds()
+	places := make(map[string]uint64)
+	var texts []byte
+	place := func(text string) uint64 {
+		p, known := places[text]
+		if !known {
+			p = uint64(len(places))
+			places[text] = p
+			texts = binary.AppendUvarint(texts, uint64(len(text)))
+			texts = append(texts, text...)
+		}
+		return p
+	}
+	body := make([]byte, 0, 48*len(keys)+32*len(seconds)+8)
+	body = binary.AppendUvarint(body, uint64(len(keys)))
+	before := int64(0)
+	for _, key := range keys {
+		body = binary.AppendVarint(body, key.Second-before)
+		before = key.Second
+		for _, text := range [...]string{key.Carrier, key.Region, key.Currency} {
+			body = binary.AppendUvarint(body, place(text))
+		}
+		c := d.counts[key]
+		fields := c.fields()
+		body = appendFields(body, fields[:], &c.Times)
+	}
+	body = binary.AppendUvarint(body, uint64(len(seconds)))
+	before = 0
+	for _, second := range seconds {
+		body = binary.AppendVarint(body, second-before)
+		before = second
+		l := d.latency[second]
+		fields := [latencyFields]int64{l.Receipts, l.Within, int64(l.Sum)}
+		body = appendFields(body, fields[:], &l.Times)
+	}
+	out := make([]byte, 0, 4+len(texts)+len(body))
+	out = binary.AppendUvarint(out, encodingVersion)
+	out = binary.AppendUvarint(out, uint64(len(places)))
+	out = append(out, texts...)
+	return append(out, body...)
+}
+
+// fields are the numbers of the counts, in the order in which they are written.
+func (c *Counts) fields() (f [countFields]int64) {
+	n := copy(f[:], c.byStatus[:])
+	f[n], f[n+1], f[n+2], f[n+3] = c.Flagged, c.Segments, int64(c.Cost), int64(c.TimeSum)
+	return f
+}
+
+func (c *Counts) setFields(f []int64) {
+	copy(c.byStatus[:], f)
+	f = f[statuses:]
+	c.Flagged, c.Segments, c.Cost, c.TimeSum = f[0], f[1], Money(f[2]), time.Duration(f[3])
+}
+
+const (
+	countFields   = statuses + 4
+	latencyFields = 3
+)
+
+func appendFields(b []byte, fields []int64, times *Histogram) []byte {
+	mask := uint64(0)
+	for i, n := range fields {
+		if n != 0 {
+			mask |= 1 << i
+		}
+	}
+	if len(times.bins) > 0 {
+		mask |= 1 << len(fields)
+	}
+	b = binary.AppendUvarint(b, mask)
+	for _, n := range fields {
+		if n != 0 {
+			b = binary.AppendVarint(b, n)
+		}
+	}
+	if len(times.bins) == 0 {
+		return b
+	}
+	b = binary.AppendUvarint(b, uint64(len(times.bins)))
+	before := uint16(0)
+	for _, t := range times.bins {
+		b = binary.AppendUvarint(b, uint64(t.index-before))
+		b = binary.AppendVarint(b, t.n)
+		before = t.index
+	}
+	return b
+}
+
+// Decode reads back what Encode wrote. The error is ErrEncoding.
+func Decode(encoded []byte) (*Delta, error) {
+	d := new(Delta)
+	if err := d.MergeEncoded(encoded); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// MergeEncoded adds an encoded Delta. After an error, which is ErrEncoding, a part of it may have
+// been added.
+func (d *Delta) MergeEncoded(encoded []byte) error {
+	return walk(encoded,
+		func(key *Key, c *Counts) { d.at(key).merge(c) },
+		func(second int64, l *Latency) { d.latencyAt(second).merge(l) })
+}
+
+// walk reads an encoded Delta and visits what is in it. What it hands out is its own and good for
+// one visit.
+func walk(encoded []byte, counts func(*Key, *Counts), latency func(int64, *Latency)) error {
+	r := reader{rest: encoded, ok: true}
+	if r.uvarint() != encodingVersion {
+		return ErrEncoding
+	}
+	texts := make([]string, r.length())
+	for i := range texts {
+		texts[i] = r.text()
+	}
+	var c Counts
+	var fields [countFields]int64
+	second := int64(0)
+	for range r.length() {
+		second += r.varint()
+		key := Key{Second: second, Carrier: r.textOf(texts), Region: r.textOf(texts), Currency: r.textOf(texts)}
+		c.reset()
+		r.fields(fields[:], &c.Times)
+		c.setFields(fields[:])
+		if !r.ok {
+			return ErrEncoding
+		}
+		counts(&key, &c)
+	}
+	var l Latency
+	second = 0
+	for range r.length() {
+		second += r.varint()
+		l.reset()
+		r.fields(fields[:latencyFields], &l.Times)
+		l.Receipts, l.Within, l.Sum = fields[0], fields[1], time.Duration(fields[2])
+		if !r.ok {
+			return ErrEncoding
+		}
+		latency(second, &l)
+	}
+	if !r.ok || len(r.rest) > 0 {
+		return ErrEncoding
+	}
+	return nil
+}
+
+// reader reads what is left of the bytes. Once something could not be read, it is not ok, and all
+// that follows is 0.
+type reader struct {
+	rest []byte
+	ok   bool
+}
+
+func (r *reader) fail() { r.rest, r.ok = nil, false }
+
+func (r *reader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.rest)
+	if n <= 0 {
+		r.fail()
+		return 0
+	}
+	r.rest = r.rest[n:]
+	return v
+}
+
+func (r *reader) varint() int64 {
+	v := r.uvarint()
+	return int64(v>>1) ^ -int64(v&1)
+}
+
+// length reads a number of things that take a byte each at least.
+func (r *reader) length() int {
+	n := r.uvarint()
+	if n > uint64(len(r.rest)) {
+		r.fail()
+		return 0
+	}
+	return int(n)
+}
+
+func (r *reader) text() string {
+	n := r.length()
+	text := string(r.rest[:n])
+	r.rest = r.rest[n:]
+	return text
+}
+
+func (r *reader) textOf(texts []string) string {
+	place := r.uvarint()
+	if place >= uint64(len(texts)) {
+		r.fail()
+		return ""
+	}
+	return texts[place]
+}
+
+func (r *reader) fields(fields []int64, times *Histogram) {
+	mask := r.uvarint()
+	if bits.Len64(mask) > len(fields)+1 {
+		r.fail()
+		mask = 0
+	}
+	for i := range fields {
+		fields[i] = 0
+		if mask&(1<<i) != 0 {
+			fields[i] = r.varint()
+		}
+	}
+	if mask&(1<<len(fields)) != 0 {
+		r.bins(times)
+	}
+}
+
+func (r *reader) bins(times *Histogram) {
+	index := uint64(0)
+	for i := range r.length() {
+		gap := r.uvarint()
+		index += gap
+		if gap > maxBucket || index > maxBucket || gap == 0 && i > 0 {
+			r.fail()
+			return
+		}
+		times.bins = append(times.bins, bin{index: uint16(index), n: r.varint()})
+	}
+}

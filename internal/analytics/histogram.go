@@ -1,0 +1,113 @@
+package analytics
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+	"time"
+)
+
+// Histogram counts durations in buckets that grow with the duration: each power of two of
+// microseconds is cut into 32. The middle of a bucket is at most 1/64, 1.6 %, off any duration in
+// it. Bucket limits are whole microseconds and take no logarithm, so that every replica on every
+// machine has the same ones. Histograms merge by adding up. The zero Histogram is empty.
+type Histogram struct {
+	bins []bin // by index, ascending; none is 0 once normalized
+}
+
+// bin is the count of one bucket. In the difference of two histograms it may be negative.
+type bin struct {
+	index uint16
+	n     int64
+}
+
+const (
+	perOctaveBits = 5
+	perOctave     = 1 << perOctaveBits
+	maxBucket     = (63-perOctaveBits-1)*perOctave + 2*perOctave - 1 // of the longest Duration
+)
+
+// bucketOf returns the bucket of a duration. Less than a microsecond counts as none.
+func bucketOf(d time.Duration) uint16 {
+	micros := uint64(max(d, 0) / time.Microsecond)
+	if micros < 2*perOctave {
+		return uint16(micros)
+	}
+	shift := bits.Len64(micros) - perOctaveBits - 1
+	return uint16(shift*perOctave + int(micros>>shift))
+}
+
+// middleOf returns the duration that stands for a bucket.
+func middleOf(index uint16) time.Duration {
+	if index < 2*perOctave {
+		return time.Duration(index) * time.Microsecond
+	}
+	shift := int(index)/perOctave - 1
+	from := (uint64(index)%perOctave + perOctave) << shift
+	micros := from + (uint64(1)<<shift-1)/2
+	return time.Duration(min(micros, math.MaxInt64/uint64(time.Microsecond))) * time.Microsecond
+}
+
+// add adds n to a bucket. The cursor is where the bucket may be at the earliest, and add returns the
+// one for the next bucket, so that to merge ascending bins is to walk both histograms once.
+func (h *Histogram) add(cursor int, index uint16, n int64) int {
+	for cursor < len(h.bins) && h.bins[cursor].index < index {
+		cursor++
+	}
+	if cursor == len(h.bins) || h.bins[cursor].index != index {
+		h.bins = slices.Insert(h.bins, cursor, bin{index: index})
+	}
+	h.bins[cursor].n += n
+	return cursor + 1
+}
+
+// observe counts a duration n times.
+func (h *Histogram) observe(d time.Duration, n int64) {
+	index := bucketOf(d)
+	at, _ := slices.BinarySearchFunc(h.bins, index, func(b bin, index uint16) int { return int(b.index) - int(index) })
+	h.add(at, index, n)
+}
+
+func (h *Histogram) merge(other *Histogram) {
+	cursor := 0
+	for _, b := range other.bins {
+		cursor = h.add(cursor, b.index, b.n)
+	}
+}
+
+// normalize drops the buckets that came out as 0.
+func (h *Histogram) normalize() {
+	h.bins = slices.DeleteFunc(h.bins, func(b bin) bool { return b.n == 0 })
+}
+
+// Count returns how many durations were counted.
+func (h *Histogram) Count() (n int64) {
+	for _, b := range h.bins {
+		n += b.n
+	}
+	return n
+}
+
+// Quantile returns the duration that a share q of all is not above, 0 < q <= 1: of n durations in
+// ascending order the one at place q*n, rounded up. It is within 2 % of the exact one, and 0 for an
+// empty histogram.
+func (h *Histogram) Quantile(q float64) time.Duration {
+	place := max(1, int64(math.Ceil(q*float64(h.Count()))))
+	for _, b := range h.bins {
+		if place -= b.n; place <= 0 {
+			return middleOf(b.index)
+		}
+	}
+	return 0
+}
+
+// Above returns how many durations are longer than a limit. Those within 2 % of the limit may fall
+// on either side.
+func (h *Histogram) Above(limit time.Duration) (n int64) {
+	for _, b := range h.bins {
+		if middleOf(b.index) > limit {
+			n += b.n
+		}
+	}
+	return n
+}

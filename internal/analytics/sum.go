@@ -1,0 +1,147 @@
+package analytics
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/sms"
+)
+
+// Filter says which messages a report is about. "" is all.
+type Filter struct {
+	Carrier string // in any case
+	Region  string // ISO 3166-1 alpha-2, in capitals
+}
+
+// NewFilter reads a carrier and a region as a user gives them. The error is fit to be shown to the
+// user.
+func NewFilter(carrier, region string) (Filter, error) {
+	f := Filter{Carrier: strings.TrimSpace(carrier)}
+	if region = strings.TrimSpace(region); region != "" {
+		code, ok := sms.ParseRegion(region)
+		if !ok {
+			return f, errors.New("the region must be an ISO 3166-1 alpha-2 code of two letters")
+		}
+		f.Region = code
+	}
+	return f, nil
+}
+
+func (f *Filter) matches(carrier, region string) bool {
+	return (f.Region == "" || f.Region == region) && (f.Carrier == "" || strings.EqualFold(f.Carrier, carrier))
+}
+
+// throughputWindow is how long throughput looks back.
+const throughputWindow = time.Minute
+
+// Sum adds up what a question needs: the counts of its window, with prices. It is not safe for
+// concurrent use.
+type Sum struct {
+	window Window
+	filter Filter
+	card   *RateCard
+	recent int64 // the second from which on receipts count for the throughput
+
+	routes     map[lane]*Counts // of all that the window has: a better carrier is looked for in all
+	points     []sumPoint
+	processing Latency
+	throughput int64
+}
+
+// lane is what a row of the report is about. The currency is "" for messages without a price.
+type lane struct {
+	route
+	currency string
+}
+
+// sumPoint is what a point of the series is made of.
+type sumPoint struct {
+	from       int64
+	counts     Counts
+	costs      map[string]Money // by currency
+	processing Latency
+}
+
+// NewSum returns an empty Sum. A nil card prices nothing.
+func NewSum(window Window, filter Filter, card *RateCard) *Sum {
+	s := &Sum{
+		window: window, filter: filter, card: card,
+		recent: window.Now.Add(-throughputWindow).Unix() + 1,
+		routes: make(map[lane]*Counts),
+	}
+	for _, from := range window.points() {
+		s.points = append(s.points, sumPoint{from: from, costs: make(map[string]Money)})
+	}
+	return s
+}
+
+// Ranges returns the rollups that the Sum needs, in the order of time. No two overlap.
+func (s *Sum) Ranges() []Range {
+	cuts := []int64{s.window.From.Unix(), s.recent}
+	for _, p := range s.points {
+		cuts = append(cuts, p.from)
+	}
+	slices.Sort(cuts)
+	return ranges(slices.Compact(cuts))
+}
+
+// Add adds what a store has in encoded form: the counts of a rollup that lies in one of the ranges, or
+// a delta that is in no rollup yet, of which it takes what lies in the window. After an error, which
+// is ErrEncoding, the Sum is of no use.
+func (s *Sum) Add(encoded []byte) error { return walk(encoded, s.add, s.addLatency) }
+
+func (s *Sum) add(key *Key, c *Counts) {
+	if key.Second < s.window.From.Unix() {
+		return
+	}
+	l, cost := lane{route{key.Carrier, key.Region}, key.Currency}, c.Cost
+	switch key.Currency {
+	case "":
+		var segment Money
+		segment, l.currency, _ = s.card.Price(key.Carrier, key.Region, key.Second)
+		cost = segment * Money(c.Segments)
+	case NoCurrency:
+		l.currency = s.card.Currency()
+	}
+	counts, known := s.routes[l]
+	if !known {
+		counts = new(Counts)
+		s.routes[l] = counts
+	}
+	counts.merge(c)
+	counts.Cost += cost - c.Cost
+	if p := s.point(key.Second); p != nil && s.filter.matches(key.Carrier, key.Region) {
+		p.counts.merge(c)
+		if l.currency != "" {
+			p.costs[l.currency] += cost
+		}
+	}
+}
+
+func (s *Sum) addLatency(second int64, l *Latency) {
+	if second < s.window.From.Unix() {
+		return
+	}
+	s.processing.merge(l)
+	if second >= s.recent {
+		s.throughput += l.Receipts
+	}
+	if p := s.point(second); p != nil {
+		p.processing.merge(l)
+	}
+}
+
+// point returns the point of the series that a second belongs to, or nil where there is no series.
+func (s *Sum) point(second int64) *sumPoint {
+	i, found := slices.BinarySearchFunc(s.points, second, func(p sumPoint, second int64) int { return cmp.Compare(p.from, second) })
+	if !found {
+		i--
+	}
+	if i < 0 {
+		return nil
+	}
+	return &s.points[i]
+}
