@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // WriteCSV writes the rows of the carriers, with a header. A figure that is not known is empty.
@@ -81,15 +82,20 @@ func (d *DeliveryTime) cells() []string {
 	return []string{count(&d.Messages), number(&d.Avg), number(&d.P50), number(&d.P95), number(&d.P99)}
 }
 
-// cell returns a text that no spreadsheet takes for a formula. The signs are those of OWASP's page on
-// CSV injection: a cell that begins with one gets an apostrophe before it, also where spaces stand
-// before the sign.
+// cell returns a text that no spreadsheet takes for a formula: an apostrophe goes before each sign that
+// begins one, at the start of the text and after whatever a spreadsheet may take for a separator. The
+// signs are those of OWASP's page on CSV injection.
 func cell(text string) string {
-	if start := strings.TrimLeft(text, " \u00a0"); start != "" && strings.ContainsAny(start[:1], "=+-@\t\r\n") ||
-		strings.HasPrefix(start, "＝") || strings.HasPrefix(start, "＋") || strings.HasPrefix(start, "－") || strings.HasPrefix(start, "＠") {
-		return "'" + text
+	var safe strings.Builder
+	start := true
+	for _, r := range text {
+		if start && strings.ContainsRune("=+-@＝＋－＠", r) {
+			safe.WriteByte('\'')
+		}
+		safe.WriteRune(r)
+		start = strings.ContainsRune(",;|\t\r\n\"", r) || start && unicode.IsSpace(r)
 	}
-	return text
+	return safe.String()
 }
 
 func number(v *float64) string {

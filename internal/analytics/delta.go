@@ -10,8 +10,15 @@ import (
 // Delta is a change of the counts, by key. Deltas add up, in any order, to the counts themselves. The
 // zero Delta changes nothing. It is not safe for concurrent use.
 type Delta struct {
-	counts  map[Key]*Counts
+	counts  map[Key]*entry
 	latency map[int64]*Latency // by the second in which the receipts became durable
+	spare   []entry            // entries are made some at a time: most commits change few keys
+}
+
+// entry is the counts of a key.
+type entry struct {
+	key Key
+	Counts
 }
 
 // Add counts a message in.
@@ -38,8 +45,8 @@ func (d *Delta) Merge(other *Delta) {
 	if other == nil {
 		return
 	}
-	for key, c := range other.counts {
-		d.at(&key).merge(c)
+	for key, e := range other.counts {
+		d.at(&key).merge(&e.Counts)
 	}
 	for second, l := range other.latency {
 		d.latencyAt(second).merge(l)
@@ -48,8 +55,8 @@ func (d *Delta) Merge(other *Delta) {
 
 // Empty reports whether the Delta changes nothing.
 func (d *Delta) Empty() bool {
-	for _, c := range d.counts {
-		if !c.empty() {
+	for _, e := range d.counts {
+		if !e.empty() {
 			return false
 		}
 	}
@@ -62,15 +69,19 @@ func (d *Delta) Empty() bool {
 }
 
 func (d *Delta) at(key *Key) *Counts {
-	c, known := d.counts[*key]
+	e, known := d.counts[*key]
 	if !known {
 		if d.counts == nil {
-			d.counts = make(map[Key]*Counts)
+			d.counts = make(map[Key]*entry)
 		}
-		c = new(Counts)
-		d.counts[*key] = c
+		if len(d.spare) == 0 {
+			d.spare = make([]entry, min(1+len(d.counts), 32))
+		}
+		e, d.spare = &d.spare[0], d.spare[1:]
+		e.key = *key
+		d.counts[*key] = e
 	}
-	return c
+	return &e.Counts
 }
 
 func (d *Delta) latencyAt(second int64) *Latency {
@@ -85,16 +96,16 @@ func (d *Delta) latencyAt(second int64) *Latency {
 	return l
 }
 
-// keys returns the keys whose counts are not empty, sorted.
-func (d *Delta) keys() []Key {
-	keys := make([]Key, 0, len(d.counts))
-	for key, c := range d.counts {
-		if !c.empty() {
-			keys = append(keys, key)
+// entries returns the counts that are not empty, sorted by key.
+func (d *Delta) entries() []*entry {
+	entries := make([]*entry, 0, len(d.counts))
+	for _, e := range d.counts {
+		if !e.empty() {
+			entries = append(entries, e)
 		}
 	}
-	slices.SortFunc(keys, compareKeys)
-	return keys
+	slices.SortFunc(entries, func(a, b *entry) int { return compareKeys(&a.key, &b.key) })
+	return entries
 }
 
 // seconds returns the seconds whose latency is not empty, sorted.
@@ -105,7 +116,7 @@ func (d *Delta) seconds() []int64 {
 	return seconds
 }
 
-func compareKeys(a, b Key) int {
+func compareKeys(a, b *Key) int {
 	switch {
 	case a.Second != b.Second:
 		if a.Second < b.Second {

@@ -25,7 +25,7 @@ var ErrEncoding = errors.New("analytics: not an encoded delta")
 
 // Encode returns the Delta as bytes. Equal Deltas have equal bytes.
 func (d *Delta) Encode() []byte {
-	keys, seconds := d.keys(), d.seconds()
+	entries, seconds := d.entries(), d.seconds()
 	places := make(map[string]uint64)
 	var texts []byte
 	place := func(text string) uint64 {
@@ -38,18 +38,17 @@ func (d *Delta) Encode() []byte {
 		}
 		return p
 	}
-	body := make([]byte, 0, 48*len(keys)+32*len(seconds)+8)
-	body = binary.AppendUvarint(body, uint64(len(keys)))
+	body := make([]byte, 0, 32*len(entries)+64*len(seconds)+8)
+	body = binary.AppendUvarint(body, uint64(len(entries)))
 	before := int64(0)
-	for _, key := range keys {
-		body = binary.AppendVarint(body, key.Second-before)
-		before = key.Second
-		for _, text := range [...]string{key.Carrier, key.Region, key.Currency} {
-			body = binary.AppendUvarint(body, place(text))
-		}
-		c := d.counts[key]
-		fields := c.fields()
-		body = appendFields(body, fields[:], &c.Times)
+	for _, e := range entries {
+		body = binary.AppendVarint(body, e.key.Second-before)
+		before = e.key.Second
+		body = binary.AppendUvarint(body, place(e.key.Carrier))
+		body = binary.AppendUvarint(body, place(e.key.Region))
+		body = binary.AppendUvarint(body, place(e.key.Currency))
+		fields := e.fields()
+		body = appendFields(body, fields[:], &e.Times)
 	}
 	body = binary.AppendUvarint(body, uint64(len(seconds)))
 	before = 0
@@ -134,7 +133,7 @@ func (d *Delta) MergeEncoded(encoded []byte) error {
 // walk reads an encoded Delta and visits what is in it. What it hands out is its own and good for
 // one visit.
 func walk(encoded []byte, counts func(*Key, *Counts), latency func(int64, *Latency)) error {
-	r := reader{rest: encoded, ok: true}
+	r := reader{bytes: encoded, ok: true}
 	if r.uvarint() != encodingVersion {
 		return ErrEncoding
 	}
@@ -168,28 +167,33 @@ func walk(encoded []byte, counts func(*Key, *Counts), latency func(int64, *Laten
 		}
 		latency(second, &l)
 	}
-	if !r.ok || len(r.rest) > 0 {
+	if !r.ok || r.at < len(encoded) {
 		return ErrEncoding
 	}
 	return nil
 }
 
-// reader reads what is left of the bytes. Once something could not be read, it is not ok, and all
-// that follows is 0.
+// reader reads the bytes one value after the other. Once something could not be read, it is not ok, and
+// all that follows is 0.
 type reader struct {
-	rest []byte
-	ok   bool
+	bytes []byte
+	at    int
+	ok    bool
 }
 
-func (r *reader) fail() { r.rest, r.ok = nil, false }
+func (r *reader) fail() { r.at, r.ok = len(r.bytes), false }
 
 func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.rest)
+	if r.at < len(r.bytes) && r.bytes[r.at] < 0x80 { // most are so small
+		r.at++
+		return uint64(r.bytes[r.at-1])
+	}
+	v, n := binary.Uvarint(r.bytes[r.at:])
 	if n <= 0 {
 		r.fail()
 		return 0
 	}
-	r.rest = r.rest[n:]
+	r.at += n
 	return v
 }
 
@@ -201,7 +205,7 @@ func (r *reader) varint() int64 {
 // length reads a number of things that take a byte each at least.
 func (r *reader) length() int {
 	n := r.uvarint()
-	if n > uint64(len(r.rest)) {
+	if n > uint64(len(r.bytes)-r.at) {
 		r.fail()
 		return 0
 	}
@@ -210,9 +214,8 @@ func (r *reader) length() int {
 
 func (r *reader) text() string {
 	n := r.length()
-	text := string(r.rest[:n])
-	r.rest = r.rest[n:]
-	return text
+	r.at += n
+	return string(r.bytes[r.at-n : r.at])
 }
 
 func (r *reader) textOf(texts []string) string {

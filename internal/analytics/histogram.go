@@ -48,30 +48,29 @@ func middleOf(index uint16) time.Duration {
 	return time.Duration(min(micros, math.MaxInt64/uint64(time.Microsecond))) * time.Microsecond
 }
 
-// add adds n to a bucket. The cursor is where the bucket may be at the earliest, and add returns the
-// one for the next bucket, so that to merge ascending bins is to walk both histograms once.
-func (h *Histogram) add(cursor int, index uint16, n int64) int {
-	for cursor < len(h.bins) && h.bins[cursor].index < index {
-		cursor++
-	}
-	if cursor == len(h.bins) || h.bins[cursor].index != index {
-		h.bins = slices.Insert(h.bins, cursor, bin{index: index})
-	}
-	h.bins[cursor].n += n
-	return cursor + 1
-}
-
 // observe counts a duration n times.
 func (h *Histogram) observe(d time.Duration, n int64) {
 	index := bucketOf(d)
-	at, _ := slices.BinarySearchFunc(h.bins, index, func(b bin, index uint16) int { return int(b.index) - int(index) })
-	h.add(at, index, n)
+	at, known := slices.BinarySearchFunc(h.bins, index, func(b bin, index uint16) int { return int(b.index) - int(index) })
+	if known {
+		h.bins[at].n += n
+		return
+	}
+	h.bins = slices.Insert(h.bins, at, bin{index, n})
 }
 
+// merge walks both histograms once: as a rule the other one has few buckets that are new.
 func (h *Histogram) merge(other *Histogram) {
-	cursor := 0
+	at := 0
 	for _, b := range other.bins {
-		cursor = h.add(cursor, b.index, b.n)
+		for at < len(h.bins) && h.bins[at].index < b.index {
+			at++
+		}
+		if at < len(h.bins) && h.bins[at].index == b.index {
+			h.bins[at].n += b.n
+		} else {
+			h.bins = slices.Insert(h.bins, at, b)
+		}
 	}
 }
 

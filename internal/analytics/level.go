@@ -91,11 +91,11 @@ func (d *Delta) Rollups(now time.Time) []Rollup {
 	}
 	for level := Second; level <= Day; level++ {
 		oldest := level.Oldest(now)
-		for key, c := range d.counts {
+		for key, e := range d.counts {
 			if key.Second >= oldest {
 				r := at(level, key.Second)
 				key.Second = level.bucket(key.Second)
-				r.at(&key).merge(c)
+				r.at(&key).merge(&e.Counts)
 			}
 		}
 		for second, l := range d.latency {

@@ -10,13 +10,14 @@ import (
 // prices to four or five decimals.
 type Money int64
 
+const decimals = 6
+
 const (
-	unit     Money = 1_000_000
-	decimals       = 6
+	unit Money = 1_000_000
 
 	// maxMoney bounds the price of a segment and the cost of a message. It is far above what any
 	// message costs in any currency, and keeps the sum of millions of them in range.
-	maxMoney = 1_000_000 * unit
+	maxMoney Money = 1_000_000 * unit
 )
 
 // parseMoney reads a decimal number without sign and exponent. A number with more than six decimals

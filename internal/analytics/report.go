@@ -103,7 +103,7 @@ type PointCost struct {
 // Report draws the answer from what was added up. The policy must be valid.
 func (s *Sum) Report(policy Policy) *Report {
 	r := &Report{
-		From: s.window.From, To: s.window.Now.UTC(), Window: s.window.Length.String(),
+		From: s.window.From, To: s.window.Now.UTC(), Window: formatLength(s.window.Length),
 		Processing: s.processing.report(), Throughput: s.throughput,
 		Costs: []Cost{}, Carriers: []Carrier{},
 	}
@@ -137,10 +137,10 @@ func (s *Sum) Report(policy Policy) *Report {
 	return r
 }
 
-// lanes returns those that have messages, sorted.
+// lanes returns those that have messages, sorted by carrier, region and currency.
 func (s *Sum) lanes() []lane {
 	lanes := slices.Collect(maps.Keys(s.routes))
-	lanes = slices.DeleteFunc(lanes, func(l lane) bool { return s.routes[l].empty() })
+	lanes = slices.DeleteFunc(lanes, func(l lane) bool { return s.routes[l].Total() <= 0 })
 	slices.SortFunc(lanes, func(a, b lane) int {
 		return cmp.Or(cmp.Compare(a.carrier, b.carrier), cmp.Compare(a.region, b.region), cmp.Compare(a.currency, b.currency))
 	})

@@ -48,6 +48,18 @@ func ParseLength(text string) (time.Duration, error) {
 	return length + more, nil
 }
 
+// formatLength writes a length that ParseLength reads, without the zeros at its end.
+func formatLength(d time.Duration) string {
+	text := d.String()
+	if short, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = short + "m"
+	}
+	if short, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = short + "h"
+	}
+	return text
+}
+
 func lengthError(text string) error {
 	return fmt.Errorf("%.40q is no length of time between 1m and 90d, as 15m, 24h or 7d", text)
 }

@@ -19,6 +19,7 @@ func TestThreadsWhilePostgresIsAway(t *testing.T) {
 	third := len(posts) / 3
 	p := serve(t, o.settings.with(withCRM))
 	deliverAll(t, p, posts[:third])
+	p.awaitSynced(t) // else the leases of pushes that the kill cuts off would have to run out first
 
 	o.stop(t)
 	one, two := line("m-1", "One", 1), line("m-2", "Two", 2)

@@ -10,6 +10,7 @@
 //	spool.go     the spool
 //	replay.go    dead letters that an operator sends again
 //	figures.go   what it has done since the start
+//	metrics.go   metrics
 package ingest
 
 import (

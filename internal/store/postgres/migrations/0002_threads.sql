@@ -105,7 +105,7 @@ COMMENT ON COLUMN thread_items.at IS 'When the message was written, where that c
 COMMENT ON COLUMN thread_items.listed_at IS 'Newest updated_at of the events that list it.';
 COMMENT ON COLUMN thread_items.removed IS 'Whether a split took it out of the thread.';
 COMMENT ON COLUMN thread_items.removed_at IS 'Newest updated_at of the splits that took it.';
-COMMENT ON COLUMN thread_items.rev IS 'Revision of the thread when the item last became different from what the CRM has.';
+COMMENT ON COLUMN thread_items.rev IS 'Revision of the thread when the item last changed.';
 COMMENT ON COLUMN thread_items.acked IS 'Hash of the value that the CRM has.';
 COMMENT ON COLUMN thread_items.set_aside IS 'Hash of a value that the CRM would not take.';
 COMMENT ON COLUMN thread_items.theirs IS 'Whether another writer has changed it in the CRM; it is left as it is.';
@@ -155,7 +155,7 @@ CREATE TABLE audit_heads (
 );
 
 COMMENT ON TABLE audit IS 'What was done, and when. Entries are never changed or deleted.';
-COMMENT ON COLUMN audit.subject IS 'Id of a thread or message, or dead-letter:ID.';
+COMMENT ON COLUMN audit.subject IS 'Id of a thread, message:ID, or dead-letter:ID.';
 COMMENT ON COLUMN audit.seq IS 'Place in the chain of the subject, from 1.';
 COMMENT ON COLUMN audit.detail IS 'JSON.';
 COMMENT ON COLUMN audit.prev_hash IS 'Hash of the entry before; null for the first.';

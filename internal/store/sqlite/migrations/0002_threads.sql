@@ -52,11 +52,11 @@ CREATE TABLE thread_items (
     listed_at    TEXT,             -- newest updated_at of the events that list it
     removed      INTEGER NOT NULL, -- 1: a split took it out of the thread
     removed_at   TEXT,             -- newest updated_at of the splits that took it
-    rev          INTEGER NOT NULL, -- of the thread, when the item last became different from what the CRM has
+    rev          INTEGER NOT NULL, -- of the thread, when the item last changed
     acked        BLOB,             -- hash of the value that the CRM has
     set_aside    BLOB,             -- hash of a value that the CRM would not take
     theirs       INTEGER NOT NULL, -- 1: another writer has changed it in the CRM; it is left as it is
-    past         BLOB,             -- the views it has had: 8 bytes of the hash of each
+    past         BLOB,             -- the values it has had: 8 bytes of the hash of each
     view         BLOB,             -- hash of what the thread shows; null when the item is not present
     -- 1: the CRM is to be told, or a dead letter about the item is solved
     dirty        INTEGER NOT NULL GENERATED ALWAYS AS
@@ -84,7 +84,7 @@ CREATE TABLE thread_events (
 -- audit_heads.
 CREATE TABLE audit (
     id        INTEGER PRIMARY KEY AUTOINCREMENT,
-    subject   TEXT    NOT NULL, -- id of a thread or message, or dead-letter:ID
+    subject   TEXT    NOT NULL, -- id of a thread, message:ID, or dead-letter:ID
     seq       INTEGER NOT NULL, -- place in the chain of the subject, from 1
     at        TEXT    NOT NULL,
     action    TEXT    NOT NULL,
