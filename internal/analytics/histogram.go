@@ -24,7 +24,7 @@ type bin struct {
 const (
 	perOctaveBits = 5
 	perOctave     = 1 << perOctaveBits
-	maxBucket     = (63-perOctaveBits-1)*perOctave + 2*perOctave - 1 // of the longest Duration
+	maxBucket     = 1568 // of the longest Duration
 )
 
 // bucketOf returns the bucket of a duration. Less than a microsecond counts as none.

@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +35,9 @@ type price struct {
 	segment  Money
 	currency string
 }
+
+// always is the day of a price that has always held.
+const always = math.MinInt64
 
 // Currency returns the currency of costs that receipts name without one: that of the card, or
 // NoCurrency.

@@ -80,7 +80,7 @@ func (r *cardReader) entry(line int, fields map[string]field) {
 		}
 		to.region = code
 	}
-	var p price
+	p := price{day: always}
 	text, priceLine := at("price")
 	p.segment = r.price(text, priceLine)
 	text, currencyLine := at("currency")

@@ -81,12 +81,12 @@ type throttle struct {
 }
 
 // pauseFor returns the pause after a push that was throttled. Of those that were in flight together,
-// the first alone makes the guess longer.
+// the first alone makes the guess longer, and the first after an answer begins anew.
 func (t *throttle) pauseFor(asked time.Duration, begun time.Time) time.Duration {
 	if asked > 0 {
 		return min(asked, pauseMost)
 	}
-	if !begun.Before(t.lastPaused) {
+	if t.guesses == 0 || !begun.Before(t.lastPaused) {
 		t.guesses++
 		t.lastPaused = time.Now()
 	}

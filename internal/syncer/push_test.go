@@ -265,13 +265,13 @@ func TestChunks(t *testing.T) {
 		e.Messages = append(e.Messages, thread.Message{ID: string(rune(0x4e00 + i)), Text: "x"})
 	}
 	queue.commit(sealed(e))
-	for i, want := range []struct{ added, left int }{{chunk, 1}, {1, 0}} {
-		answers := []answer{gone("PATCH"), ok("POST")}[:2-i*1]
-		if i == 1 {
-			answers = []answer{ok("PATCH")}
-		}
-		a, _ := pushOnce(t, queue, answers...)
-		if s := queue.sync("t"); a.added != want.added || s.Want-s.Done != int64(want.left) {
+	for i, want := range []struct {
+		answers []answer
+		added   int
+		left    int64
+	}{{[]answer{gone("PATCH"), ok("POST")}, chunk, 1}, {[]answer{ok("PATCH")}, 1, 0}} {
+		a, _ := pushOnce(t, queue, want.answers...)
+		if s := queue.sync("t"); a.added != want.added || s.Want-s.Done != want.left {
 			t.Errorf("chunk %d: %d items, %+v", i, a.added, s)
 		}
 	}

@@ -89,6 +89,7 @@ CREATE TABLE thread_items (
 );
 
 CREATE INDEX thread_items_dirty ON thread_items (thread_id, rev, kind, item_id) WHERE dirty;
+CREATE INDEX thread_items_set_aside ON thread_items (thread_id) WHERE set_aside IS NOT NULL;
 -- A message whose time cannot be read comes first.
 CREATE INDEX thread_items_shown ON thread_items (thread_id, kind, coalesce(at, '-infinity'), item_id)
     WHERE view IS NOT NULL;
