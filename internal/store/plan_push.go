@@ -140,24 +140,20 @@ func (p *PushPlan) sort() {
 	slices.SortFunc(p.Letters, func(a, b Letter) int { return byBytes(a.Digest, b.Digest) })
 }
 
-// WakePlan is what the wake of a thread does to the database. Every decision is in it:
+// PlanWake works out what Wake writes:
 //
 //  1. lock and read the thread;
-//  2. give it to PlanWake;
-//  3. clear SetAside of all items of the thread in Retry. Dirty follows from what the row says then;
-//  4. write Threads, whose own Items are empty;
+//  2. give it to PlanWake, nil when there is none;
+//  3. clear SetAside of its items, and delete the dead letters about these: what the CRM would not
+//     take even now gets another one;
+//  4. write what PlanWake returns, whose own Items are empty;
 //  5. delete the dead letter that the wake resolves.
-type WakePlan struct {
-	Threads ThreadWrites
-	Retry   string
-}
-
-// PlanWake works out what to write. The row is nil when there is none; it is changed. A thread of
-// which no event has come is ErrNotFound.
+//
+// It changes the row. A thread of which no event has come is ErrNotFound.
 //
 // The thread gets a new revision even while it is pushed, because that push may not know of the
 // items that are tried again. A lease that runs goes on.
-func PlanWake(row *ThreadRow, note audit.Note, now time.Time) (*WakePlan, error) {
+func PlanWake(row *ThreadRow, note audit.Note, now time.Time) (*ThreadWrites, error) {
 	if row == nil || !row.Own {
 		return nil, ErrNotFound
 	}
@@ -168,11 +164,8 @@ func PlanWake(row *ThreadRow, note audit.Note, now time.Time) (*WakePlan, error)
 	s.Want++
 	s.Due, s.Attempts, s.Parked = time.Time{}, 0, false
 	note.Subject = row.ID
-	return &WakePlan{
-		Threads: ThreadWrites{
-			Updates: []ThreadUpdate{{ThreadRow: row}},
-			Audit:   []audit.Entry{row.Audit.Append(note, now)},
-		},
-		Retry: row.ID,
+	return &ThreadWrites{
+		Updates: []ThreadUpdate{{ThreadRow: row}},
+		Audit:   []audit.Entry{row.Audit.Append(note, now)},
 	}, nil
 }

@@ -276,7 +276,7 @@ func TestPlanWake(t *testing.T) {
 	} {
 		row := &store.ThreadRow{Thread: thread.Thread{ID: "t", Own: true}, Sync: test.before}
 		plan, err := store.PlanWake(row, note, pushedAt)
-		if err != nil || plan.Retry != "t" || len(plan.Threads.Updates) != 1 || len(plan.Threads.Audit) != 1 || plan.Threads.Audit[0].Subject != "t" {
+		if err != nil || len(plan.Updates) != 1 || len(plan.Audit) != 1 || plan.Audit[0].Subject != "t" {
 			t.Fatalf("%s: %+v, %v", name, plan, err)
 		}
 		if diff := cmp.Diff(test.after, row.Sync); diff != "" {

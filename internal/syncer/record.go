@@ -12,12 +12,8 @@ import (
 // record writes down what became of the pushes that have ended. On an error they are kept, to be
 // tried again.
 func (d *dispatcher) record(ctx context.Context) error {
-	d.dropExpired()
 	if len(d.ended) == 0 {
 		return nil
-	}
-	if err := d.pause(ctx); err != nil {
-		return fmt.Errorf("pause: %w", err)
 	}
 	err := d.recordAll(ctx, d.ended)
 	if errors.Is(err, store.ErrRefused) {
@@ -154,7 +150,11 @@ func (d *dispatcher) finish() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
-		err := d.record(ctx)
+		d.dropExpired()
+		err := d.pause(ctx)
+		if err == nil {
+			err = d.record(ctx)
+		}
 		if err == nil {
 			return
 		}

@@ -16,8 +16,9 @@ const (
 	backoffMost  = time.Minute
 )
 
-// dispatcher runs the turns: all pushes that have ended are recorded in one transaction, and all
-// free places are filled by one claim. So the database sees a few statements for many threads.
+// dispatcher runs the turns: all pushes that have ended are recorded in one transaction, and at the
+// same time all free places are filled by one claim. So the database sees a few statements for many
+// threads.
 type dispatcher struct {
 	*Syncer
 	throttle
@@ -82,12 +83,29 @@ func (d *dispatcher) turn(ctx context.Context) (wait time.Duration, err error) {
 	}
 	// The database commits or not, whether or not somebody waits: it is not asked to stop half-way.
 	ctx = context.WithoutCancel(ctx)
-	if err := d.record(ctx); err != nil {
+	d.dropExpired()
+	if err := d.pause(ctx); err != nil {
+		return 0, fmt.Errorf("pause: %w", err)
+	}
+	recording := len(d.ended) > 0
+	recorded := make(chan error, 1)
+	go func() { recorded <- d.record(ctx) }()
+	wait, err = d.fill(ctx)
+	if err := errors.Join(<-recorded, err); err != nil {
 		return 0, err
 	}
+	if recording {
+		return 0, nil // what is due again by now was still leased when this turn claimed
+	}
+	return orPoll(wait), nil
+}
+
+// fill claims threads for the free places. It returns when something may become due, 0 when that is
+// not known.
+func (d *dispatcher) fill(ctx context.Context) (wait time.Duration, err error) {
 	limit, wait := d.breaker.allows(d.workers-d.flying, d.flying)
 	if limit == 0 {
-		return orPoll(wait), nil
+		return wait, nil
 	}
 	for _, r := range d.claims(limit) {
 		claimed, err := d.claim(ctx, r)
@@ -101,7 +119,7 @@ func (d *dispatcher) turn(ctx context.Context) (wait time.Duration, err error) {
 			break // the probe has been found, or there is nothing more
 		}
 	}
-	return orPoll(wait), nil
+	return wait, nil
 }
 
 func orPoll(wait time.Duration) time.Duration {

@@ -48,7 +48,8 @@ const (
 	forgetItems = `UPDATE thread_items SET acked = NULL, set_aside = NULL, theirs = FALSE
 		WHERE thread_id = ? AND (acked IS NOT NULL OR set_aside IS NOT NULL OR theirs)`
 
-	retryItems = "UPDATE thread_items SET set_aside = NULL WHERE thread_id = ? AND set_aside IS NOT NULL"
+	retryItems = `UPDATE thread_items SET set_aside = NULL WHERE thread_id = ? AND set_aside IS NOT NULL
+		RETURNING thread_id, kind, item_id`
 
 	selectDirty = "SELECT " + itemColumns + ` FROM thread_items WHERE thread_id = ? AND dirty
 		ORDER BY rev, kind, item_id LIMIT ?`

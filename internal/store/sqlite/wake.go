@@ -8,6 +8,7 @@ import (
 
 	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/store"
+	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
 // Wake implements store.Queue.
@@ -21,15 +22,38 @@ func (s *Store) Wake(ctx context.Context, threadID string, resolves int64, note 
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Stmt(p.retryItems).Exec(plan.Retry); err != nil {
+		if err := p.retryAside(tx, threadID); err != nil {
 			return err
 		}
-		if err := p.writeThreads(tx, &plan.Threads); err != nil {
+		if err := p.writeThreads(tx, plan); err != nil {
 			return err
 		}
 		_, err = tx.Stmt(p.deleteDeadLetter).Exec(resolves)
 		return err
 	})
+}
+
+// retryAside lets what was set aside of a thread be tried again, and deletes the dead letters about
+// it.
+func (p *statements) retryAside(tx *sql.Tx, threadID string) error {
+	rows, err := tx.Stmt(p.retryItems).Query(threadID)
+	if err != nil {
+		return err
+	}
+	keys, err := scanAll(rows, func(r row) (key thread.ItemKey, err error) {
+		return key, r.Scan(&key.ThreadID, &key.Kind, &key.ID)
+	})
+	if err != nil {
+		return err
+	}
+	remove := tx.Stmt(p.deleteLetterAbout)
+	for _, key := range keys {
+		digest := store.ItemLetter(key).Digest()
+		if _, err := remove.Exec(digest[:]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // WakeParked implements store.Queue. What was set aside stays so: the statuses are not about it.

@@ -56,9 +56,14 @@ func testWake(t *testing.T, create func(t *testing.T) Open) {
 					item.Acked, item.SetAside = thread.Hash{}, item.View()
 				}
 			}
+			about := store.ItemLetter(thread.ItemKey{ThreadID: "t", Kind: thread.KindMessage, ID: "bad"})
+			push.SetAside = []*store.DeadLetter{{Kind: about.Kind, Key: about.Key, Subject: "t", Reason: "too long", Received: at(1), Raw: []byte("{}")}}
 			record(t, s, push)
 			wake(t, s, "t", 0)
 			requireEqual(t, "sync", readThread(t, s, "t").Sync, awake, volatile)
+			if left := list(t, s, 0, 10); len(left) != 0 {
+				t.Errorf("dead letters about what is tried again: %+v", left)
+			}
 			w := claimOne(t, s)
 			requireEqual(t, "what is due", ids(w.Items), []string{"bad"})
 			record(t, s, done(w))
