@@ -11,6 +11,9 @@ FUZZTIME ?= 60s
 # Flags for `make bench`, such as BENCHFLAGS='-rounds 1 -only a,c'.
 BENCHFLAGS ?=
 
+# Flags for the part of `make bench` about threads, such as THREADFLAGS='-duration 10s'.
+THREADFLAGS ?=
+
 # Flags for `make demo`, such as DEMOFLAGS='--duration 5m'.
 DEMOFLAGS ?=
 
@@ -64,8 +67,9 @@ fuzz: ## Run every fuzz test for FUZZTIME
 	done
 
 .PHONY: bench
-bench: postgres ## Measure receipts per second and latency, beside a bare and a naive server
+bench: postgres ## Measure receipts beside a bare and a naive server, and threads on their way to a CRM
 	$(GO) run ./cmd/cxbench $(BENCHFLAGS)
+	$(GO) run ./cmd/cxbench threads $(THREADFLAGS)
 
 .PHONY: tidy
 tidy: ## Bring go.mod and go.sum up to date

@@ -38,6 +38,10 @@
 // counts and histograms of all its keys in one value. To write a second of traffic so takes a
 // handful of rows, and to answer for 90 days about a hundred, however many carriers there are.
 //
+// Messages that were there before the tables of analytics are counted once, when the tables are made:
+// Add for each, and the rollups of that. What retention deletes stays counted, until the rollups are
+// as old: a delta names no message and no number of a person.
+//
 // A question is answered in one snapshot of the database:
 //
 //	for each rollup in a Range of sum.Ranges(): sum.Add(counts)
@@ -59,4 +63,5 @@
 //	Delta → rollups, window → ranges      level.go, window.go
 //	rollups, deltas and prices → Sum      sum.go, ratecard.go, ratecard_file.go, money.go
 //	Sum → Report → CSV                    report.go, recommendation.go, csv.go
+//	Sum → share of slow messages          slow.go
 package analytics

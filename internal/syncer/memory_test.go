@@ -286,11 +286,11 @@ func (m *memory) wake(id string, now time.Time) {
 		panic(err)
 	}
 	for _, item := range m.items {
-		if item.ThreadID == p.Retry {
+		if item.ThreadID == id {
 			item.SetAside = thread.Hash{}
 		}
 	}
-	m.write(&p.Threads, now)
+	m.write(p, now)
 }
 
 func (m *memory) DoneRev(_ context.Context, id string) (int64, error) {
