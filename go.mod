@@ -7,6 +7,7 @@ require (
 	github.com/alecthomas/kong v1.17.0 // commands, flags and help in one struct
 	github.com/danielgtaylor/huma/v2 v2.37.2 // the API and its OpenAPI document, problem+json
 	github.com/dustin/go-humanize v1.1.0 // sizes and numbers for people
+	github.com/failsafe-go/failsafe-go v0.9.8 // the circuit breaker of the CRM
 	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // strict JSON by tokens, twice as fast as encoding/json and bound for the standard library
 	github.com/goccy/go-yaml v1.19.2 // settings and rule files, with the line of a mistake
 	github.com/google/go-cmp v0.7.0 // tests: what differs
@@ -15,6 +16,8 @@ require (
 	github.com/nyaruka/phonenumbers v1.8.1 // the region of a number (libphonenumber)
 	github.com/pressly/goose/v3 v3.29.0 // migrations on both databases, one replica at a time
 	github.com/prometheus/client_golang v1.25.0 // metrics
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // the JSON Schema that a delta must pass
+	github.com/schollz/progressbar/v3 v3.19.1 // progress of long commands
 	go.uber.org/goleak v1.3.0 // tests: no goroutine is left behind
 	golang.org/x/oauth2 v0.37.0 // the client credentials of CXone
 	golang.org/x/sync v0.24.0 // one token fetch at a time; groups of workers
@@ -29,7 +32,6 @@ require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/bits-and-blooms/bitset v1.24.4 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
-	github.com/failsafe-go/failsafe-go v0.9.8 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
@@ -43,8 +45,6 @@ require (
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
-	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
-	github.com/schollz/progressbar/v3 v3.19.1 // indirect
 	github.com/sethvargo/go-retry v0.5.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	golang.org/x/exp/typeparams v0.0.0-20231108232855-2478ac86f678 // indirect
