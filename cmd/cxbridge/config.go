@@ -38,6 +38,8 @@ type Config struct {
 	CXone     *CXone // nil: no calls to CXone
 	ServerURL string // without a slash at its end; "" is not set
 
+	Simulator bool
+
 	LogLevel  slog.Level
 	LogFormat string // "json" or "text"
 
@@ -116,6 +118,8 @@ func (s *Settings) Resolve(found *problems) (Config, error) {
 
 		CXone:     p.cxone(&s.CXoneSettings),
 		ServerURL: p.baseURL(s.ServerURL, cxone.ParseURL, "https://cxbridge.example.com"),
+
+		Simulator: choice(p, s.Simulator, "true", "false") == "true",
 
 		LogLevel:  p.level(s.LogLevel),
 		LogFormat: choice(p, s.LogFormat, "json", "text"),

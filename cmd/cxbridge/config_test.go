@@ -25,12 +25,12 @@ func TestDefaults(t *testing.T) {
 	got := []any{
 		cfg.Addr, cfg.ShutdownTimeout, cfg.MaxInFlightBytes, cfg.Database, cfg.SpoolDir, cfg.SpoolMaxBytes,
 		cfg.SenderIDPolicy, cfg.SenderIDRules != nil, cfg.DefaultRegion, cfg.ReceiptTimeZones.For("ANY").String(),
-		cfg.CXone == nil, cfg.ServerURL, cfg.LogLevel, cfg.LogFormat, cfg.ViewerToken.Reveal(), len(cfg.Warnings),
+		cfg.CXone == nil, cfg.ServerURL, cfg.Simulator, cfg.LogLevel, cfg.LogFormat, cfg.ViewerToken.Reveal(), len(cfg.Warnings),
 	}
 	want := []any{
 		":3000", 15 * time.Second, int64(64 << 20), Database{SQLite: "cxbridge.db"}, "cxbridge-spool", int64(1 << 30),
 		ingest.Flag, true, "US", "UTC",
-		true, "", slog.LevelInfo, "json", "", 0,
+		true, "", false, slog.LevelInfo, "json", "", 0,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -89,6 +89,8 @@ func TestValues(t *testing.T) {
 		{"RECEIPT_TIME_ZONES", "vodafone=Europe/Madrid", zones, "Europe/Madrid UTC"},
 		{"RECEIPT_TIME_ZONES", "VODAFONE = Europe/Madrid, * = Asia/Kolkata", zones, "Europe/Madrid Asia/Kolkata"},
 		{"SERVER_URL", "https://bridge.example.com/cx/", server, "https://bridge.example.com/cx"},
+		{"SIMULATOR", "True", func(c Config) any { return c.Simulator }, true},
+		{"SIMULATOR", "false", func(c Config) any { return c.Simulator }, false},
 		{"LOG_LEVEL", "WARN", func(c Config) any { return c.LogLevel }, slog.LevelWarn},
 		{"LOG_FORMAT", "text", func(c Config) any { return c.LogFormat }, "text"},
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/cxone"
 	"github.com/cxbridge/cxbridge/internal/ingest"
 	"github.com/cxbridge/cxbridge/internal/reconcile"
+	"github.com/cxbridge/cxbridge/internal/simulator"
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/syncer"
@@ -172,25 +173,34 @@ func (s *service) gate(registry prometheus.Registerer) (*webhook.Gate, error) {
 	}), nil
 }
 
+// simulator returns nil when it is off.
+func (s *service) simulator(receipts, threads http.Handler) console.Simulator {
+	if !s.config.Simulator {
+		return nil
+	}
+	return &simulator.Simulator{Receipts: receipts, Threads: threads, Secret: s.config.WebhookSecrets[0].Reveal()}
+}
+
 // handler is the one place that says which path leads where.
 func (s *service) handler(gate *webhook.Gate, registry *prometheus.Registry) (http.Handler, error) {
+	var synced webhook.Synced
+	if s.syncer != nil {
+		synced = s.syncer
+	}
+	receipts, threads := gate.SMS(s.ingest), gate.Threads(s.ingest, synced)
 	people, err := console.New(console.Config{
 		AdminToken: s.config.AdminToken.Reveal(), ViewerToken: s.config.ViewerToken.Reveal(),
 		Store:    s.store,
 		Replayer: &ingest.Replayer{Store: s.store, Reader: s.ingest.Reader(), Submit: s.ingest.Submit, Wake: s.wakeSyncer},
 		Figures:  s, Health: s,
 		Reconciler: s.reconciler(), HasCRM: s.syncer != nil,
-		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
-		Version: versionOf(version, built, nil).version, Log: s.log,
+		Simulator: s.simulator(receipts, threads),
+		Metrics:   promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
+		Version:   versionOf(version, built, nil).version, Log: s.log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	var synced webhook.Synced
-	if s.syncer != nil {
-		synced = s.syncer
-	}
-	receipts, threads := gate.SMS(s.ingest), gate.Threads(s.ingest, synced)
 	// No ServeMux: it would redirect paths that are not clean, where the console tells an error.
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {

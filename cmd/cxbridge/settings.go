@@ -21,15 +21,16 @@ import (
 // The texts are checked by Resolve, which makes a Config of them.
 type Settings struct {
 	FileSettings
-	HTTPSettings     `group:"HTTP"`
-	AccessSettings   `group:"Secrets and tokens"`
-	DatabaseSettings `group:"Database"`
-	SpoolSettings    `group:"Spool"`
-	ReceiptSettings  `group:"Receipts"`
-	ThreadSettings   `group:"Threads"`
-	CRMSettings      `group:"CRM"`
-	CXoneSettings    `group:"CXone"`
-	LogSettings      `group:"Log"`
+	HTTPSettings      `group:"HTTP"`
+	AccessSettings    `group:"Secrets and tokens"`
+	DatabaseSettings  `group:"Database"`
+	SpoolSettings     `group:"Spool"`
+	ReceiptSettings   `group:"Receipts"`
+	ThreadSettings    `group:"Threads"`
+	CRMSettings       `group:"CRM"`
+	CXoneSettings     `group:"CXone"`
+	SimulatorSettings `group:"Simulator"`
+	LogSettings       `group:"Log"`
 }
 
 // FileSettings says where more settings are.
@@ -99,6 +100,11 @@ type CXoneSettings struct {
 	CXoneAuthStyle    Value `name:"cxone-auth-style" placeholder:"STYLE" default:"basic" help:"How the client proves itself at the token endpoint: basic is HTTP Basic, body is form fields."`
 	CXoneScopes       Value `name:"cxone-scopes" placeholder:"SCOPES" default:"webhooks:manage webhooks:read social:read interactions:read messaging:read messaging:write" list:" " help:"OAuth scopes to ask for, separated by spaces."`
 	ServerURL         Value `placeholder:"URL" help:"Address at which CXone reaches this service, such as https://cxbridge.example.com. With the CXone settings, both webhooks are subscribed at start."`
+}
+
+// SimulatorSettings say whether events can be made up.
+type SimulatorSettings struct {
+	Simulator Value `placeholder:"BOOL" default:"false" help:"true lets an operator make up receipts and threads, by POST /simulator/sms and /simulator/threads. They are kept, and pushed to the CRM, as real ones are."`
 }
 
 // LogSettings say what is logged. The log goes to standard error.

@@ -10,6 +10,7 @@
 //	reconcile.go    /api/reconcile/{id}
 //	audit.go        GET /api/audit
 //	deadletters.go  /api/dead-letters
+//	simulator.go    /simulator
 //	figures.go      GET /api/metrics, GET /metrics
 //	health.go       GET /healthz, GET /readyz
 package console
@@ -45,6 +46,7 @@ type Config struct {
 
 	Reconciler Reconciler // nil: CXone is not set
 	HasCRM     bool       // a CRM is set, which threads go to
+	Simulator  Simulator  // nil: its paths do not exist
 	Health     Health
 	Metrics    http.Handler // answers GET /metrics in the Prometheus format
 
@@ -102,6 +104,7 @@ func New(cfg Config) (http.Handler, error) {
 	c.reconcileRoutes()
 	c.auditRoutes()
 	c.deadLetterRoutes()
+	c.simulatorRoutes()
 	c.figureRoutes()
 	c.healthRoutes()
 	if err := c.openAPIRoute(); err != nil {

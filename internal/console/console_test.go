@@ -31,12 +31,17 @@ var endpoints = []struct {
 	{"GET", "/api/dead-letters/7", operator, 200},
 	{"POST", "/api/dead-letters/7/replay", operator, 200},
 	{"DELETE", "/api/dead-letters/7", operator, 204},
+	{"POST", "/simulator/sms", operator, 200},
+	{"POST", "/simulator/threads", operator, 200},
 	{"GET", "/api/metrics", viewer, 200},
 	{"GET", "/metrics", viewer, 200},
 	{"GET", "/openapi.json", viewer, 200},
 	{"GET", "/healthz", anyone, 200},
 	{"GET", "/readyz", anyone, 200},
 }
+
+// bodies are those of the endpoints that need one.
+var bodies = map[string]string{"/simulator/threads": `{"scenario":"conversation"}`}
 
 func stockedBench() *bench {
 	b := newBench()
@@ -64,7 +69,7 @@ func TestAccess(t *testing.T) {
 		for _, caller := range callers {
 			t.Run(e.method+e.target+" by "+caller.name, func(t *testing.T) {
 				b := stockedBench()
-				r := httptest.NewRequest(e.method, e.target, nil)
+				r := httptest.NewRequest(e.method, e.target, strings.NewReader(bodies[e.target]))
 				if caller.authorization != "" {
 					r.Header.Set("Authorization", caller.authorization)
 				}
@@ -85,6 +90,9 @@ func TestAccess(t *testing.T) {
 				}
 				if caller.is < e.need && len(b.store.letters) != 1 {
 					t.Error("a caller without the right changed something")
+				}
+				if caller.is < e.need && b.simulator.calls() != 0 {
+					t.Error("a caller without the right simulated something")
 				}
 			})
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/ingest"
 	"github.com/cxbridge/cxbridge/internal/reconcile"
+	"github.com/cxbridge/cxbridge/internal/simulator"
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/thread"
@@ -35,6 +36,8 @@ const (
 var (
 	_ Store    = store.Store(nil)
 	_ Replayer = (*ingest.Replayer)(nil)
+
+	_ Simulator = (*simulator.Simulator)(nil)
 )
 
 // fakeStore holds what a test puts into it.
@@ -129,6 +132,26 @@ type replayFunc func(ctx context.Context, id int64) (ingest.Replayed, error)
 
 func (f replayFunc) Replay(ctx context.Context, id int64) (ingest.Replayed, error) { return f(ctx, id) }
 
+// fakeSimulator keeps what it was asked for.
+type fakeSimulator struct {
+	posted  simulator.Posted
+	err     error
+	sms     []simulator.SMS
+	stories []simulator.Story
+}
+
+func (f *fakeSimulator) SMS(_ context.Context, ask simulator.SMS) (simulator.Posted, error) {
+	f.sms = append(f.sms, ask)
+	return f.posted, f.err
+}
+
+func (f *fakeSimulator) Story(_ context.Context, ask simulator.Story) (simulator.Posted, error) {
+	f.stories = append(f.stories, ask)
+	return f.posted, f.err
+}
+
+func (f *fakeSimulator) calls() int { return len(f.sms) + len(f.stories) }
+
 type figuresFunc func() Figures
 
 func (f figuresFunc) Figures() Figures { return f() }
@@ -140,15 +163,16 @@ func (f healthFunc) Ready(ctx context.Context) (bool, map[string]Part) { return 
 // bench is a console on fakes, with everything in order until a test says otherwise.
 type bench struct {
 	Config
-	store *fakeStore
-	log   bytes.Buffer
+	store     *fakeStore
+	simulator *fakeSimulator
+	log       bytes.Buffer
 }
 
 func newBench() *bench {
 	b := &bench{store: &fakeStore{
 		messages: map[string]*sms.Message{}, receipts: map[string][]sms.PastReceipt{},
 		letters: map[int64]store.DeadLetter{},
-	}}
+	}, simulator: &fakeSimulator{posted: simulator.Posted{IDs: []string{"SIM-1"}, Events: 1}}}
 	b.Config = Config{
 		AdminToken: adminToken, ViewerToken: viewerToken, Store: b.store,
 		Replayer: replayFunc(func(context.Context, int64) (ingest.Replayed, error) {
@@ -157,7 +181,8 @@ func newBench() *bench {
 		Reconciler: reconcileFunc(func(context.Context, string) (reconcile.Outcome, error) {
 			return reconcile.Outcome{Status: reconcile.UpToDate}, b.store.err
 		}),
-		Figures: figuresFunc(func() Figures { return Figures{} }),
+		Simulator: b.simulator,
+		Figures:   figuresFunc(func() Figures { return Figures{} }),
 		Health: healthFunc(func(context.Context) (bool, map[string]Part) {
 			return true, map[string]Part{"database": {State: "up"}}
 		}),

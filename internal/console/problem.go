@@ -14,6 +14,7 @@ import (
 
 	"github.com/cxbridge/cxbridge/internal/ingest"
 	"github.com/cxbridge/cxbridge/internal/reconcile"
+	"github.com/cxbridge/cxbridge/internal/simulator"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -27,6 +28,7 @@ func (c *console) problem(ctx context.Context, operation string, err error) erro
 	_, isStatus := errors.AsType[huma.StatusError](err)
 	refused, isRefused := errors.AsType[*ingest.StillRefusedError](err)
 	busy, isBusy := errors.AsType[*ingest.BusyError](err)
+	simulation, isSimulation := errors.AsType[*simulator.BusyError](err)
 	upstream, isUpstream := errors.AsType[*reconcile.UpstreamError](err)
 	switch {
 	case isStatus:
@@ -37,6 +39,8 @@ func (c *console) problem(ctx context.Context, operation string, err error) erro
 		return huma.Error422UnprocessableEntity(refused.Error())
 	case isBusy:
 		return unavailable(busy.Reason, busy.RetryAfter)
+	case isSimulation:
+		return unavailable(simulation.Error(), simulation.RetryAfter)
 	case isUpstream:
 		return huma.Error502BadGateway(upstream.Error())
 	case !errors.Is(err, store.ErrUnavailable) && ctx.Err() == nil:

@@ -228,7 +228,7 @@ func (c *Conversations) write(t *talk, authors []Participant) Message {
 
 // person makes up somebody with a role.
 func (c *Conversations) person(t *talk, role string) Participant {
-	p := Participant{ID: uuid(c.rng), Role: role}
+	p := Participant{ID: UUID(c.rng), Role: role}
 	switch role {
 	case roleCustomer:
 		p.Name, p.PlatformID = pick(c.rng, customerNames), t.channel.handle(c.rng)

@@ -44,7 +44,8 @@ var channels = []*channel{
 	{"custom", digits("Case %s+1;"+strings.Repeat("long-", 40)+"%s", 8, 8), digits(strings.Repeat("x", 180)+"_%s", 16), digits("c%s", 6)},
 }
 
-func uuid(rng *rand.Rand) string {
+// UUID draws an id in the form of RFC 9562, version 4.
+func UUID(rng *rand.Rand) string {
 	return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x",
 		rng.Uint32(), rng.Uint32()>>16, rng.Uint32()>>20, 0x8000|rng.Uint32()>>18, rng.Uint64()>>16)
 }
@@ -115,7 +116,7 @@ func (c *Conversations) threadID(on *channel) string {
 		return strings.ToUpper(pick(c.rng, c.order).id)
 	}
 	if c.social.UUIDs || chance(c.rng, 0.3) {
-		return uuid(c.rng)
+		return UUID(c.rng)
 	}
 	return on.thread(c.rng)
 }

@@ -1,0 +1,129 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/cxbridge/cxbridge/internal/simulator"
+)
+
+// Simulator posts made-up events through the intake. See simulator.Simulator for its errors.
+type Simulator interface {
+	SMS(ctx context.Context, ask simulator.SMS) (simulator.Posted, error)
+	Story(ctx context.Context, ask simulator.Story) (simulator.Posted, error)
+}
+
+// simulateTimeout is how long the intake may take for all events of one call.
+const simulateTimeout = 30 * time.Second
+
+// simulatorRoutes adds nothing without a simulator: what is off answers as what never was.
+func (c *console) simulatorRoutes() {
+	if c.Simulator == nil {
+		return
+	}
+	tags := []string{"simulator"}
+	registerWithin(c, operator, simulateTimeout, huma.Operation{
+		OperationID: "simulate-sms", Method: http.MethodPost, Path: "/simulator/sms",
+		Summary: "Make up SMS receipts, and post them to the webhook", Tags: tags,
+		Description: "Each is a receipt of a new message. What the body leaves out is drawn. 200: all are durable. " +
+			"503: the intake is busy; the receipts that it has taken stay.",
+	}, c.simulateSMS)
+	registerWithin(c, operator, simulateTimeout, huma.Operation{
+		OperationID: "simulate-threads", Method: http.MethodPost, Path: "/simulator/threads",
+		Summary: "Make up a story about threads, and post its events to the webhook", Tags: tags,
+		Description: "conversation: a customer and an agent write to each other. merge: a customer has two conversations, " +
+			"and the second goes into the first. split: half of a conversation becomes one of its own. storm: many changes " +
+			"of a few threads, out of order and some of them repeated. 200: all events are durable. 503: the intake is busy; " +
+			"the events that it has taken stay.",
+	}, c.simulateThreads)
+}
+
+type simulateSMSBody struct {
+	Status  string `json:"status,omitempty" enum:"PENDING,UNKNOWN,DELIVERED,FAILED,REJECTED,EXPIRED"`
+	Carrier string `json:"carrier,omitempty" maxLength:"64" pattern:"^[!-~]([ -~]*[!-~])?$" patternDescription:"printable ASCII" example:"VODAFONE"`
+	Region  string `json:"region,omitempty" enum:"US,GB,UK,DE,FR,IN,AU,BR" doc:"Of the recipient"`
+	Count   int    `json:"count,omitempty" default:"1" minimum:"1" maximum:"1000" doc:"How many messages"`
+}
+
+type simulateSMSOutput struct {
+	Body struct {
+		Success             bool     `json:"success"`
+		SimulatedMessageID  string   `json:"simulatedMessageId" doc:"Of the first message"`
+		Count               int      `json:"count,omitempty" doc:"Where it is more than one"`
+		SimulatedMessageIDs []string `json:"simulatedMessageIds,omitempty" doc:"All of them, where there is more than one"`
+		QueuedForRetry      bool     `json:"queuedForRetry,omitempty" doc:"The database is away, and some receipts wait in the spool"`
+		Quarantined         int      `json:"quarantined,omitempty" doc:"Receipts that the policy for sender IDs made dead letters"`
+	}
+}
+
+func (c *console) simulateSMS(ctx context.Context, in *struct {
+	Body *simulateSMSBody
+}) (*simulateSMSOutput, error) {
+	ask := simulator.SMS{Count: 1}
+	if b := in.Body; b != nil {
+		ask = simulator.SMS{Status: b.Status, Carrier: b.Carrier, Region: b.Region, Count: b.Count}
+	}
+	posted, err := c.Simulator.SMS(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	out := &simulateSMSOutput{}
+	out.Body.Success = true
+	out.Body.SimulatedMessageID = posted.IDs[0]
+	if len(posted.IDs) > 1 {
+		out.Body.Count, out.Body.SimulatedMessageIDs = posted.Events, posted.IDs
+	}
+	out.Body.QueuedForRetry, out.Body.Quarantined = posted.Spooled > 0, posted.Quarantined
+	return out, nil
+}
+
+// The size of a story whose caller names none, by its scenario.
+const (
+	storySize = 6
+	stormSize = 100
+)
+
+type simulateThreadsBody struct {
+	Scenario string `json:"scenario" enum:"conversation,merge,split,storm"`
+	Seed     uint64 `json:"seed,omitempty" maximum:"9007199254740991" doc:"Repeats a story, with the same ids and texts; 0 draws a new one"`
+	Size     int    `json:"size,omitempty" minimum:"2" maximum:"500" doc:"Messages, 6 when left out; of a storm changes, 100 when left out"`
+}
+
+type simulateThreadsOutput struct {
+	Body struct {
+		Success        bool     `json:"success"`
+		ThreadIDs      []string `json:"threadIds" nullable:"false"`
+		Events         int      `json:"events"`
+		Seed           uint64   `json:"seed" doc:"Repeats this story"`
+		QueuedForRetry bool     `json:"queuedForRetry,omitempty" doc:"The database is away, and some events wait in the spool"`
+	}
+}
+
+// maxSeed is the largest number that every JSON parser keeps as it is.
+const maxSeed = 1<<53 - 1
+
+func (c *console) simulateThreads(ctx context.Context, in *struct{ Body simulateThreadsBody }) (*simulateThreadsOutput, error) {
+	ask := simulator.Story{Scenario: simulator.Scenario(in.Body.Scenario), Seed: in.Body.Seed, Size: in.Body.Size}
+	if ask.Seed == 0 {
+		ask.Seed = 1 + rand.Uint64N(maxSeed)
+	}
+	size := storySize
+	if ask.Scenario == simulator.Storm {
+		size = stormSize
+	}
+	ask.Size = cmp.Or(ask.Size, size)
+	posted, err := c.Simulator.Story(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	out := &simulateThreadsOutput{}
+	out.Body.Success = true
+	out.Body.ThreadIDs, out.Body.Events, out.Body.Seed = posted.IDs, posted.Events, ask.Seed
+	out.Body.QueuedForRetry = posted.Spooled > 0
+	return out, nil
+}

@@ -1,0 +1,75 @@
+package simulator
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/sim"
+)
+
+// receipt is the payload of an SMS event.
+type receipt struct {
+	MessageID   string    `json:"messageId"`
+	Status      string    `json:"status"`
+	ErrorCode   *string   `json:"errorCode"`
+	Carrier     string    `json:"carrier"`
+	From        string    `json:"from"`
+	To          string    `json:"to"`
+	Region      string    `json:"region"`
+	SubmittedAt time.Time `json:"submittedAt"`
+	Timestamp   time.Time `json:"timestamp"`
+}
+
+// idPrefix tells simulated messages from real ones.
+const idPrefix = "SIM-"
+
+// drawn are the statuses of receipts that are not told one.
+var drawn = []string{"DELIVERED", "FAILED", "PENDING", "REJECTED"}
+
+// maxDelivery bounds the time from submit to receipt.
+const maxDelivery = 10 * time.Second
+
+// drawReceipt makes up a receipt of a message of its own. It fails for a region that is not known.
+func drawReceipt(rng *rand.Rand, ask SMS, now time.Time) (receipt, error) {
+	region := ask.Region
+	if region == "UK" {
+		region = "GB"
+	}
+	to, ok := sim.DrawDestination(rng, region)
+	if !ok {
+		return receipt{}, fmt.Errorf("simulator: unknown region %q", ask.Region)
+	}
+	now = now.UTC().Truncate(time.Millisecond)
+	r := receipt{
+		MessageID: idPrefix + sim.UUID(rng),
+		Status:    cmp.Or(ask.Status, drawn[rng.IntN(len(drawn))]),
+		Carrier:   cmp.Or(ask.Carrier, to.Carrier),
+		From:      to.Sender, To: to.Recipient, Region: to.Region,
+		SubmittedAt: now.Add(-time.Duration(rng.Int64N(int64(maxDelivery)))).Truncate(time.Millisecond), Timestamp: now,
+	}
+	if r.Status == "FAILED" {
+		code := "404"
+		r.ErrorCode = &code
+	}
+	return r, nil
+}
+
+// body writes the event as CXone posts it.
+func (r *receipt) body() []byte {
+	return encode(struct {
+		EventType string   `json:"eventType"`
+		Payload   *receipt `json:"payload"`
+	}{"messaging.status.update", r})
+}
+
+// encode writes texts, numbers and times, which all have a form in JSON.
+func encode(v any) []byte {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return body
+}

@@ -1,0 +1,91 @@
+// Package simulator makes up events on demand and posts them to the webhooks of this process, so that
+// a channel can be tried before there is a tenant.
+//
+//	simulator.go  what can be asked for
+//	receipts.go   SMS receipts
+//	story.go      how the events of threads are written
+//	scenarios.go  what happens to the threads
+//	intake.go     the way through the webhooks
+package simulator
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+)
+
+// Simulator posts made-up events to the webhooks as CXone would: as requests with a secret, and no
+// other way in. It is safe for concurrent use.
+type Simulator struct {
+	Receipts http.Handler // the webhook of SMS receipts
+	Threads  http.Handler // the webhook of threads
+	Secret   string       // that both take
+}
+
+// MaxReceipts and MaxSize bound what one call may ask for.
+const (
+	MaxReceipts = 1000
+	MaxSize     = 500
+)
+
+// SMS says which receipts to make up, each of a message of its own. A text that is "" is drawn anew
+// for each.
+type SMS struct {
+	Status  string // as the payload says it
+	Carrier string
+	Region  string // one of sim.Regions, or UK
+	Count   int    // 1 to MaxReceipts
+}
+
+// Posted is what the intake has made durable.
+type Posted struct {
+	IDs         []string // of the messages or threads
+	Events      int
+	Spooled     int // of the events: they are not in the database yet
+	Quarantined int // of the receipts: they are dead letters, by the policy for sender IDs
+}
+
+// SMS posts receipts. It returns a *BusyError when the intake does not take all of them.
+func (s *Simulator) SMS(ctx context.Context, ask SMS) (Posted, error) {
+	if ask.Count < 1 || ask.Count > MaxReceipts {
+		return Posted{}, fmt.Errorf("simulator: %d receipts, want 1 to %d", ask.Count, MaxReceipts)
+	}
+	rng := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	ids, bodies := make([]string, ask.Count), make([][]byte, ask.Count)
+	for i := range bodies {
+		r, err := drawReceipt(rng, ask, time.Now())
+		if err != nil {
+			return Posted{}, err
+		}
+		ids[i], bodies[i] = r.MessageID, r.body()
+	}
+	posted, err := s.post(ctx, s.Receipts, bodies, atOnce)
+	posted.IDs = ids
+	return posted, err
+}
+
+// Story says what to make up about threads. The same scenario, seed and size tell the same story,
+// with the same ids and texts, which ends at the time of the call.
+type Story struct {
+	Scenario Scenario
+	Seed     uint64
+	Size     int // messages; of Storm changes. From 2 to MaxSize
+}
+
+// Story posts the events of threads. It returns a *BusyError when the intake does not take all of them.
+func (s *Simulator) Story(ctx context.Context, ask Story) (Posted, error) {
+	told, err := tell(ask, time.Now())
+	if err != nil {
+		return Posted{}, err
+	}
+	// A storm comes from all sides. What is told in order is also posted in order.
+	workers := 1
+	if ask.Scenario == Storm {
+		workers = atOnce
+	}
+	posted, err := s.post(ctx, s.Threads, told.events, workers)
+	posted.IDs = told.ids
+	return posted, err
+}
