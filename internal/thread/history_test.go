@@ -249,11 +249,15 @@ func checkThread(t *rapid.T, th *thread.Thread, own []*thread.Event) {
 	if !th.Own {
 		return
 	}
-	head := slices.MaxFunc(own, func(a, b *thread.Event) int {
-		return cmp.Or(cmp.Compare(a.Version, b.Version), a.UpdatedAt.Compare(b.UpdatedAt))
-	})
-	if th.Version != head.Version || !th.UpdatedAt.Equal(head.UpdatedAt) {
-		t.Fatalf("%s: version %d of %v, want %d of %v", th.ID, th.Version, th.UpdatedAt, head.Version, head.UpdatedAt)
+	head := slices.MaxFunc(own, func(a, b *thread.Event) int { return cmp.Compare(a.Version, b.Version) })
+	var timed thread.Event // stays so when no event names a time
+	for _, e := range own {
+		if !e.UpdatedAt.IsZero() && cmp.Or(cmp.Compare(e.Version, timed.Version), e.UpdatedAt.Compare(timed.UpdatedAt)) > 0 {
+			timed = *e
+		}
+	}
+	if th.Version != head.Version || !th.UpdatedAt.Equal(timed.UpdatedAt) {
+		t.Fatalf("%s: version %d of %v, want %d of %v", th.ID, th.Version, th.UpdatedAt, head.Version, timed.UpdatedAt)
 	}
 }
 

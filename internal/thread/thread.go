@@ -15,15 +15,14 @@ type Thread struct {
 	// took messages out of it is not shown and not pushed.
 	Own bool
 
-	// The highest event's. Version is CXone's count.
-	Version   int64
-	UpdatedAt time.Time
+	Version   int64     // CXone's count: the highest one
+	UpdatedAt time.Time // of the highest event that names one; zero when none did
 
 	Links Links
 	CRM   Copy
 }
 
-// Links are the registers of how a thread is linked to another.
+// Links are the registers of a thread, most of them about how it is linked to another.
 type Links struct {
 	Parent Register // the thread it is linked to; "" for none
 	Branch Register // the parent of its newest merge or split, and which of both it was
@@ -38,6 +37,10 @@ type Links struct {
 	// LooseRev is the revision of the thread at which it was linked or unlinked last: rings that
 	// were looked for before are to be looked for again.
 	LooseRev int64 `json:",omitempty"`
+
+	// TimedBy is the version of the event that gave the thread its UpdatedAt. It is no link; it stands
+	// with the other registers.
+	TimedBy int64 `json:",omitempty"`
 }
 
 // Register is a value and the stamp of the event that gave it.
@@ -139,13 +142,23 @@ func (s *State) Fold(e *Event) (shown []string) {
 	return shown
 }
 
+// foldHead applies the version and the time of an event, and reports whether that shows. An event
+// that names no time leaves that of the thread.
+func (t *Thread) foldHead(stamp Stamp) (isShown bool) {
+	if !t.Own || stamp.Version > t.Version {
+		t.Own, t.Version, isShown = true, stamp.Version, true
+	}
+	timed := Stamp{Version: t.Links.TimedBy, UpdatedAt: t.UpdatedAt}
+	if !stamp.UpdatedAt.IsZero() && stamp.Compare(timed) > 0 {
+		t.Links.TimedBy, t.UpdatedAt, isShown = stamp.Version, stamp.UpdatedAt, true
+	}
+	return isShown
+}
+
 func (s *State) foldThread(e *Event, stamp Stamp) (isShown bool) {
 	t := s.thread(e.ThreadID)
-	head := Stamp{Version: t.Version, UpdatedAt: t.UpdatedAt}
-	if isNew := !t.Own; isNew || stamp.Compare(head) > 0 {
-		t.Own, t.Version, t.UpdatedAt = true, e.Version, e.UpdatedAt
+	if isShown = t.foldHead(stamp); isShown {
 		s.ChangedThreads[t.ID] = true
-		isShown = true
 	}
 	before := t.Link()
 	changed := false
