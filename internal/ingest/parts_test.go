@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,10 +44,10 @@ func TestManyItemsAreCommittedInParts(t *testing.T) {
 func TestManyItemsGetMoreTime(t *testing.T) {
 	spool := newSpool(t, t.TempDir(), 1<<20)
 	synctest.Test(t, func(t *testing.T) {
-		var hangs bool
+		var hangs atomic.Bool // the drain asks, too
 		st := &fakeStore{before: func(ctx context.Context, entries []store.Entry) error {
 			takes := time.After(2 * commitTimeout)
-			if hangs {
+			if hangs.Load() {
 				takes = nil
 			}
 			select {
@@ -60,7 +61,7 @@ func TestManyItemsGetMoreTime(t *testing.T) {
 		if a := mustSubmitMixed(t, in, long("t-1", int(2*commitTimeout/itemTimeout))); a[0].Spooled {
 			t.Error("a long event was spooled")
 		}
-		hangs = true
+		hangs.Store(true)
 		began := time.Now()
 		if a := mustSubmitMixed(t, in, event("t-2", 1)); !a[0].Spooled {
 			t.Error("the database hangs, and the event was not spooled")
@@ -68,6 +69,6 @@ func TestManyItemsGetMoreTime(t *testing.T) {
 		if waited := time.Since(began); waited > commitTimeout+itemTimeout {
 			t.Errorf("the sender waited %v", waited)
 		}
-		hangs = false
+		hangs.Store(false)
 	})
 }
