@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/cxbridge/cxbridge/internal/apiurl"
 	"github.com/cxbridge/cxbridge/internal/crm"
 	"github.com/cxbridge/cxbridge/internal/cxone"
 	"github.com/cxbridge/cxbridge/internal/ingest"
@@ -117,7 +118,7 @@ func (s *Settings) Resolve(found *problems) (Config, error) {
 		CRM:       p.crm(&s.CRMSettings),
 
 		CXone:     p.cxone(&s.CXoneSettings),
-		ServerURL: p.baseURL(s.ServerURL, cxone.ParseURL, "https://cxbridge.example.com"),
+		ServerURL: p.baseURL(s.ServerURL, apiurl.Parse, "https://cxbridge.example.com"),
 
 		Simulator: choice(p, s.Simulator, "true", "false") == "true",
 

@@ -7,14 +7,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cxbridge/cxbridge/internal/apiurl"
 	"github.com/cxbridge/cxbridge/internal/crm"
-	"github.com/cxbridge/cxbridge/internal/crm/rest"
 )
 
 // crm returns nil when no CRM is set.
 func (p *resolver) crm(s *CRMSettings) *CRM {
 	c := &CRM{
-		BaseURL: p.baseURL(s.CRMAPIURL, rest.ParseURL, "https://crm.example.com/api/v1"),
+		BaseURL: p.baseURL(s.CRMAPIURL, apiurl.Parse, "https://crm.example.com/api/v1"),
 		Token:   p.token(s.CRMAPIToken),
 		Timeout: p.duration(s.CRMTimeout, 100*time.Millisecond, 5*time.Minute),
 		Workers: p.count(s.CRMWorkers, 1, 1000),

@@ -223,9 +223,8 @@ func (s *service) run(ctx context.Context) error {
 	background, stopBackground := context.WithCancel(context.Background())
 	var tasks sync.WaitGroup
 	tasks.Go(func() { s.subscriber.Run(background) })
-	var synced error
 	if s.syncer != nil {
-		tasks.Go(func() { synced = s.syncer.Run(background) })
+		tasks.Go(func() { s.syncer.Run(background) })
 	}
 
 	failed := make(chan error, 1)
@@ -251,7 +250,7 @@ func (s *service) run(ctx context.Context) error {
 	}
 	s.ingest.Stop()
 	tasks.Wait()
-	return errors.Join(err, synced)
+	return err
 }
 
 // address is where the service is reached from this machine.

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/cxbridge/cxbridge/internal/apiurl"
 )
 
 // Config says where CXone is and who we are there.
@@ -61,7 +63,7 @@ func (c Config) resolve() (base, server *url.URL, err error) {
 		problems = append(problems, fmt.Errorf("CXONE_DOMAIN %w", err))
 	}
 	if c.ServerURL != "" {
-		if server, err = ParseURL(c.ServerURL); err != nil {
+		if server, err = apiurl.Parse(c.ServerURL); err != nil {
 			problems = append(problems, fmt.Errorf("SERVER_URL %w", err))
 		}
 		if c.WebhookSecret == "" {
@@ -71,34 +73,14 @@ func (c Config) resolve() (base, server *url.URL, err error) {
 	return base, server, errors.Join(problems...)
 }
 
-// ParseDomain reads CXONE_DOMAIN: a bare domain, meant as https, or what ParseURL takes. Its errors
-// are those of ParseURL.
+// ParseDomain reads CXONE_DOMAIN: a bare domain, meant as https, or what apiurl.Parse takes. Its
+// errors are those of apiurl.Parse.
 func ParseDomain(text string) (*url.URL, error) {
 	text = strings.TrimSpace(text)
 	if text != "" && !strings.Contains(text, "://") {
 		text = "https://" + text
 	}
-	return ParseURL(text)
-}
-
-// ParseURL reads an absolute http or https URL that paths can be joined to, and drops the slashes
-// at its end. Its errors continue a sentence that begins with the name of the setting, and do not
-// repeat the text: a URL that is wrong may well hold a password.
-func ParseURL(text string) (*url.URL, error) {
-	text = strings.TrimSpace(text)
-	u, err := url.Parse(text)
-	switch {
-	case text == "":
-		return nil, errors.New("is empty")
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		return nil, errors.New("is not the http or https URL of a server")
-	case u.User != nil:
-		return nil, errors.New("holds a user name, which must be left out")
-	case strings.ContainsAny(text, "?#"):
-		return nil, errors.New("holds more than scheme, host and path")
-	}
-	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
-	return u, nil
+	return apiurl.Parse(text)
 }
 
 // client returns the HTTP client that all calls go through.

@@ -127,12 +127,12 @@ func (s *Syncer) Wake() {
 }
 
 // Run pushes threads until ctx ends. Then it claims nothing more, lets the pushes in flight end or
-// aborts them within stopGrace, records them, and returns nil. A database that is away is waited
-// for. It is called once.
-func (s *Syncer) Run(ctx context.Context) error {
+// aborts them within stopGrace, and records them. A database that is away is waited for. It is called
+// once.
+func (s *Syncer) Run(ctx context.Context) {
 	defer close(s.stopped)
 	if !s.begin(ctx) {
-		return nil
+		return
 	}
 	beating, stopBeat := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
@@ -145,7 +145,6 @@ func (s *Syncer) Run(ctx context.Context) error {
 	d.finish()
 	stopBeat()
 	<-ended
-	return nil
 }
 
 // wokenAtStart are the statuses of threads that a start wakes: credentials and the address of the

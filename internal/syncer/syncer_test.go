@@ -85,11 +85,7 @@ func start(t *testing.T, queue *memory, sink crm.Sink, change ...func(*Syncer)) 
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() {
-		if err := s.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	running.Go(func() { s.Run(ctx) })
 	b := &bridge{Syncer: s, queue: queue, stop: func() {
 		cancel()
 		running.Wait()

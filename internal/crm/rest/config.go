@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/cxbridge/cxbridge/internal/apiurl"
 )
 
 // Config says where the CRM is and who we are there.
@@ -39,7 +41,7 @@ const (
 // the user gave them.
 func (c Config) resolve() (*url.URL, error) {
 	var problems []error
-	u, err := ParseURL(c.BaseURL)
+	u, err := apiurl.Parse(c.BaseURL)
 	if err != nil {
 		problems = append(problems, fmt.Errorf("CRM_API_URL %w", err))
 	}
@@ -50,26 +52,6 @@ func (c Config) resolve() (*url.URL, error) {
 		problems = append(problems, errors.New("CRM_API_TOKEN holds a space or another character that no token has"))
 	}
 	return u, errors.Join(problems...)
-}
-
-// ParseURL reads the http or https URL of an API and drops the slashes at its end. Its errors
-// continue a sentence that begins with the name of the setting, and do not repeat the text: a URL
-// that is wrong may well hold a password.
-func ParseURL(text string) (*url.URL, error) {
-	text = strings.TrimSpace(text)
-	u, err := url.Parse(text)
-	switch {
-	case text == "":
-		return nil, errors.New("is not set")
-	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
-		return nil, errors.New("is not the http or https URL of a server")
-	case u.User != nil:
-		return nil, errors.New("holds a user name, which must be left out")
-	case strings.ContainsAny(text, "?#"):
-		return nil, errors.New("holds more than scheme, host and path")
-	}
-	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
-	return u, nil
 }
 
 func (c Config) client() *http.Client {
