@@ -9,6 +9,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/cxone"
 	"github.com/cxbridge/cxbridge/internal/ingest"
 	"github.com/cxbridge/cxbridge/internal/sms"
+	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/thread"
 	"github.com/cxbridge/cxbridge/internal/webhook"
 )
@@ -39,7 +40,13 @@ type Config struct {
 	CXone     *CXone // nil: no calls to CXone
 	ServerURL string // without a slash at its end; "" is not set
 
+	Analytics Analytics
+	Retention map[store.Expirable]time.Duration // what is not in it is kept for ever
+
 	Simulator bool
+
+	OTLPEndpoint string  // base URL; "" is no traces
+	TraceRatio   float64 // 0 to 1
 
 	LogLevel  slog.Level
 	LogFormat string // "json" or "text"
@@ -119,6 +126,12 @@ func (s *Settings) Resolve(found *problems) (Config, error) {
 
 		CXone:     p.cxone(&s.CXoneSettings),
 		ServerURL: p.baseURL(s.ServerURL, apiurl.Parse, "https://cxbridge.example.com"),
+
+		Analytics: p.analytics(&s.AnalyticsSettings),
+		Retention: p.retention(s.Retention),
+
+		OTLPEndpoint: p.baseURL(s.OTLPEndpoint, apiurl.Parse, "http://localhost:4318"),
+		TraceRatio:   p.share(s.TraceRatio, 0, 1),
 
 		Simulator: choice(p, s.Simulator, "true", "false") == "true",
 

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cxbridge/cxbridge/internal/console"
+	"github.com/cxbridge/cxbridge/internal/api"
 )
 
 // How long an answer about readiness holds. Anyone may ask, and each look writes to a disk.
@@ -21,11 +21,11 @@ type readiness struct {
 	mu    sync.Mutex
 	until time.Time // it holds
 	ok    bool
-	parts map[string]console.Part
+	parts map[string]api.Part
 }
 
-// Ready implements console.Health.
-func (s *service) Ready(ctx context.Context) (bool, map[string]console.Part) {
+// Ready implements api.Health.
+func (s *service) Ready(ctx context.Context) (bool, map[string]api.Part) {
 	r := &s.readiness
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -38,61 +38,61 @@ func (s *service) Ready(ctx context.Context) (bool, map[string]console.Part) {
 	}
 	if s.stopping.Load() {
 		parts := maps.Clone(r.parts)
-		parts["process"] = console.Part{State: "stopping"}
+		parts["process"] = api.Part{State: "stopping"}
 		return false, parts
 	}
 	return r.ok, r.parts
 }
 
 // look asks every part for its state.
-func (s *service) look(ctx context.Context) (bool, map[string]console.Part) {
-	parts := map[string]console.Part{"database": {State: "up"}}
+func (s *service) look(ctx context.Context) (bool, map[string]api.Part) {
+	parts := map[string]api.Part{"database": {State: "up"}}
 	ready := false
 	// The spool goes first: a database that hangs uses up the time.
 	if s.spool != nil {
 		parts["spool"], ready = s.spoolPart(ctx)
 	}
 	if err := s.store.Ping(ctx); err != nil || (s.spool != nil && !s.ingest.DatabaseUp()) {
-		parts["database"] = console.Part{State: "down", Detail: "see the log; cxbridge doctor says what to do"}
+		parts["database"] = api.Part{State: "down", Detail: "see the log; cxbridge doctor says what to do"}
 	} else {
 		ready = true
 	}
 	parts["crm"] = s.crmPart()
 	for _, sub := range s.subscriber.State() {
-		parts["cxone "+sub.Name] = console.Part{State: string(sub.State)}
+		parts["cxone "+sub.Name] = api.Part{State: string(sub.State)}
 	}
 	return ready, parts
 }
 
 // crmPart tells how the way to the CRM is. Events are accepted whatever it is.
-func (s *service) crmPart() console.Part {
+func (s *service) crmPart() api.Part {
 	if s.syncer == nil {
-		return console.Part{State: "off", Detail: "threads are kept and wait: CRM_API_URL is not set"}
+		return api.Part{State: "off", Detail: "threads are kept and wait: CRM_API_URL is not set"}
 	}
 	if state := s.syncer.Figures().Breaker; state != "closed" {
-		return console.Part{State: "failing", Detail: "the last requests failed; it is tried every few seconds, and threads wait meanwhile"}
+		return api.Part{State: "failing", Detail: "the last requests failed; it is tried every few seconds, and threads wait meanwhile"}
 	}
-	return console.Part{State: "up"}
+	return api.Part{State: "up"}
 }
 
 // spoolPart also tells whether the spool could take an event now.
-func (s *service) spoolPart(ctx context.Context) (part console.Part, usable bool) {
+func (s *service) spoolPart(ctx context.Context) (part api.Part, usable bool) {
 	waiting := fmt.Sprintf("%d events wait for the database", s.spool.Events())
 	switch {
 	case s.spool.Full():
-		return console.Part{State: "full", Detail: waiting}, false
+		return api.Part{State: "full", Detail: waiting}, false
 	case s.spool.Check(ctx) != nil:
-		return console.Part{State: "failing", Detail: "the disk of SPOOL_DIR cannot be written"}, false
+		return api.Part{State: "failing", Detail: "the disk of SPOOL_DIR cannot be written"}, false
 	case s.spool.Events() > 0:
-		return console.Part{State: "holding", Detail: waiting}, true
+		return api.Part{State: "holding", Detail: waiting}, true
 	}
-	return console.Part{State: "empty"}, true
+	return api.Part{State: "empty"}, true
 }
 
-// Figures implements console.Counter.
-func (s *service) Figures() console.Figures {
+// Figures implements api.Counter.
+func (s *service) Figures() api.Figures {
 	sum := s.ingest.Figures()
-	f := console.Figures{
+	f := api.Figures{
 		TotalProcessed: sum.Processed, TotalErrors: sum.Errors, Duplicates: sum.Duplicates,
 		DeadLetters: sum.DeadLetters, QueuedForRetry: sum.Spooled,
 		AvgLatencyMs:  sum.MeanLatency.Seconds() * 1000,
@@ -103,7 +103,7 @@ func (s *service) Figures() console.Figures {
 	}
 	if s.syncer != nil {
 		sum := s.syncer.Figures()
-		f.CRM = &console.CRMFigures{
+		f.CRM = &api.CRMFigures{
 			Pushes: sum.Pushes, Failures: sum.Failures, Conflicts: sum.Conflicts, Kept: sum.Kept, SetAside: sum.SetAside,
 			Parked: sum.Parked, InFlight: sum.InFlight, AvgLagMs: sum.MeanLag.Seconds() * 1000, Breaker: sum.Breaker,
 		}

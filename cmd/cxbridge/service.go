@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/cxbridge/cxbridge/internal/console"
+	"github.com/cxbridge/cxbridge/internal/api"
 	"github.com/cxbridge/cxbridge/internal/cxone"
 	"github.com/cxbridge/cxbridge/internal/ingest"
 	"github.com/cxbridge/cxbridge/internal/reconcile"
@@ -147,7 +147,7 @@ func (s *service) wakeSyncer() {
 }
 
 // reconciler returns nil when CXone is not called.
-func (s *service) reconciler() console.Reconciler {
+func (s *service) reconciler() api.Reconciler {
 	if s.cxone == nil {
 		return nil
 	}
@@ -174,7 +174,7 @@ func (s *service) gate(registry prometheus.Registerer) (*webhook.Gate, error) {
 }
 
 // simulator returns nil when it is off.
-func (s *service) simulator(receipts, threads http.Handler) console.Simulator {
+func (s *service) simulator(receipts, threads http.Handler) api.Simulator {
 	if !s.config.Simulator {
 		return nil
 	}
@@ -188,7 +188,7 @@ func (s *service) handler(gate *webhook.Gate, registry *prometheus.Registry) (ht
 		synced = s.syncer
 	}
 	receipts, threads := gate.SMS(s.ingest), gate.Threads(s.ingest, synced)
-	people, err := console.New(console.Config{
+	people, err := api.New(api.Config{
 		AdminToken: s.config.AdminToken.Reveal(), ViewerToken: s.config.ViewerToken.Reveal(),
 		Store:    s.store,
 		Replayer: &ingest.Replayer{Store: s.store, Reader: s.ingest.Reader(), Submit: s.ingest.Submit, Wake: s.wakeSyncer},

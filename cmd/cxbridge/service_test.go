@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cxbridge/cxbridge/internal/console"
+	"github.com/cxbridge/cxbridge/internal/api"
 	"github.com/cxbridge/cxbridge/internal/sim"
 )
 
@@ -99,7 +99,7 @@ func syncState(t *testing.T, s *service, id string) string {
 	return row.Sync.State
 }
 
-func crmPart(s *service) console.Part {
+func crmPart(s *service) api.Part {
 	_, parts := s.look(context.Background())
 	return parts["crm"]
 }

@@ -29,7 +29,10 @@ type Settings struct {
 	ThreadSettings    `group:"Threads"`
 	CRMSettings       `group:"CRM"`
 	CXoneSettings     `group:"CXone"`
+	AnalyticsSettings `group:"Analytics"`
+	RetentionSettings `group:"Retention"`
 	SimulatorSettings `group:"Simulator"`
+	TraceSettings     `group:"Traces"`
 	LogSettings       `group:"Log"`
 }
 
@@ -100,6 +103,29 @@ type CXoneSettings struct {
 	CXoneAuthStyle    Value `name:"cxone-auth-style" placeholder:"STYLE" default:"basic" help:"How the client proves itself at the token endpoint: basic is HTTP Basic, body is form fields."`
 	CXoneScopes       Value `name:"cxone-scopes" placeholder:"SCOPES" default:"webhooks:manage webhooks:read social:read interactions:read messaging:read messaging:write" list:" " help:"OAuth scopes to ask for, separated by spaces."`
 	ServerURL         Value `placeholder:"URL" help:"Address at which CXone reaches this service, such as https://cxbridge.example.com. With the CXone settings, both webhooks are subscribed at start."`
+}
+
+// AnalyticsSettings say how carriers are judged.
+type AnalyticsSettings struct {
+	RateCard           Value `placeholder:"FILE" help:"What a segment costs, by carrier, region and day: a YAML or CSV file. Unset: only costs that receipts name are counted."`
+	SLAMs              Value `name:"sla-ms" placeholder:"MS" default:"500" help:"How long a receipt may take from its arrival until it is durable, in milliseconds."`
+	RerouteFailureRate Value `placeholder:"SHARE" default:"15%" help:"Failure rate above which another carrier is recommended."`
+	RerouteConfidence  Value `placeholder:"SHARE" default:"95%" help:"How sure it must be that the failure rate is above."`
+	RerouteMinSample   Value `placeholder:"N" default:"50" help:"Messages in a final state below which nothing is recommended."`
+	SlowCarrierAfter   Value `placeholder:"TIME" default:"5m" help:"How long a message may take from submission to its final receipt; a longer one is slow."`
+	SlowCarrierShare   Value `placeholder:"SHARE" default:"20%" help:"Share of slow messages of a carrier above which an alarm is raised. It is cleared below half of that."`
+	SlowCarrierWindow  Value `placeholder:"TIME" default:"30m" help:"How far back the alarm looks."`
+}
+
+// RetentionSettings say how long data is kept.
+type RetentionSettings struct {
+	Retention Value `placeholder:"KIND=TIME" list:"," help:"How long to keep what, as in messages=400d,threads=400d,journal=90d,dead-letters=90d. What is not named is kept for ever."`
+}
+
+// TraceSettings say where traces go. Their names are those of OpenTelemetry.
+type TraceSettings struct {
+	OTLPEndpoint Value `name:"otel-exporter-otlp-endpoint" placeholder:"URL" help:"Base URL of an OpenTelemetry collector that takes OTLP over HTTP, such as http://localhost:4318. Unset: no traces."`
+	TraceRatio   Value `name:"otel-traces-sampler-arg" placeholder:"SHARE" default:"1" help:"Share of the requests that are traced, unless the caller has decided: 0 to 1."`
 }
 
 // SimulatorSettings say whether events can be made up.

@@ -1,4 +1,4 @@
-package console
+package api
 
 import (
 	"context"
@@ -26,7 +26,7 @@ type reconcileOutput struct {
 	}
 }
 
-func (c *console) reconcileRoutes() {
+func (c *handler) reconcileRoutes() {
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		id := "reconcile-thread"
 		if method == http.MethodGet {
@@ -42,7 +42,7 @@ func (c *console) reconcileRoutes() {
 	}
 }
 
-func (c *console) reconcile(ctx context.Context, in *struct {
+func (c *handler) reconcile(ctx context.Context, in *struct {
 	ID string `path:"id" doc:"Thread id, percent-encoded"`
 }) (*reconcileOutput, error) {
 	if c.Reconciler == nil {

@@ -1,4 +1,4 @@
-package console
+package api
 
 import (
 	"context"
@@ -127,7 +127,7 @@ func TestWithoutAdminToken(t *testing.T) {
 	b := newBench()
 	b.AdminToken = ""
 	if _, err := New(b.Config); err == nil {
-		t.Error("a console without an admin token was made")
+		t.Error("an API without an admin token was made")
 	}
 }
 
@@ -138,7 +138,7 @@ func TestUnknownPaths(t *testing.T) {
 		"/openapi.yaml", "/openapi", "/metrics/",
 	} {
 		t.Run(target, func(t *testing.T) {
-			wantProblem(t, newBench().ask(t, "GET", "http://console.example"+target, adminToken), http.StatusNotFound)
+			wantProblem(t, newBench().ask(t, "GET", "http://api.example"+target, adminToken), http.StatusNotFound)
 		})
 	}
 }
@@ -221,7 +221,7 @@ func TestDatabaseErrors(t *testing.T) {
 }
 
 func TestOpenAPI(t *testing.T) {
-	w := newBench().ask(t, "GET", "http://console.example/openapi.json", viewerToken)
+	w := newBench().ask(t, "GET", "http://api.example/openapi.json", viewerToken)
 	document := decode[struct {
 		OpenAPI string
 		Info    struct{ Version string }
@@ -234,7 +234,7 @@ func TestOpenAPI(t *testing.T) {
 	if document.OpenAPI != "3.1.0" || document.Info.Version != "test" {
 		t.Errorf("document %q, version %q", document.OpenAPI, document.Info.Version)
 	}
-	if strings.Contains(w.Body.String(), "console.example") {
+	if strings.Contains(w.Body.String(), "api.example") {
 		t.Error("the document repeats the Host header")
 	}
 	operations := 0

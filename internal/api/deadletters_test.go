@@ -1,4 +1,4 @@
-package console
+package api
 
 import (
 	"bytes"
@@ -68,7 +68,7 @@ func TestDeadLetterPages(t *testing.T) {
 		}
 		seen := 0
 		for cursor := ""; ; {
-			letters, more, err := (&console{Config: b.Config}).page(context.Background(), before(t, cursor), limit)
+			letters, more, err := (&handler{Config: b.Config}).page(context.Background(), before(t, cursor), limit)
 			if err != nil {
 				rt.Fatal(err)
 			}

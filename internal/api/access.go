@@ -1,4 +1,4 @@
-package console
+package api
 
 import (
 	"crypto/sha256"
@@ -67,7 +67,7 @@ func (k *keys) roleOf(authorization string) role {
 }
 
 // allows reports whether the caller has the role. If not, it has answered.
-func (c *console) allows(w http.ResponseWriter, r *http.Request, need role) bool {
+func (c *handler) allows(w http.ResponseWriter, r *http.Request, need role) bool {
 	if need == anyone {
 		return true
 	}
@@ -84,7 +84,7 @@ func (c *console) allows(w http.ResponseWriter, r *http.Request, need role) bool
 }
 
 // admit lets only callers of a role through to an operation.
-func (c *console) admit(need role) func(huma.Context, func(huma.Context)) {
+func (c *handler) admit(need role) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
 		if c.allows(w, r, need) {
@@ -94,10 +94,10 @@ func (c *console) admit(need role) func(huma.Context, func(huma.Context)) {
 }
 
 // guard lets only callers of a role through to a plain handler.
-func (c *console) guard(need role, handler http.Handler) http.Handler {
+func (c *handler) guard(need role, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c.allows(w, r, need) {
-			handler.ServeHTTP(w, r)
+			next.ServeHTTP(w, r)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package console
+package api
 
 import (
 	"context"
@@ -40,7 +40,7 @@ type syncState struct {
 	CRMVersion *int64     `json:"crmVersion" doc:"The version that the CRM acknowledged last"`
 }
 
-func (c *console) showHead(r *store.ThreadRow, followed bool) threadHead {
+func (c *handler) showHead(r *store.ThreadRow, followed bool) threadHead {
 	parent, link := r.Parent()
 	shown := threadHead{
 		ThreadID: r.ID, Version: r.Version, UpdatedAt: timeOrNull(r.UpdatedAt),
@@ -59,7 +59,7 @@ func (c *console) showHead(r *store.ThreadRow, followed bool) threadHead {
 }
 
 // stateOf knows what a store does not: whether there is a CRM.
-func (c *console) stateOf(s *store.Sync) store.SyncState {
+func (c *handler) stateOf(s *store.Sync) store.SyncState {
 	state := s.State()
 	if !c.HasCRM && state == store.StatePending {
 		return store.StateWaiting
@@ -121,7 +121,7 @@ func showParticipants(items []*thread.Item) ([]threadParticipant, error) {
 	return shown, nil
 }
 
-func (c *console) threadRoutes() {
+func (c *handler) threadRoutes() {
 	tags := []string{"threads"}
 	register(c, viewer, huma.Operation{
 		OperationID: "list-threads", Method: http.MethodGet, Path: "/api/threads",
@@ -145,7 +145,7 @@ type threadPage struct {
 	}
 }
 
-func (c *console) listThreads(ctx context.Context, in *struct {
+func (c *handler) listThreads(ctx context.Context, in *struct {
 	State  string    `query:"state" enum:"synced,pending,retrying,parked,waiting" doc:"Only threads in this sync state"`
 	Text   string    `query:"text" maxLength:"256" doc:"Only threads whose id holds this text, in any case"`
 	Since  time.Time `query:"since" doc:"Only threads that showed something new at this time or later"`
@@ -211,7 +211,7 @@ type threadOutput struct {
 // maxParticipants bounds the participants of an answer.
 const maxParticipants = 5000
 
-func (c *console) getThread(ctx context.Context, in *threadInput) (*threadOutput, error) {
+func (c *handler) getThread(ctx context.Context, in *threadInput) (*threadOutput, error) {
 	after, err := parsePosition(in.Cursor)
 	if err != nil {
 		return nil, badCursor(in.Cursor, err)
@@ -239,7 +239,7 @@ func (c *console) getThread(ctx context.Context, in *threadInput) (*threadOutput
 }
 
 // thread reads a thread and the links around it.
-func (c *console) thread(ctx context.Context, id string) (*store.ThreadRow, map[string]thread.Link, error) {
+func (c *handler) thread(ctx context.Context, id string) (*store.ThreadRow, map[string]thread.Link, error) {
 	if !askable(id) {
 		return nil, nil, store.ErrNotFound
 	}
@@ -260,7 +260,7 @@ type timelineOutput struct {
 	}
 }
 
-func (c *console) getTimeline(ctx context.Context, in *threadInput) (*timelineOutput, error) {
+func (c *handler) getTimeline(ctx context.Context, in *threadInput) (*timelineOutput, error) {
 	after, err := parsePosition(in.Cursor)
 	if err != nil {
 		return nil, badCursor(in.Cursor, err)

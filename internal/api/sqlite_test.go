@@ -1,4 +1,4 @@
-package console
+package api
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store/sqlite"
 )
 
-// sqliteBench is a console on a real store, with a real ingest in front of it. What comes in is
+// sqliteBench is an API on a real store, with a real ingest in front of it. What comes in is
 // read under the policy Quarantine; replays are read under Flag, as if the operator had changed it.
 func sqliteBench(t *testing.T) (*bench, *ingest.Ingest) {
 	t.Helper()

@@ -1,4 +1,4 @@
-package console
+package api
 
 import (
 	"context"
@@ -42,7 +42,7 @@ type deadLetterID struct {
 	ID int64 `path:"id" minimum:"1"`
 }
 
-func (c *console) deadLetterRoutes() {
+func (c *handler) deadLetterRoutes() {
 	tags := []string{"dead letters"}
 	register(c, operator, huma.Operation{
 		OperationID: "list-dead-letters", Method: http.MethodGet, Path: "/api/dead-letters",
@@ -72,7 +72,7 @@ type deadLetterPage struct {
 	}
 }
 
-func (c *console) listDeadLetters(ctx context.Context, in *struct {
+func (c *handler) listDeadLetters(ctx context.Context, in *struct {
 	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Most items in the answer"`
 	Cursor string `query:"cursor" maxLength:"100" doc:"next of the page before"`
 }) (*deadLetterPage, error) {
@@ -102,7 +102,7 @@ const pageBytes = 4 << 20
 // page reads dead letters with an id below before, and whether there are more: it ends at the first
 // that does not fit. They are read one by one, because each may be as large as the intake allows,
 // and ten of them would be too much to hold.
-func (c *console) page(ctx context.Context, before int64, limit int) (letters []store.DeadLetter, more bool, err error) {
+func (c *handler) page(ctx context.Context, before int64, limit int) (letters []store.DeadLetter, more bool, err error) {
 	size := 0
 	for {
 		next, err := c.Store.DeadLetters(ctx, before, 1)
@@ -120,7 +120,7 @@ func (c *console) page(ctx context.Context, before int64, limit int) (letters []
 
 type oneDeadLetter struct{ Body deadLetter }
 
-func (c *console) getDeadLetter(ctx context.Context, in *deadLetterID) (*oneDeadLetter, error) {
+func (c *handler) getDeadLetter(ctx context.Context, in *deadLetterID) (*oneDeadLetter, error) {
 	letter, err := c.Store.DeadLetter(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -140,7 +140,7 @@ type replayAnswer struct {
 	}
 }
 
-func (c *console) replayDeadLetter(ctx context.Context, in *deadLetterID) (*replayAnswer, error) {
+func (c *handler) replayDeadLetter(ctx context.Context, in *deadLetterID) (*replayAnswer, error) {
 	replayed, err := c.Replayer.Replay(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -161,7 +161,7 @@ func (c *console) replayDeadLetter(ctx context.Context, in *deadLetterID) (*repl
 	return answer, nil
 }
 
-func (c *console) deleteDeadLetter(ctx context.Context, in *deadLetterID) (*struct{}, error) {
+func (c *handler) deleteDeadLetter(ctx context.Context, in *deadLetterID) (*struct{}, error) {
 	letter, err := c.Store.DeadLetter(ctx, in.ID)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package console
+package api
 
 import (
 	"context"
@@ -35,7 +35,7 @@ type readiness struct {
 	}
 }
 
-func (c *console) healthRoutes() {
+func (c *handler) healthRoutes() {
 	type alive struct {
 		Body struct {
 			Status string `json:"status" enum:"ok"`

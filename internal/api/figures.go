@@ -1,4 +1,4 @@
-package console
+package api
 
 import (
 	"context"
@@ -69,7 +69,7 @@ type figures struct {
 	CRM *CRMFigures `json:"crm,omitempty" doc:"The way to the CRM, where one is set"`
 }
 
-func (c *console) figureRoutes() {
+func (c *handler) figureRoutes() {
 	type output struct{ Body figures }
 	register(c, viewer, huma.Operation{
 		OperationID: "get-metrics", Method: http.MethodGet, Path: "/api/metrics",

@@ -1,4 +1,4 @@
-package console
+package api
 
 import (
 	"context"
@@ -63,7 +63,7 @@ func (rawJSON) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Description: "The body as it came in: any JSON value"}
 }
 
-func (c *console) messageRoutes() {
+func (c *handler) messageRoutes() {
 	type input struct {
 		ID string `path:"id" doc:"Message id, percent-encoded"`
 	}

@@ -1,4 +1,4 @@
-package console
+package api
 
 import (
 	"bytes"
@@ -160,7 +160,7 @@ type healthFunc func(ctx context.Context) (bool, map[string]Part)
 
 func (f healthFunc) Ready(ctx context.Context) (bool, map[string]Part) { return f(ctx) }
 
-// bench is a console on fakes, with everything in order until a test says otherwise.
+// bench is an API on fakes, with everything in order until a test says otherwise.
 type bench struct {
 	Config
 	store     *fakeStore

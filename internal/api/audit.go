@@ -1,4 +1,4 @@
-package console
+package api
 
 import (
 	"context"
@@ -38,7 +38,7 @@ type auditPage struct {
 	}
 }
 
-func (c *console) auditRoutes() {
+func (c *handler) auditRoutes() {
 	register(c, viewer, huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/api/audit",
 		Summary: "What was done, newest first", Tags: []string{"audit"},
@@ -47,7 +47,7 @@ func (c *console) auditRoutes() {
 	}, c.listAudit)
 }
 
-func (c *console) listAudit(ctx context.Context, in *struct {
+func (c *handler) listAudit(ctx context.Context, in *struct {
 	Subject string `query:"subject" maxLength:"1024" doc:"Only entries about this subject, such as a thread id"`
 	Limit   int    `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Most items in the answer"`
 	Cursor  string `query:"cursor" maxLength:"100" doc:"next of the page before"`

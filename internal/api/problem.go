@@ -1,4 +1,4 @@
-package console
+package api
 
 import (
 	"context"
@@ -24,7 +24,7 @@ const retryAfter = 5 * time.Second
 // problem turns the error of a handler into what the client sees. It is the one place that
 // decides on a status. An error that it does not know is a fault of ours or of the database: the
 // client may try again, and the operator finds the cause in the log.
-func (c *console) problem(ctx context.Context, operation string, err error) error {
+func (c *handler) problem(ctx context.Context, operation string, err error) error {
 	_, isStatus := errors.AsType[huma.StatusError](err)
 	refused, isRefused := errors.AsType[*ingest.StillRefusedError](err)
 	busy, isBusy := errors.AsType[*ingest.BusyError](err)
@@ -44,7 +44,7 @@ func (c *console) problem(ctx context.Context, operation string, err error) erro
 	case isUpstream:
 		return huma.Error502BadGateway(upstream.Error())
 	case !errors.Is(err, store.ErrUnavailable) && ctx.Err() == nil:
-		c.Log.LogAttrs(ctx, slog.LevelError, "console: request failed",
+		c.Log.LogAttrs(ctx, slog.LevelError, "api: request failed",
 			slog.String("operation", operation), slog.Any("error", err))
 	}
 	return unavailable(store.ErrUnavailable.Error(), retryAfter)

@@ -1,7 +1,7 @@
-// Package console is the API by which people and their tools look into cxbridge: the state of a
+// Package api is the API by which people and their tools look into cxbridge: the state of a
 // message or a thread, the dead letters, the audit log, figures and health.
 //
-//	console.go      what it needs, its routes, what every answer has in common
+//	api.go          what it needs, its routes, what every answer has in common
 //	access.go       tokens and roles
 //	problem.go      errors, as problem+json (RFC 9457)
 //	cursor.go       where the next page of a list begins
@@ -13,7 +13,7 @@
 //	simulator.go    /simulator
 //	figures.go      GET /api/metrics, GET /metrics
 //	health.go       GET /healthz, GET /readyz
-package console
+package api
 
 import (
 	"cmp"
@@ -35,7 +35,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// Config is what the console needs. Every field is required unless it says otherwise.
+// Config is what the API needs. Every field is required unless it says otherwise.
 type Config struct {
 	AdminToken  string // lets an operator in, who may do everything
 	ViewerToken string // lets a viewer in, who may read; optional
@@ -54,7 +54,7 @@ type Config struct {
 	Log     *slog.Logger // told of faults that no caller can mend; slog.Default when nil
 }
 
-// Store is what the console needs of a store.Store.
+// Store is what the API needs of a store.Store.
 type Store interface {
 	Message(ctx context.Context, id string) (*sms.Message, []sms.PastReceipt, error)
 	DeadLetters(ctx context.Context, before int64, limit int) ([]store.DeadLetter, error)
@@ -74,15 +74,15 @@ type Replayer interface {
 // answerTimeout is how long a request may wait for the database.
 const answerTimeout = 10 * time.Second
 
-// console is the handler that New returns.
-type console struct {
+// handler is what New returns.
+type handler struct {
 	Config
 	mux  *http.ServeMux
-	api  huma.API
+	huma huma.API
 	keys keys
 }
 
-// New returns the handler of the console. It answers every path it is asked for, with a 404 where
+// New returns the handler of the API. It answers every path it is asked for, with a 404 where
 // there is nothing. It is best mounted at "/", beside the webhooks.
 //
 // Message ids are taken from the path as it was sent, so that "a%2Fb" is the id "a/b". A
@@ -90,15 +90,15 @@ type console struct {
 // a ServeMux takes for the end of the path.
 func New(cfg Config) (http.Handler, error) {
 	if cfg.AdminToken == "" {
-		return nil, errors.New("console: the admin token is empty: nobody could sign in")
+		return nil, errors.New("api: the admin token is empty: nobody could sign in")
 	}
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())
-	c := &console{
+	c := &handler{
 		Config: cfg,
 		mux:    http.NewServeMux(),
 		keys:   newKeys(cfg.AdminToken, cfg.ViewerToken),
 	}
-	c.api = humago.New(c.mux, apiConfig(cfg.Version))
+	c.huma = humago.New(c.mux, apiConfig(cfg.Version))
 	c.messageRoutes()
 	c.threadRoutes()
 	c.reconcileRoutes()
@@ -134,7 +134,7 @@ func apiConfig(version string) huma.Config {
 
 // ServeHTTP answers a request. A path that is not clean is not redirected, as a ServeMux would:
 // an answer that is no problem+json would surprise a client of the API.
-func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (c *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
 	if escaped := r.URL.EscapedPath(); escaped != path.Clean(escaped) {
@@ -146,15 +146,15 @@ func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // register adds an operation that only callers of a role may use. Errors of the handler become
 // problems in one place, see problem.
-func register[I, O any](c *console, need role, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+func register[I, O any](c *handler, need role, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	registerWithin(c, need, answerTimeout, op, handle)
 }
 
 // registerWithin is register for an operation with a time limit of its own.
-func registerWithin[I, O any](c *console, need role, limit time.Duration, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+func registerWithin[I, O any](c *handler, need role, limit time.Duration, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	op.Security = need.security()
 	op.Middlewares = append(op.Middlewares, c.admit(need), jsonOnly)
-	huma.Register(c.api, op, func(ctx context.Context, in *I) (*O, error) {
+	huma.Register(c.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
 		out, err := handle(ctx, in)
@@ -166,10 +166,10 @@ func registerWithin[I, O any](c *console, need role, limit time.Duration, op hum
 }
 
 // registerPlain adds a handler that is not made of a Go type, and documents it.
-func (c *console) registerPlain(need role, op huma.Operation, handler http.Handler) {
+func (c *handler) registerPlain(need role, op huma.Operation, next http.Handler) {
 	op.Security = need.security()
-	c.api.OpenAPI().AddOperation(&op)
-	c.mux.Handle(op.Method+" "+op.Path, c.guard(need, handler))
+	c.huma.OpenAPI().AddOperation(&op)
+	c.mux.Handle(op.Method+" "+op.Path, c.guard(need, next))
 }
 
 // jsonOnly answers in JSON whatever the client would rather have. There is no other format, and
@@ -181,7 +181,7 @@ func jsonOnly(ctx huma.Context, next func(huma.Context)) {
 }
 
 // openAPIRoute serves the description of all the routes that were added so far.
-func (c *console) openAPIRoute() error {
+func (c *handler) openAPIRoute() error {
 	var document []byte
 	c.registerPlain(viewer, huma.Operation{
 		OperationID: "get-openapi", Method: http.MethodGet, Path: "/openapi.json",
@@ -192,15 +192,15 @@ func (c *console) openAPIRoute() error {
 		_, _ = w.Write(document)
 	}))
 	var err error
-	if document, err = json.Marshal(c.api.OpenAPI()); err != nil {
-		return fmt.Errorf("console: describe the API: %w", err)
+	if document, err = json.Marshal(c.huma.OpenAPI()); err != nil {
+		return fmt.Errorf("api: describe the API: %w", err)
 	}
 	return nil
 }
 
 // refuseOtherMethods answers 405 on every path of the API for the methods it does not know.
-func (c *console) refuseOtherMethods() {
-	for route, item := range c.api.OpenAPI().Paths {
+func (c *handler) refuseOtherMethods() {
+	for route, item := range c.huma.OpenAPI().Paths {
 		c.mux.HandleFunc(route, methodNotAllowed(methodsOf(item)))
 	}
 }

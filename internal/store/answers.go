@@ -1,0 +1,171 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/analytics"
+	"github.com/cxbridge/cxbridge/internal/audit"
+	"github.com/cxbridge/cxbridge/internal/sms"
+)
+
+// Counts is the part of a Store that counts messages for analytics. Commit writes what each batch
+// changes, in its own transaction.
+type Counts interface {
+	// Counts gives add what is needed to answer a question: every rollup whose level and bucket lie in
+	// one of the ranges, and every delta that is in no rollup yet, all of one snapshot of the
+	// database. The bytes are add's only until it returns. An error of add ends it and is returned.
+	Counts(ctx context.Context, ranges []analytics.Range, add func(counts []byte) error) error
+
+	// Compact moves at most limit deltas, the oldest ones, into the rollups, in one transaction, and
+	// returns how many it moved. While another one compacts the same database it moves none.
+	Compact(ctx context.Context, now time.Time, limit int) (moved int, err error)
+
+	// Prune deletes the rollups that no question asks for any more, at most limit of them, and returns
+	// how many there were.
+	Prune(ctx context.Context, now time.Time, limit int) (deleted int, err error)
+}
+
+// Finder is the part of a Store by which people look for messages and dead letters.
+type Finder interface {
+	// MessagesTo lists messages to a number, newest first: at most limit of them. The number is found
+	// with and without a plus in front.
+	MessagesTo(ctx context.Context, recipient string, limit int) ([]*sms.Message, error)
+
+	// RecentMessages lists messages, those first seen last first: at most limit of them.
+	RecentMessages(ctx context.Context, limit int) ([]*sms.Message, error)
+
+	// FindDeadLetters lists dead letters, newest first: at most limit of them, and only those with an
+	// id below before, unless before is 0.
+	FindDeadLetters(ctx context.Context, f LetterFilter, before int64, limit int) ([]DeadLetter, error)
+
+	// CountDeadLetters counts dead letters, but no further than to most.
+	CountDeadLetters(ctx context.Context, f LetterFilter, most int) (int, error)
+
+	// Events lists the events of a thread as they came, newest first: at most limit of them.
+	Events(ctx context.Context, threadID string, limit int) ([]ThreadEvent, error)
+}
+
+// LetterFilter selects dead letters. The zero one selects all.
+type LetterFilter struct {
+	Kind Kind   // "" is any
+	Text string // part of the subject or of the reason, in any case; "" is any
+}
+
+// ThreadEvent is an event of a thread in the journal.
+type ThreadEvent struct {
+	Type      string // THREAD_UPDATED, THREAD_MERGED or THREAD_SPLIT
+	Version   int64
+	UpdatedAt time.Time // zero when the event names none
+	Received  time.Time
+	Raw       []byte
+}
+
+// Overseer is the part of a Store by which the whole is watched.
+type Overseer interface {
+	// Backlog tells what waits for the CRM. Each count goes no further than to most.
+	Backlog(ctx context.Context, most int) (Backlog, error)
+
+	// Describe tells what the database is.
+	Describe(ctx context.Context) (Description, error)
+
+	// Beat notes that a replica lives. Those that have been silent for a day are forgotten.
+	Beat(ctx context.Context, r Replica) error
+
+	// Replicas lists the replicas, those that started first first.
+	Replicas(ctx context.Context) ([]Replica, error)
+
+	// Raise notes that something is wrong, with an audit entry about "alarm:NAME:SUBJECT", and returns
+	// true. It changes nothing and returns false while the alarm is raised.
+	Raise(ctx context.Context, a Alarm) (raised bool, err error)
+
+	// Clear notes that it is over, with an audit entry. It changes nothing and returns false unless
+	// the alarm is raised.
+	Clear(ctx context.Context, a Alarm) (cleared bool, err error)
+
+	// Alarms lists alarms: those that are raised first, then those that were cleared last.
+	Alarms(ctx context.Context, limit int) ([]Alarm, error)
+}
+
+// Backlog is what waits for the CRM.
+type Backlog struct {
+	Pending  int       // threads that the CRM is about to get
+	Retrying int       // of them, those whose last attempt failed
+	Parked   int       // threads that wait for an operator or a new event
+	Oldest   time.Time // since when the one that waits longest lacks something, parked ones left out; zero when none waits
+}
+
+// Description tells what a database is.
+type Description struct {
+	Engine  string // SQLite or PostgreSQL
+	Version string // of the engine
+	Schema  int    // number of the newest migration that it has
+	Bytes   int64  // that it takes up on the disk
+}
+
+// Replica is a process that works on the database.
+type Replica struct {
+	ID      string // drawn at random at each start
+	Host    string
+	Version string // of the program
+	Started time.Time
+	Seen    time.Time // when it last said that it lives
+}
+
+// Alarm tells that something is wrong, or was.
+type Alarm struct {
+	Name    string // what is wrong
+	Subject string // whose fault it is
+	Raised  time.Time
+	Cleared time.Time    // zero while it is raised
+	Detail  audit.Detail // the figures that raised or cleared it
+}
+
+// SlowCarrier is the name of the alarm about a carrier whose messages take long.
+const SlowCarrier = "slow-carrier"
+
+// Archive is the part of a Store that forgets.
+type Archive interface {
+	// Expire deletes what is older than a time, in one transaction: it looks at no more than limit
+	// rows, from a cursor on, and returns where to go on. The cursor is "" at the begin, and again at
+	// the end.
+	Expire(ctx context.Context, kind Expirable, before time.Time, cursor string, limit int) (Expired, error)
+
+	// Erase takes a person out of every table, in steps of bounded size: it looks at no more than limit
+	// rows, from a cursor on, and returns where to go on, as Expire does. What is counted stays
+	// counted, and the audit log stays as it is: it holds nothing of a person.
+	Erase(ctx context.Context, p Person, cursor string, limit int) (Erased, error)
+
+	// Traces looks for a person in every table that holds text, and returns how many rows of each name
+	// it has still, by the table's name. It reads everything.
+	Traces(ctx context.Context, p Person) (map[string]int, error)
+}
+
+// Expirable is what can be too old.
+type Expirable string
+
+// What can be too old, and by which of its times.
+const (
+	ExpireMessages    Expirable = "messages"     // with their receipts; first seen
+	ExpireThreads     Expirable = "threads"      // with their items, when the CRM has all of it; last changed
+	ExpireJournal     Expirable = "journal"      // events of threads; received
+	ExpireDeadLetters Expirable = "dead-letters" // received
+)
+
+// Expired is what a step of Expire did.
+type Expired struct {
+	Deleted int
+	Cursor  string
+}
+
+// Person is somebody who wants to be forgotten. At least one of the two is set.
+type Person struct {
+	Recipient   string // a number, found with and without a plus in front
+	Participant string // the id or the platform id of a participant in threads
+}
+
+// Erased is what a step of Erase did: how many rows it changed, by the name of the table.
+type Erased struct {
+	Rows   map[string]int
+	Cursor string
+}
