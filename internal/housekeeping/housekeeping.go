@@ -1,0 +1,43 @@
+// Package housekeeping does what is due from time to time on a database: it compacts the counts of
+// analytics, deletes what is too old, looks for slow carriers, and says that this process lives. Every
+// replica does it; what only one may do at a time, the database sees to.
+//
+//	compaction.go  deltas of the counts into rollups
+//	retention.go   what is kept for a limited time
+//	slow.go        the alarm about slow carriers
+//	heartbeat.go   which processes there are
+package housekeeping
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+// repeat does a task at once and then at every interval, until the context ends. A task that fails is
+// done again at the next interval; the log tells of it, but once in a row while the database is away.
+func repeat(ctx context.Context, every time.Duration, log *slog.Logger, name string, do func(context.Context) error) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	away := false
+	for {
+		err := do(ctx)
+		if err != nil && ctx.Err() == nil {
+			isAway := errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrSchema)
+			if !isAway || !away {
+				log.Warn("housekeeping: "+name+" failed", "error", err, "next_in", every.String())
+			}
+			away = isAway
+		} else {
+			away = false
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
