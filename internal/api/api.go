@@ -29,6 +29,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/ingest"
 	"github.com/cxbridge/cxbridge/internal/sms"
@@ -77,9 +78,9 @@ const answerTimeout = 10 * time.Second
 // handler is what New returns.
 type handler struct {
 	Config
-	mux  *http.ServeMux
-	huma huma.API
-	keys keys
+	mux    *http.ServeMux
+	huma   huma.API
+	tokens access.Tokens
 }
 
 // New returns the handler of the API. It answers every path it is asked for, with a 404 where
@@ -96,7 +97,7 @@ func New(cfg Config) (http.Handler, error) {
 	c := &handler{
 		Config: cfg,
 		mux:    http.NewServeMux(),
-		keys:   newKeys(cfg.AdminToken, cfg.ViewerToken),
+		tokens: access.NewTokens(cfg.AdminToken, cfg.ViewerToken),
 	}
 	c.huma = humago.New(c.mux, apiConfig(cfg.Version))
 	c.messageRoutes()
@@ -146,13 +147,13 @@ func (c *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // register adds an operation that only callers of a role may use. Errors of the handler become
 // problems in one place, see problem.
-func register[I, O any](c *handler, need role, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+func register[I, O any](c *handler, need access.Role, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	registerWithin(c, need, answerTimeout, op, handle)
 }
 
 // registerWithin is register for an operation with a time limit of its own.
-func registerWithin[I, O any](c *handler, need role, limit time.Duration, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
-	op.Security = need.security()
+func registerWithin[I, O any](c *handler, need access.Role, limit time.Duration, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	op.Security = security(need)
 	op.Middlewares = append(op.Middlewares, c.admit(need), jsonOnly)
 	huma.Register(c.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		ctx, cancel := context.WithTimeout(ctx, limit)
@@ -166,8 +167,8 @@ func registerWithin[I, O any](c *handler, need role, limit time.Duration, op hum
 }
 
 // registerPlain adds a handler that is not made of a Go type, and documents it.
-func (c *handler) registerPlain(need role, op huma.Operation, next http.Handler) {
-	op.Security = need.security()
+func (c *handler) registerPlain(need access.Role, op huma.Operation, next http.Handler) {
+	op.Security = security(need)
 	c.huma.OpenAPI().AddOperation(&op)
 	c.mux.Handle(op.Method+" "+op.Path, c.guard(need, next))
 }
@@ -183,7 +184,7 @@ func jsonOnly(ctx huma.Context, next func(huma.Context)) {
 // openAPIRoute serves the description of all the routes that were added so far.
 func (c *handler) openAPIRoute() error {
 	var document []byte
-	c.registerPlain(viewer, huma.Operation{
+	c.registerPlain(access.Viewer, huma.Operation{
 		OperationID: "get-openapi", Method: http.MethodGet, Path: "/openapi.json",
 		Summary: "This description, in OpenAPI 3.1", Tags: []string{"api"},
 		Responses: map[string]*huma.Response{"200": {Description: "OpenAPI document"}},

@@ -12,32 +12,34 @@ import (
 
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/store"
+
+	"github.com/cxbridge/cxbridge/internal/access"
 )
 
 // endpoints are all there are, each with what it answers to a caller who may use it.
 var endpoints = []struct {
 	method, target string
-	need           role
+	need           access.Role
 	status         int
 }{
-	{"GET", "/api/messages/m-1", viewer, 200},
-	{"GET", "/api/threads", viewer, 200},
-	{"GET", "/api/threads/t-1", viewer, 200},
-	{"GET", "/api/threads/t-1/timeline", viewer, 200},
-	{"GET", "/api/reconcile/t-1", operator, 200},
-	{"POST", "/api/reconcile/t-1", operator, 200},
-	{"GET", "/api/audit", viewer, 200},
-	{"GET", "/api/dead-letters", operator, 200},
-	{"GET", "/api/dead-letters/7", operator, 200},
-	{"POST", "/api/dead-letters/7/replay", operator, 200},
-	{"DELETE", "/api/dead-letters/7", operator, 204},
-	{"POST", "/simulator/sms", operator, 200},
-	{"POST", "/simulator/threads", operator, 200},
-	{"GET", "/api/metrics", viewer, 200},
-	{"GET", "/metrics", viewer, 200},
-	{"GET", "/openapi.json", viewer, 200},
-	{"GET", "/healthz", anyone, 200},
-	{"GET", "/readyz", anyone, 200},
+	{"GET", "/api/messages/m-1", access.Viewer, 200},
+	{"GET", "/api/threads", access.Viewer, 200},
+	{"GET", "/api/threads/t-1", access.Viewer, 200},
+	{"GET", "/api/threads/t-1/timeline", access.Viewer, 200},
+	{"GET", "/api/reconcile/t-1", access.Operator, 200},
+	{"POST", "/api/reconcile/t-1", access.Operator, 200},
+	{"GET", "/api/audit", access.Viewer, 200},
+	{"GET", "/api/dead-letters", access.Operator, 200},
+	{"GET", "/api/dead-letters/7", access.Operator, 200},
+	{"POST", "/api/dead-letters/7/replay", access.Operator, 200},
+	{"DELETE", "/api/dead-letters/7", access.Operator, 204},
+	{"POST", "/simulator/sms", access.Operator, 200},
+	{"POST", "/simulator/threads", access.Operator, 200},
+	{"GET", "/api/metrics", access.Viewer, 200},
+	{"GET", "/metrics", access.Viewer, 200},
+	{"GET", "/openapi.json", access.Viewer, 200},
+	{"GET", "/healthz", access.Anyone, 200},
+	{"GET", "/readyz", access.Anyone, 200},
 }
 
 // bodies are those of the endpoints that need one.
@@ -53,17 +55,17 @@ func stockedBench() *bench {
 func TestAccess(t *testing.T) {
 	callers := []struct {
 		name, authorization string
-		is                  role
+		is                  access.Role
 	}{
-		{"nobody", "", anyone},
-		{"wrong token", "Bearer admin-token-for-test", anyone},
-		{"longer token", "Bearer " + adminToken + "x", anyone},
-		{"empty token", "Bearer ", anyone},
-		{"other scheme", "Basic " + adminToken, anyone},
-		{"no scheme", adminToken, anyone},
-		{"viewer", "Bearer " + viewerToken, viewer},
-		{"viewer in capitals", "BEARER  " + viewerToken + " ", viewer},
-		{"operator", "Bearer " + adminToken, operator},
+		{"nobody", "", access.Anyone},
+		{"wrong token", "Bearer admin-token-for-test", access.Anyone},
+		{"longer token", "Bearer " + adminToken + "x", access.Anyone},
+		{"empty token", "Bearer ", access.Anyone},
+		{"other scheme", "Basic " + adminToken, access.Anyone},
+		{"no scheme", adminToken, access.Anyone},
+		{"viewer", "Bearer " + viewerToken, access.Viewer},
+		{"viewer in capitals", "BEARER  " + viewerToken + " ", access.Viewer},
+		{"operator", "Bearer " + adminToken, access.Operator},
 	}
 	for _, e := range endpoints {
 		for _, caller := range callers {
@@ -80,7 +82,7 @@ func TestAccess(t *testing.T) {
 					if w.Code != e.status {
 						t.Errorf("status %d, want %d: %s", w.Code, e.status, w.Body)
 					}
-				case caller.is == anyone:
+				case caller.is == access.Anyone:
 					wantProblem(t, w, http.StatusUnauthorized)
 					if got := w.Header().Get("WWW-Authenticate"); got != "Bearer" {
 						t.Errorf("WWW-Authenticate %q", got)
@@ -250,7 +252,7 @@ func TestOpenAPI(t *testing.T) {
 		if !ok || op.OperationID == "" || len(op.Responses) == 0 {
 			t.Errorf("%s %s is not described: %+v", e.method, route, op)
 		}
-		if got, want := fmt.Sprint(op.Security), fmt.Sprint(e.need.security()); got != want {
+		if got, want := fmt.Sprint(op.Security), fmt.Sprint(security(e.need)); got != want {
 			t.Errorf("%s %s: security %s, want %s", e.method, route, got, want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/audit"
 )
 
@@ -39,7 +40,7 @@ type auditPage struct {
 }
 
 func (c *handler) auditRoutes() {
-	register(c, viewer, huma.Operation{
+	register(c, access.Viewer, huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/api/audit",
 		Summary: "What was done, newest first", Tags: []string{"audit"},
 		Description: "Each subject has a chain of its own: an entry carries the hash of the one before, so that a gap " +

@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
@@ -44,22 +45,22 @@ type deadLetterID struct {
 
 func (c *handler) deadLetterRoutes() {
 	tags := []string{"dead letters"}
-	register(c, operator, huma.Operation{
+	register(c, access.Operator, huma.Operation{
 		OperationID: "list-dead-letters", Method: http.MethodGet, Path: "/api/dead-letters",
 		Summary: "What was refused, newest first", Tags: tags,
 		Description: "A page may hold fewer than limit when the bodies are large. It is the last one when next is null.",
 	}, c.listDeadLetters)
-	register(c, operator, huma.Operation{
+	register(c, access.Operator, huma.Operation{
 		OperationID: "get-dead-letter", Method: http.MethodGet, Path: "/api/dead-letters/{id}",
 		Summary: "One dead letter", Tags: tags,
 	}, c.getDeadLetter)
-	register(c, operator, huma.Operation{
+	register(c, access.Operator, huma.Operation{
 		OperationID: "replay-dead-letter", Method: http.MethodPost, Path: "/api/dead-letters/{id}/replay",
 		Summary: "Read a dead letter again, as of the time it came in", Tags: tags,
 		Description: "200: the event is applied and the dead letter is gone. 202: the database went away meanwhile; " +
 			"the event is durable in the spool and the dead letter stays. 422: it is refused again, and stays.",
 	}, c.replayDeadLetter)
-	register(c, operator, huma.Operation{
+	register(c, access.Operator, huma.Operation{
 		OperationID: "delete-dead-letter", Method: http.MethodDelete, Path: "/api/dead-letters/{id}",
 		Summary: "Remove a dead letter for good", Tags: tags,
 	}, c.deleteDeadLetter)

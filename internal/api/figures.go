@@ -6,6 +6,8 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/cxbridge/cxbridge/internal/access"
 )
 
 // Counter knows what this process has done since it started.
@@ -71,7 +73,7 @@ type figures struct {
 
 func (c *handler) figureRoutes() {
 	type output struct{ Body figures }
-	register(c, viewer, huma.Operation{
+	register(c, access.Viewer, huma.Operation{
 		OperationID: "get-metrics", Method: http.MethodGet, Path: "/api/metrics",
 		Summary: "Figures of this process since it started", Tags: []string{"figures"},
 	}, func(context.Context, *struct{}) (*output, error) {
@@ -83,7 +85,7 @@ func (c *handler) figureRoutes() {
 			UptimeSeconds: round(f.UptimeSeconds, 3), CRM: f.CRM,
 		}}, nil
 	})
-	c.registerPlain(viewer, huma.Operation{
+	c.registerPlain(access.Viewer, huma.Operation{
 		OperationID: "get-prometheus-metrics", Method: http.MethodGet, Path: "/metrics",
 		Summary: "The same and more, for Prometheus", Tags: []string{"figures"},
 		Responses: map[string]*huma.Response{"200": {Description: "Prometheus exposition format"}},

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/cxbridge/cxbridge/internal/access"
 )
 
 // Health knows whether events can be accepted.
@@ -41,7 +43,7 @@ func (c *handler) healthRoutes() {
 			Status string `json:"status" enum:"ok"`
 		}
 	}
-	register(c, anyone, huma.Operation{
+	register(c, access.Anyone, huma.Operation{
 		OperationID: "get-health", Method: http.MethodGet, Path: "/healthz",
 		Summary: "Whether the process lives", Tags: []string{"health"},
 	}, func(context.Context, *struct{}) (*alive, error) {
@@ -49,7 +51,7 @@ func (c *handler) healthRoutes() {
 		a.Body.Status = "ok"
 		return &a, nil
 	})
-	register(c, anyone, huma.Operation{
+	register(c, access.Anyone, huma.Operation{
 		OperationID: "get-readiness", Method: http.MethodGet, Path: "/readyz",
 		Summary: "Whether events can be accepted durably, and the state of each part", Tags: []string{"health"},
 		Description: "503, with the same body, when neither database nor spool can take events, and when stopping.",

@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
@@ -68,7 +69,7 @@ func (c *handler) messageRoutes() {
 		ID string `path:"id" doc:"Message id, percent-encoded"`
 	}
 	type output struct{ Body message }
-	register(c, viewer, huma.Operation{
+	register(c, access.Viewer, huma.Operation{
 		OperationID: "get-message", Method: http.MethodGet, Path: "/api/messages/{id}",
 		Summary: "State of a message, and every receipt it is made of", Tags: []string{"messages"},
 	}, func(ctx context.Context, in *input) (*output, error) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/reconcile"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
@@ -32,7 +33,7 @@ func (c *handler) reconcileRoutes() {
 		if method == http.MethodGet {
 			id += "-by-get"
 		}
-		registerWithin(c, operator, reconcileTimeout, huma.Operation{
+		registerWithin(c, access.Operator, reconcileTimeout, huma.Operation{
 			OperationID: id, Method: method, Path: "/api/reconcile/{id}",
 			Summary: "Fetch a thread from CXone, apply it, and bring it to the CRM", Tags: []string{"threads"},
 			Description: "UP_TO_DATE: nothing was missing. RECONCILED: something was, and the CRM has it now. STORED: " +

@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/simulator"
 )
 
@@ -27,13 +28,13 @@ func (c *handler) simulatorRoutes() {
 		return
 	}
 	tags := []string{"simulator"}
-	registerWithin(c, operator, simulateTimeout, huma.Operation{
+	registerWithin(c, access.Operator, simulateTimeout, huma.Operation{
 		OperationID: "simulate-sms", Method: http.MethodPost, Path: "/simulator/sms",
 		Summary: "Make up SMS receipts, and post them to the webhook", Tags: tags,
 		Description: "Each is a receipt of a new message. What the body leaves out is drawn. 200: all are durable. " +
 			"503: the intake is busy; the receipts that it has taken stay.",
 	}, c.simulateSMS)
-	registerWithin(c, operator, simulateTimeout, huma.Operation{
+	registerWithin(c, access.Operator, simulateTimeout, huma.Operation{
 		OperationID: "simulate-threads", Method: http.MethodPost, Path: "/simulator/threads",
 		Summary: "Make up a story about threads, and post its events to the webhook", Tags: tags,
 		Description: "conversation: a customer and an agent write to each other. merge: a customer has two conversations, " +

@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
@@ -123,16 +124,16 @@ func showParticipants(items []*thread.Item) ([]threadParticipant, error) {
 
 func (c *handler) threadRoutes() {
 	tags := []string{"threads"}
-	register(c, viewer, huma.Operation{
+	register(c, access.Viewer, huma.Operation{
 		OperationID: "list-threads", Method: http.MethodGet, Path: "/api/threads",
 		Summary: "Threads by id, and how far each is on its way to the CRM", Tags: tags,
 	}, c.listThreads)
-	register(c, viewer, huma.Operation{
+	register(c, access.Viewer, huma.Operation{
 		OperationID: "get-thread", Method: http.MethodGet, Path: "/api/threads/{id}",
 		Summary: "A thread, with its own participants and messages", Tags: tags,
 		Description: "Messages come by time and then by id, a page at a time; messagesNext is the cursor of the next one.",
 	}, c.getThread)
-	register(c, viewer, huma.Operation{
+	register(c, access.Viewer, huma.Operation{
 		OperationID: "get-timeline", Method: http.MethodGet, Path: "/api/threads/{id}/timeline",
 		Summary: "What a thread shows: its messages and those of the threads that were merged into it", Tags: tags,
 	}, c.getTimeline)

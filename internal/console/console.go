@@ -1,0 +1,163 @@
+// Package console is the pages by which people look into cxbridge in a browser: how delivery goes,
+// which carrier is bad and why, what became of a message or a thread, and what is stuck. Its pages
+// are made on the server, work without JavaScript, and with it show what is new as it comes.
+//
+//	console.go      what it needs, its routes, what every answer has in common
+//	page.go         what a page is, and how it is written
+//	format.go       how values are written for people
+//	live.go         pages that change while they are open
+//	signin.go       sessions
+//	overview.go     throughput, latency, backlog, over time
+//	carriers.go     rates, cost and recommendation by carrier
+//	messages.go     messages and their receipts
+//	threads.go      threads, their timelines and their way to the CRM
+//	deadletters.go  what was refused
+//	simulator.go    made-up traffic
+//	system.go       subscriptions, spool, database, replicas, settings
+//	apipage.go      the description of the API
+package console
+
+import (
+	"cmp"
+	"context"
+	"embed"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/access"
+	"github.com/cxbridge/cxbridge/internal/analytics"
+	"github.com/cxbridge/cxbridge/internal/answers"
+	"github.com/cxbridge/cxbridge/internal/api"
+	"github.com/cxbridge/cxbridge/internal/audit"
+	"github.com/cxbridge/cxbridge/internal/sms"
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+// Config is what the console needs. Every field is required unless it says otherwise.
+type Config struct {
+	AdminToken  string // signs an operator in, who may do everything
+	ViewerToken string // signs a viewer in, who may read; optional
+
+	Store    Store
+	Delivery Delivery
+	Replayer api.Replayer
+	Figures  api.Counter
+	Health   api.Health
+
+	HasCRM    bool          // a CRM is set, which threads go to
+	Simulator api.Simulator // nil: there is no page of it
+	Settings  []Setting     // as they may be shown
+	OpenAPI   []byte        // the description of the API
+	SLA       time.Duration // for receipts, from arrival until they are durable
+	Policy    analytics.Policy
+
+	Version string       // of the binary
+	Log     *slog.Logger // told of faults that no caller can mend; slog.Default when nil
+}
+
+// Setting is a setting as it may be shown: of a secret, whether it is set.
+type Setting struct{ Name, Value, Source string }
+
+// Delivery answers questions about delivery. See answers.Delivery.
+type Delivery interface {
+	Report(ctx context.Context, q answers.Question) (*analytics.Report, error)
+}
+
+// Store is what the console needs of a store.Store.
+type Store interface {
+	Message(ctx context.Context, id string) (*sms.Message, []sms.PastReceipt, error)
+	DeadLetter(ctx context.Context, id int64) (*store.DeadLetter, error)
+	DeleteDeadLetter(ctx context.Context, id int64) error
+
+	store.Finder
+	store.ThreadReader
+	Audit(ctx context.Context, note audit.Note, now time.Time) error
+	AuditEntries(ctx context.Context, subject string, before int64, limit int) ([]audit.Entry, error)
+
+	Backlog(ctx context.Context, most int) (store.Backlog, error)
+	Describe(ctx context.Context) (store.Description, error)
+	Replicas(ctx context.Context) ([]store.Replica, error)
+	Alarms(ctx context.Context, limit int) ([]store.Alarm, error)
+}
+
+//go:embed static
+var staticFiles embed.FS
+
+// Console is the handler of the pages.
+type Console struct {
+	Config
+	mux      *http.ServeMux
+	sessions *access.Sessions
+	foreign  *http.CrossOriginProtection
+	pages    []*page
+	now      func() time.Time
+	quit     chan struct{} // closed by Stop
+}
+
+// New returns the console.
+func New(cfg Config) (*Console, error) {
+	if cfg.AdminToken == "" {
+		return nil, errors.New("console: the admin token is empty: nobody could sign in")
+	}
+	cfg.Log = cmp.Or(cfg.Log, slog.Default())
+	c := &Console{
+		Config: cfg, mux: http.NewServeMux(), sessions: access.NewSessions(cfg.AdminToken, cfg.ViewerToken),
+		foreign: http.NewCrossOriginProtection(), now: time.Now, quit: make(chan struct{}),
+	}
+	static, err := fs.Sub(staticFiles, "static")
+	if err != nil {
+		return nil, err
+	}
+	c.mux.Handle("GET /static/", http.StripPrefix("/static/", cached(http.FileServerFS(static))))
+	c.signInRoutes()
+	c.liveRoute()
+	c.overviewPage()
+	c.carriersPage()
+	c.messagePages()
+	c.threadPages()
+	c.deadLetterPages()
+	c.simulatorPage()
+	c.systemPage()
+	c.apiPage()
+	return c, nil
+}
+
+// Serves reports whether a request is for a page of the console.
+func (c *Console) Serves(r *http.Request) bool {
+	_, pattern := c.mux.Handler(r)
+	return pattern != ""
+}
+
+// Stop ends the streams of live pages, so that a server can shut down.
+func (c *Console) Stop() { close(c.quit) }
+
+// contentSecurityPolicy lets a page load nothing but our own files, run no script and apply no style
+// that stands in the page, and be framed by nobody.
+const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
+	"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+// ServeHTTP answers a request.
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", contentSecurityPolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store")
+	if err := c.foreign.Check(r); err != nil {
+		c.fail(w, r, &visitorError{http.StatusForbidden, "This came from another site, so nothing was done."})
+		return
+	}
+	c.mux.ServeHTTP(w, r)
+}
+
+// cached lets a browser keep files, and ask whether they are still the same.
+func cached(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-cache")
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,210 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/access"
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+// page is something that can be looked at.
+type page struct {
+	Name  string // of its template: templates/NAME.html defines the block "NAME"
+	Path  string // pattern of the ServeMux, without the method
+	Title string
+	Menu  bool        // it stands in the menu
+	Need  access.Role // who may see it
+
+	// load gathers what the template shows. It must not write anything.
+	load func(ctx context.Context, r *http.Request) (any, error)
+
+	// live are the names of the blocks that are sent again as they change. In the page each stands
+	// within an element whose id is the name.
+	live []string
+}
+
+// MenuPath is where the menu leads to.
+func (p *page) MenuPath() string { return strings.TrimSuffix(p.Path, "{$}") }
+
+// view is what a template is given.
+type view struct {
+	Title   string
+	Name    string // of the page; "" for none
+	Path    string // that was asked for, with its query
+	Role    access.Role
+	Menu    []*page // that the reader may see
+	Version string
+	Notice  string // of an action that was done, from the query
+	Now     time.Time
+	HasCRM  bool
+	Data    any
+}
+
+// IsOperator reports whether the reader may change things.
+func (v *view) IsOperator() bool { return v.Role >= access.Operator }
+
+// IsLive reports whether the page changes while it is open.
+func (v *view) IsLive() bool { return v.Name != "" }
+
+//go:embed templates
+var templateFiles embed.FS
+
+// templates is every page's templates, by the page's name. Each has the layout, and the blocks that
+// several pages share.
+var templates = parseTemplates()
+
+func parseTemplates() map[string]*template.Template {
+	shared := template.Must(template.New("layout").Funcs(formats).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
+	files, err := templateFiles.ReadDir("templates")
+	if err != nil {
+		panic(err) // they are embedded
+	}
+	all := make(map[string]*template.Template)
+	for _, f := range files {
+		name := strings.TrimSuffix(f.Name(), path.Ext(f.Name()))
+		if name != "layout" && name != "parts" {
+			all[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/"+f.Name()))
+		}
+	}
+	return all
+}
+
+// add makes a page reachable.
+func (c *Console) add(p *page) {
+	c.pages = append(c.pages, p)
+	c.mux.HandleFunc("GET "+p.Path, func(w http.ResponseWriter, r *http.Request) {
+		if !c.allows(w, r, p.Need) {
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), loadTimeout)
+		defer cancel()
+		v, err := c.load(ctx, p, r)
+		if err != nil {
+			c.fail(w, r, err)
+			return
+		}
+		c.write(w, r, http.StatusOK, p.Name, v)
+	})
+}
+
+// loadTimeout is how long a page may take to be gathered.
+const loadTimeout = 10 * time.Second
+
+func (c *Console) load(ctx context.Context, p *page, r *http.Request) (*view, error) {
+	data, err := p.load(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	v := &view{Title: p.Title, Data: data, Notice: r.URL.Query().Get("done")}
+	if len(p.live) > 0 {
+		v.Name = p.Name
+	}
+	c.complete(v, r)
+	return v, nil
+}
+
+// complete fills what every page shows.
+func (c *Console) complete(v *view, r *http.Request) {
+	v.Role, v.Path, v.Version, v.Now, v.HasCRM = c.roleOf(r), r.URL.RequestURI(), c.Version, c.now(), c.HasCRM
+	for _, p := range c.pages {
+		if p.Menu && v.Role >= p.Need && v.Role > access.Anyone {
+			v.Menu = append(v.Menu, p)
+		}
+	}
+}
+
+// action is something that can be done: a form that is posted. It returns where to go on, and what to
+// say there.
+func (c *Console) action(path string, do func(ctx context.Context, r *http.Request) (next, notice string, err error)) {
+	c.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+		if !c.allows(w, r, access.Operator) {
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		ctx, cancel := context.WithTimeout(r.Context(), actionTimeout)
+		defer cancel()
+		next, notice, err := do(ctx, r)
+		if err != nil {
+			c.fail(w, r, err)
+			return
+		}
+		target, err := url.Parse(localPath(next))
+		if err != nil {
+			target = &url.URL{Path: "/"}
+		}
+		if notice != "" {
+			query := target.Query()
+			query.Set("done", notice)
+			target.RawQuery = query.Encode()
+		}
+		http.Redirect(w, r, target.String(), http.StatusSeeOther)
+	})
+}
+
+// actionTimeout is how long an action may take.
+const actionTimeout = 30 * time.Second
+
+// allows reports whether the sender of a request has a role. If not, it has answered.
+func (c *Console) allows(w http.ResponseWriter, r *http.Request, need access.Role) bool {
+	switch role := c.roleOf(r); {
+	case role >= need:
+		return true
+	case role == access.Anyone && r.Method == http.MethodGet:
+		http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+	case role == access.Anyone:
+		c.fail(w, r, &visitorError{http.StatusUnauthorized, "Your session is over, so nothing was done. Sign in and try again."})
+	default:
+		c.fail(w, r, &visitorError{http.StatusForbidden, "This needs the operator's token. You are signed in as a viewer."})
+	}
+	return false
+}
+
+// visitorError is an error that the visitor can do something about.
+type visitorError struct {
+	status  int
+	message string
+}
+
+func (e *visitorError) Error() string { return e.message }
+
+// fail answers with a page that tells of an error. It is the one place that decides on a status.
+func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
+	visitor, isVisitors := errors.AsType[*visitorError](err)
+	status, message := http.StatusServiceUnavailable, "The database does not answer. Events are still accepted as long as /readyz says so. Try again in a moment."
+	switch {
+	case isVisitors:
+		status, message = visitor.status, visitor.message
+	case errors.Is(err, store.ErrNotFound):
+		status, message = http.StatusNotFound, "There is nothing by this id. It may have been deleted, or solved, meanwhile."
+	case !errors.Is(err, store.ErrUnavailable) && r.Context().Err() == nil:
+		c.Log.LogAttrs(r.Context(), slog.LevelError, "console: page failed", slog.String("path", r.URL.Path), slog.Any("error", err))
+	}
+	c.write(w, r, status, "error", &view{Title: "Error", Data: message})
+}
+
+// write answers with a page. It is written to memory first, so that a template that fails leaves no
+// half page behind.
+func (c *Console) write(w http.ResponseWriter, r *http.Request, status int, name string, v *view) {
+	if v.Now.IsZero() {
+		c.complete(v, r)
+	}
+	var b bytes.Buffer
+	if err := templates[name].ExecuteTemplate(&b, "layout", v); err != nil {
+		c.Log.LogAttrs(r.Context(), slog.LevelError, "console: template failed", slog.String("template", name), slog.Any("error", err))
+		http.Error(w, "This page cannot be shown. The log tells why.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // the reader may be gone
+}
