@@ -36,7 +36,7 @@ demo: build ## Watch receipts arrive, be judged and be counted: one process, not
 RACE := -race -gcflags='modernc.org/...=-d=checkptr=0'
 
 .PHONY: test
-test: compiler postgres vet ## Check the code and run every test with the race detector
+test: compiler postgres chromium vet ## Check the code and run every test with the race detector
 	CGO_ENABLED=1 $(GO) test $(RACE) -timeout 15m ./...
 
 .PHONY: vet
@@ -56,6 +56,12 @@ compiler: ## Install a C compiler with apt when there is none
 postgres: ## Install PostgreSQL with apt when it is missing
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends postgresql; }
+
+# Tests of the console drive a real browser.
+.PHONY: chromium
+chromium: ## Install Chromium with apt when it is missing
+	@command -v chromium >/dev/null || \
+		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; }
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz test for FUZZTIME

@@ -20,11 +20,19 @@ type apiClient struct {
 	http   *http.Client
 }
 
+// apiError is an answer of the API that is no 2xx.
+type apiError struct {
+	status int
+	text   string
+}
+
+func (e *apiError) Error() string { return e.text }
+
 // maxAPIAnswer bounds an answer of the API, in bytes.
 const maxAPIAnswer = 16 << 20
 
-// do makes a request and decodes its answer. The error of an answer that is no 2xx has the detail
-// of its problem+json.
+// do makes a request and decodes its answer. The error of an answer that is no 2xx is an
+// *apiError with the detail of its problem+json.
 func (c *apiClient) do(ctx context.Context, method string, target *url.URL, into any) error {
 	request, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
 	if err != nil {
@@ -47,9 +55,9 @@ func (c *apiClient) do(ctx context.Context, method string, target *url.URL, into
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		var problem struct{ Detail string }
 		if json.Unmarshal(body, &problem) != nil || problem.Detail == "" {
-			return fmt.Errorf("%s answers %s", c.server.Host, response.Status)
+			return &apiError{response.StatusCode, fmt.Sprintf("%s answers %s", c.server.Host, response.Status)}
 		}
-		return fmt.Errorf("%d: %s", response.StatusCode, problem.Detail)
+		return &apiError{response.StatusCode, fmt.Sprintf("%d: %s", response.StatusCode, problem.Detail)}
 	}
 	if err := json.Unmarshal(body, into); err != nil {
 		return fmt.Errorf("%s does not answer as cxbridge does: %w", c.server.Host, err)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+
+	"github.com/cxbridge/cxbridge/internal/console"
 )
 
 // Setting is one setting as it may be shown.
@@ -15,6 +17,15 @@ type Setting struct {
 
 // Summary lists every setting in the order of the help, without any secret.
 func (c Config) Summary() []Setting { return c.settings }
+
+// shown is the summary for the console.
+func (c Config) shown() []console.Setting {
+	all := make([]console.Setting, len(c.settings))
+	for i, s := range c.settings {
+		all[i] = console.Setting{Name: s.Name, Value: s.Shown, Source: s.Source}
+	}
+	return all
+}
 
 // LogValue implements slog.LogValuer: the summary as a group.
 func (c Config) LogValue() slog.Value {

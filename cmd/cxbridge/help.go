@@ -67,6 +67,10 @@ any. It changes nothing and needs the settings of the database alone.
 Example:
   DATABASE_URL=postgres://cxbridge@db/cxbridge cxbridge audit verify`
 
+const healthcheckDetail = `Asks /healthz at the address that PORT or ADDR names, for at most two seconds, and needs no other
+setting. Exits 1 without an answer. It is the HEALTHCHECK of the container image, in which there is no
+other program.`
+
 const demoDetail = `Needs no other service, and reads none of the settings. The data goes into a temporary folder
 and is gone when the demo ends.`
 
@@ -84,6 +88,9 @@ func (reconcileCommand) Help() string { return reconcileDetail }
 
 // Help is what the help of the command says beside its settings.
 func (auditVerifyCommand) Help() string { return auditVerifyDetail }
+
+// Help is what the help of the command says beside its settings.
+func (healthcheckCommand) Help() string { return healthcheckDetail }
 
 // Help is what the help of the command says.
 func (demoCommand) Help() string { return demoDetail }

@@ -8,10 +8,11 @@
 //	serve.go      the command serve; service.go what it runs, and health.go how that is
 //	wire.go       which store, which CRM and which client of CXone a configuration asks for
 //	log.go        the log
-//	migrate.go, version.go, audit.go, reconcile.go
+//	migrate.go, version.go, audit.go, reconcile.go, healthcheck.go
 //	              the commands of these names; api_client.go how the last one asks a service that runs
 //	doctor*.go    the command doctor, its checks grouped by what they look at
 //	demo*.go      the command demo: its parts, its course, its summary
+//	simulate*.go  the command simulate: its settings, the posting, the verification, the summary
 package main
 
 import (
@@ -81,13 +82,15 @@ type program struct {
 type commands struct {
 	Help helpFlag `short:"h" help:"Show help; after a command, that of the command."`
 
-	Serve     serveCommand     `cmd:"" help:"Take webhooks until told to stop."`
-	Demo      demoCommand      `cmd:"" help:"Show everything in one process, with simulated traffic. Takes no setting."`
-	Reconcile reconcileCommand `cmd:"" help:"Fetch threads from CXone and bring them to the CRM, by a cxbridge that serves."`
-	Audit     auditCommand     `cmd:"" help:"Look after the audit log."`
-	Migrate   migrateCommand   `cmd:"" help:"Bring the schema of the database up to date."`
-	Doctor    doctorCommand    `cmd:"" help:"Check every setting and every remote system, and say what to do."`
-	Version   versionCommand   `cmd:"" help:"Tell the version of this binary."`
+	Serve       serveCommand       `cmd:"" help:"Take webhooks until told to stop."`
+	Demo        demoCommand        `cmd:"" help:"Show everything in one process, with simulated traffic. Takes no setting."`
+	Simulate    simulateCommand    `cmd:"" help:"Post made-up receipts and threads to a cxbridge that serves, and verify what arrived."`
+	Reconcile   reconcileCommand   `cmd:"" help:"Fetch threads from CXone and bring them to the CRM, by a cxbridge that serves."`
+	Audit       auditCommand       `cmd:"" help:"Look after the audit log."`
+	Migrate     migrateCommand     `cmd:"" help:"Bring the schema of the database up to date."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask the cxbridge of this machine whether it is alive."`
+	Doctor      doctorCommand      `cmd:"" help:"Check every setting and every remote system, and say what to do."`
+	Version     versionCommand     `cmd:"" help:"Tell the version of this binary."`
 }
 
 // run parses the command line, runs the command and tells what went wrong.
@@ -130,7 +133,7 @@ func (p *program) report(err error) int {
 	switch {
 	case err == nil, errors.Is(err, errHelpShown):
 		return exitOK
-	case errors.Is(err, errUnhealthy), errors.Is(err, errNotReconciled), errors.Is(err, errAuditBroken): // the output says it
+	case errors.Is(err, errUnhealthy), errors.Is(err, errNotReconciled), errors.Is(err, errAuditBroken), errors.Is(err, errSimulationWrong): // the output says it
 		return exitFailure
 	case errors.As(err, &settings):
 		fmt.Fprintf(p.stderr, "cxbridge: %v\n", err)

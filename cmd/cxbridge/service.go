@@ -12,17 +12,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/cxbridge/cxbridge/internal/api"
+	"github.com/cxbridge/cxbridge/internal/console"
 	"github.com/cxbridge/cxbridge/internal/cxone"
 	"github.com/cxbridge/cxbridge/internal/ingest"
-	"github.com/cxbridge/cxbridge/internal/reconcile"
-	"github.com/cxbridge/cxbridge/internal/simulator"
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/syncer"
-	"github.com/cxbridge/cxbridge/internal/webhook"
+	"github.com/cxbridge/cxbridge/internal/telemetry"
 )
 
 // service is the whole program behind `serve` and `demo`: a store, ingest in front of it, the syncer
@@ -30,13 +27,16 @@ import (
 type service struct {
 	config     Config
 	log        *slog.Logger
+	traces     *telemetry.Traces // nil: off
 	store      store.Store
 	spool      *ingest.Spool  // nil with SQLite: where the database is, there is the disk
 	syncer     *syncer.Syncer // nil: no CRM is set
 	ingest     *ingest.Ingest
 	cxone      *cxone.Client // nil: CXone is not called
 	subscriber *cxone.Subscriber
+	console    *console.Console
 	server     *http.Server
+	tasks      []task
 	listener   net.Listener
 	started    time.Time
 	stopping   atomic.Bool
@@ -71,12 +71,14 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger, listener net.
 		}
 	}()
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-
+	if err := s.openTelemetry(ctx, registry); err != nil {
+		return nil, err
+	}
 	if s.store, err = openStore(ctx, cfg); err != nil {
 		return nil, err
 	}
-	if s.syncer, err = newSyncer(cfg, s.store, registry, log); err != nil {
+	telemetry.RegisterBacklog(registry, s.store)
+	if s.syncer, err = newSyncer(cfg, s.store, s.traces, registry, log); err != nil {
 		return nil, err
 	}
 	if err := s.openIngest(registry); err != nil {
@@ -86,6 +88,7 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger, listener net.
 		return nil, err
 	}
 	s.subscriber = cxone.NewSubscriber(s.cxone, log)
+	registry.MustRegister(s.subscriber)
 	gate, err := s.gate(registry)
 	if err != nil {
 		return nil, err
@@ -100,21 +103,34 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger, listener net.
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	s.server.RegisterOnShutdown(gate.StopWaiting)
+	s.server.RegisterOnShutdown(s.console.Stop)
+	s.tasks = s.housekeeping(registry)
 	return s, nil
 }
 
+// openTelemetry opens the traces, and registers the metrics that belong to no part.
+func (s *service) openTelemetry(ctx context.Context, registry prometheus.Registerer) (err error) {
+	release := versionOf(version, built, nil).version
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	telemetry.RegisterBuild(registry, release)
+	s.traces, err = telemetry.OpenTraces(ctx, telemetry.TraceConfig{
+		Endpoint: s.config.OTLPEndpoint, Ratio: s.config.TraceRatio, Version: release, Registry: registry, Log: s.log,
+	})
+	return err
+}
+
 // newSyncer returns nil when no CRM is set.
-func newSyncer(cfg Config, st store.Store, registry prometheus.Registerer, log *slog.Logger) (*syncer.Syncer, error) {
+func newSyncer(cfg Config, st store.Store, traces *telemetry.Traces, registry prometheus.Registerer, log *slog.Logger) (*syncer.Syncer, error) {
 	if cfg.CRM == nil {
 		return nil, nil
 	}
-	sink, err := newSink(cfg)
+	sink, err := newSink(cfg, traces)
 	if err != nil {
 		return nil, err
 	}
 	return syncer.New(syncer.Config{
 		Queue: st, Sink: sink, Schema: cfg.CRM.Schema, Workers: cfg.CRM.Workers,
-		Metrics: syncer.NewMetrics(registry), Log: log,
+		Metrics: syncer.NewMetrics(registry), Log: log, Traces: traces.Provider(),
 	}), nil
 }
 
@@ -135,7 +151,7 @@ func (s *service) openIngest(registry prometheus.Registerer) (err error) {
 
 			ThreadIDs: s.config.ThreadIDs,
 		},
-		Wake: s.wakeSyncer,
+		Wake: s.wakeSyncer, SLA: s.config.Analytics.SLA,
 	})
 	return nil
 }
@@ -144,74 +160,6 @@ func (s *service) wakeSyncer() {
 	if s.syncer != nil {
 		s.syncer.Wake()
 	}
-}
-
-// reconciler returns nil when CXone is not called.
-func (s *service) reconciler() api.Reconciler {
-	if s.cxone == nil {
-		return nil
-	}
-	r := &reconcile.Reconciler{Source: threadSource{s.cxone}, Intake: s.ingest, Store: s.store}
-	if s.syncer != nil {
-		r.Synced = s.syncer
-	}
-	return r
-}
-
-// gate is what the webhooks are behind.
-func (s *service) gate(registry prometheus.Registerer) (*webhook.Gate, error) {
-	texts := make([]string, len(s.config.WebhookSecrets))
-	for i, secret := range s.config.WebhookSecrets {
-		texts[i] = secret.Reveal()
-	}
-	secrets, err := webhook.NewSecrets(texts...)
-	if err != nil {
-		return nil, err
-	}
-	return webhook.NewGate(webhook.Options{
-		Secrets: secrets, Limits: webhook.Limits{Bytes: s.config.MaxInFlightBytes}, Logger: s.log, Registry: registry,
-	}), nil
-}
-
-// simulator returns nil when it is off.
-func (s *service) simulator(receipts, threads http.Handler) api.Simulator {
-	if !s.config.Simulator {
-		return nil
-	}
-	return &simulator.Simulator{Receipts: receipts, Threads: threads, Secret: s.config.WebhookSecrets[0].Reveal()}
-}
-
-// handler is the one place that says which path leads where.
-func (s *service) handler(gate *webhook.Gate, registry *prometheus.Registry) (http.Handler, error) {
-	var synced webhook.Synced
-	if s.syncer != nil {
-		synced = s.syncer
-	}
-	receipts, threads := gate.SMS(s.ingest), gate.Threads(s.ingest, synced)
-	people, err := api.New(api.Config{
-		AdminToken: s.config.AdminToken.Reveal(), ViewerToken: s.config.ViewerToken.Reveal(),
-		Store:    s.store,
-		Replayer: &ingest.Replayer{Store: s.store, Reader: s.ingest.Reader(), Submit: s.ingest.Submit, Wake: s.wakeSyncer},
-		Figures:  s, Health: s,
-		Reconciler: s.reconciler(), HasCRM: s.syncer != nil,
-		Simulator: s.simulator(receipts, threads),
-		Metrics:   promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
-		Version:   versionOf(version, built, nil).version, Log: s.log,
-	})
-	if err != nil {
-		return nil, err
-	}
-	// No ServeMux: it would redirect paths that are not clean, where the console tells an error.
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case smsPath:
-			receipts.ServeHTTP(w, r)
-		case threadsPath:
-			threads.ServeHTTP(w, r)
-		default:
-			people.ServeHTTP(w, r)
-		}
-	}), nil
 }
 
 // run serves until the context ends, then stops in order: it accepts nothing more and begins no push,
@@ -225,6 +173,9 @@ func (s *service) run(ctx context.Context) error {
 	tasks.Go(func() { s.subscriber.Run(background) })
 	if s.syncer != nil {
 		tasks.Go(func() { s.syncer.Run(background) })
+	}
+	for _, t := range s.tasks {
+		tasks.Go(func() { t.Run(background) })
 	}
 
 	failed := make(chan error, 1)
@@ -271,6 +222,7 @@ func (s *service) close() error {
 	if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		errs = append(errs, err)
 	}
+	s.traces.Close()
 	if s.spool != nil {
 		errs = append(errs, s.spool.Close())
 	}

@@ -17,15 +17,17 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sim"
 )
 
-// startService runs a service on a database of its own until the test ends, and wants it to stop
-// without an error.
+// startService runs a service until the test ends, on a database of its own unless vars name one, and
+// wants it to stop without an error.
 func startService(t *testing.T, vars map[string]string) *service {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	vars["DATABASE_URL"] = "sqlite:" + filepath.Join(t.TempDir(), "cxbridge.db")
+	if vars["DATABASE_URL"] == "" {
+		vars["DATABASE_URL"] = "sqlite:" + filepath.Join(t.TempDir(), "cxbridge.db")
+	}
 	cfg, err := resolve(t, nil, vars)
 	if err != nil {
 		t.Fatal(err)

@@ -43,11 +43,16 @@ type FileSettings struct {
 
 // HTTPSettings say how the service is reached.
 type HTTPSettings struct {
-	Port             Value `placeholder:"PORT" default:"3000" help:"TCP port to listen on, at every address of the machine. 0 takes any free port, and the log tells which."`
-	Addr             Value `placeholder:"HOST:PORT" help:"Address to listen on, such as 127.0.0.1:3000. Wins over PORT."`
+	ListenSettings
 	ShutdownDelay    Value `placeholder:"TIME" default:"0s" help:"How long to go on serving after the signal to stop, with /readyz at 503, so that a load balancer looks elsewhere first."`
 	ShutdownTimeout  Value `placeholder:"TIME" default:"15s" help:"How long to wait, when stopping, for requests in flight."`
 	MaxInFlightBytes Value `placeholder:"SIZE" default:"64MiB" help:"Most memory for requests in flight: their bodies, and 1 KiB for each item of an array. Above it the answer is 503 with Retry-After."`
+}
+
+// ListenSettings say where the service listens.
+type ListenSettings struct {
+	Port Value `placeholder:"PORT" default:"3000" help:"TCP port to listen on, at every address of the machine. 0 takes any free port, and the log tells which."`
+	Addr Value `placeholder:"HOST:PORT" help:"Address to listen on, such as 127.0.0.1:3000. Wins over PORT."`
 }
 
 // AccessSettings say who may write and who may read.

@@ -10,6 +10,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/store/postgres"
 	"github.com/cxbridge/cxbridge/internal/store/sqlite"
+	"github.com/cxbridge/cxbridge/internal/telemetry"
 )
 
 // openStore opens the store on cfg.Database, which is all of the Config that it may read.
@@ -54,14 +55,16 @@ func checkCXone(ctx context.Context, cfg Config) error {
 }
 
 // newSink returns the CRM. It is called with a Config that has one.
-func newSink(cfg Config) (crm.Sink, error) {
-	return rest.New(rest.Config{BaseURL: cfg.CRM.BaseURL, Token: cfg.CRM.Token.Reveal(), Timeout: cfg.CRM.Timeout})
+func newSink(cfg Config, traces *telemetry.Traces) (crm.Sink, error) {
+	return rest.New(rest.Config{
+		BaseURL: cfg.CRM.BaseURL, Token: cfg.CRM.Token.Reveal(), Timeout: cfg.CRM.Timeout, Traces: traces.Provider(),
+	})
 }
 
 // checkCRM asks the CRM for a thread that it does not have: that is answered when address and token
 // are right. It is called with a Config that has a CRM.
 func checkCRM(ctx context.Context, cfg Config) error {
-	sink, err := newSink(cfg)
+	sink, err := newSink(cfg, nil)
 	if err != nil {
 		return err
 	}

@@ -38,9 +38,10 @@
 // counts and histograms of all its keys in one value. To write a second of traffic so takes a
 // handful of rows, and to answer for 90 days about a hundred, however many carriers there are.
 //
-// Messages that were there before the tables of analytics are counted once, when the tables are made:
-// Add for each, and the rollups of that. What retention deletes stays counted, until the rollups are
-// as old: a delta names no message and no number of a person.
+// Messages that were there before the tables of analytics are counted once, when the schema is brought
+// up to date: Add for each, as Contribution.Coarsen has it, in deltas of some thousand. What retention
+// deletes stays counted, until the rollups are as old: a delta names no message and no number of a
+// person.
 //
 // A question is answered in one snapshot of the database:
 //

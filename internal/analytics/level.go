@@ -114,6 +114,18 @@ func (d *Delta) Rollups(now time.Time) []Rollup {
 	return list
 }
 
+// Coarsen counts an old message at the start of its bucket, of the finest level that still keeps one:
+// no question tells the messages of that bucket apart. It is not kept where no question asks for it.
+func (c *Contribution) Coarsen(now time.Time) (kept bool) {
+	for level := Second; level <= Day; level++ {
+		if c.Second >= level.Oldest(now) {
+			c.Second = level.bucket(c.Second)
+			return true
+		}
+	}
+	return false
+}
+
 // Range is a run of buckets of one level: From <= bucket < To, both Unix times in seconds.
 type Range struct {
 	Level    Level

@@ -155,3 +155,33 @@ func TestLevelsAreKeptLongEnough(t *testing.T) {
 		}
 	})
 }
+
+// No question that is asked then or later tells a message from where Coarsen counts it.
+func TestCoarsenChangesNoAnswer(t *testing.T) {
+	now := time.Unix(at("2026-11-22 01:44:21"), 0)
+	rapid.Check(t, func(t *rapid.T) {
+		ago := rapid.SampledFrom([]time.Duration{time.Minute, 2 * time.Hour, 4 * time.Hour, 7 * day, 8 * day, 90 * day, 95 * day}).Draw(t, "about")
+		ago += time.Duration(rapid.Int64Range(-100_000, 100_000).Draw(t, "seconds")) * time.Second
+		fine := Contribution{Key: Key{Second: now.Add(-ago).Unix()}}
+		coarse := fine
+		kept := coarse.Coarsen(now)
+		later := now.Add(time.Duration(rapid.Int64Range(0, 10_000).Draw(t, "later")) * time.Second)
+		length := rapid.SampledFrom([]time.Duration{time.Minute, 2 * time.Hour, 2*time.Hour + 1, 7 * day, 7*day + 1, maxWindow}).Draw(t, "length")
+		step := rapid.SampledFrom([]time.Duration{0, 7 * time.Second, 7 * time.Minute, 7 * time.Hour, 7 * day}).Draw(t, "step")
+		window, err := NewWindow(later, length, step)
+		if err != nil {
+			return
+		}
+		sum := NewSum(window, Filter{}, nil)
+		isIn := fine.Second >= window.From.Unix()
+		if isIn && !kept {
+			t.Fatalf("a message of %v ago is not kept, and is in a window of %v", ago, length)
+		}
+		if kept && isIn != (coarse.Second >= window.From.Unix()) {
+			t.Fatalf("a message of %v ago is in a window of %v or not: moved by %d s", ago, length, fine.Second-coarse.Second)
+		}
+		if kept && isIn && sum.point(fine.Second) != sum.point(coarse.Second) {
+			t.Fatalf("a message of %v ago is in two points of a series by %v", ago, step)
+		}
+	})
+}

@@ -165,7 +165,9 @@ func (p *sumPoint) report() Point {
 		Messages: p.counts.report(), DeliveryTime: p.counts.deliveryTime(), Costs: []PointCost{},
 	}
 	for _, currency := range slices.Sorted(maps.Keys(p.costs)) {
-		point.Costs = append(point.Costs, PointCost{currency, p.costs[currency].Units()})
+		if c := p.costs[currency]; c.messages > 0 {
+			point.Costs = append(point.Costs, PointCost{currency, c.total.Units()})
+		}
 	}
 	return point
 }

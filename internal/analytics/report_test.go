@@ -293,3 +293,30 @@ func TestReportOfNothing(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// Deltas that cancel out leave no trace, whether a compaction has added them up or not.
+func TestReportOfWhatCancelsOut(t *testing.T) {
+	window, err := analytics.NewWindow(base, time.Hour, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := analytics.ContributionOf(&sms.Message{
+		Carrier: "A", Status: sms.Delivered, FirstSeen: base, Submitted: base, StatusAt: base, Cost: "1", Currency: "EUR",
+	})
+	var added, removed analytics.Delta
+	added.Add(message)
+	removed.Remove(message)
+	got, want := analytics.NewSum(window, analytics.Filter{}, nil), analytics.NewSum(window, analytics.Filter{}, nil)
+	for _, d := range []*analytics.Delta{&added, &removed} {
+		if err := got.Add(d.Encode()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	policy := analytics.DefaultPolicy()
+	if diff := cmp.Diff(want.Report(policy), got.Report(policy)); diff != "" {
+		t.Errorf("(-nothing +got):\n%s", diff)
+	}
+	if shares := got.SlowShares(time.Second); shares != nil {
+		t.Errorf("slow shares: %+v", shares)
+	}
+}

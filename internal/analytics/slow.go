@@ -15,14 +15,15 @@ func (s *Sum) SlowShares(limit time.Duration) []SlowShare {
 	var shares []SlowShare
 	for _, l := range s.lanes() {
 		c := s.routes[l]
-		if len(c.Times.bins) == 0 {
+		timed := c.Times.Count()
+		if timed == 0 {
 			continue
 		}
 		if n := len(shares); n == 0 || shares[n-1].Carrier != l.carrier {
 			shares = append(shares, SlowShare{Carrier: l.carrier})
 		}
 		last := &shares[len(shares)-1]
-		last.Timed += c.Times.Count()
+		last.Timed += timed
 		last.Slow += c.Times.Above(limit)
 	}
 	return shares

@@ -61,8 +61,15 @@ type lane struct {
 type sumPoint struct {
 	from       int64
 	counts     Counts
-	costs      map[string]Money // by currency
+	costs      map[string]pointCost // by currency
 	processing Latency
+}
+
+// pointCost is what messages cost in one currency. It counts them: deltas that cancel out leave a cost
+// of nothing, where messages that are free leave one of 0.
+type pointCost struct {
+	messages int64
+	total    Money
 }
 
 // NewSum returns an empty Sum. A nil card prices nothing.
@@ -73,7 +80,7 @@ func NewSum(window Window, filter Filter, card *RateCard) *Sum {
 		routes: make(map[lane]*Counts),
 	}
 	for _, from := range window.points() {
-		s.points = append(s.points, sumPoint{from: from, costs: make(map[string]Money)})
+		s.points = append(s.points, sumPoint{from: from, costs: make(map[string]pointCost)})
 	}
 	return s
 }
@@ -116,7 +123,8 @@ func (s *Sum) add(key *Key, c *Counts) {
 	if p := s.point(key.Second); p != nil && s.filter.matches(key.Carrier, key.Region) {
 		p.counts.merge(c)
 		if l.currency != "" {
-			p.costs[l.currency] += cost
+			known := p.costs[l.currency]
+			p.costs[l.currency] = pointCost{known.messages + c.Total(), known.total + cost}
 		}
 	}
 }

@@ -24,11 +24,14 @@ type Question struct {
 // QuestionError says why a question makes no sense. It is fit to be shown to who asked.
 type QuestionError struct{ error }
 
+// Refuse returns the error about a question that makes no sense.
+func Refuse(why error) error { return &QuestionError{why} }
+
 // Unwrap returns what is wrong with the question.
 func (e *QuestionError) Unwrap() error { return e.error }
 
-// Delivery answers questions. A question that was answered within the last second has the same
-// answer, and of several who ask the same at once one does the work. It is safe for concurrent use.
+// Delivery answers questions. A question that was asked within the last second has the same answer,
+// and of several who ask the same at once one does the work. It is safe for concurrent use.
 type Delivery struct {
 	counts Counts
 	card   *analytics.RateCard
@@ -47,8 +50,19 @@ type answer struct {
 	err    error
 }
 
-// fresh is how long an answer holds.
+// fresh is how long an answer holds, from when it was asked for.
 const fresh = time.Second
+
+// holds reports whether an answer is good for who asks now. One that is still being worked on is: a
+// database that is slow is not asked the same again meanwhile.
+func (a *answer) holds(now time.Time) bool {
+	select {
+	case <-a.done:
+		return now.Sub(a.asked) < fresh
+	default:
+		return true
+	}
+}
 
 // answerTimeout is how long the database may take for an answer.
 const answerTimeout = 10 * time.Second
@@ -65,11 +79,11 @@ func (d *Delivery) Report(ctx context.Context, q Question) (*analytics.Report, e
 	now := d.now()
 	window, err := analytics.NewWindow(now, q.Length, q.Step)
 	if err != nil {
-		return nil, &QuestionError{err}
+		return nil, Refuse(err)
 	}
 	d.mu.Lock()
 	a, known := d.answers[q]
-	if !known || now.Sub(a.asked) >= fresh {
+	if !known || !a.holds(now) {
 		a = &answer{asked: now, done: make(chan struct{})}
 		d.forget(now)
 		d.answers[q] = a
@@ -88,7 +102,7 @@ func (d *Delivery) Report(ctx context.Context, q Question) (*analytics.Report, e
 // forget drops answers that are old, so that many different questions take up no memory.
 func (d *Delivery) forget(now time.Time) {
 	for q, a := range d.answers {
-		if now.Sub(a.asked) >= fresh {
+		if !a.holds(now) {
 			delete(d.answers, q)
 		}
 	}

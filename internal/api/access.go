@@ -21,7 +21,7 @@ func security(need access.Role) []map[string][]string {
 }
 
 // allows reports whether the caller has the role. If not, it has answered.
-func (c *handler) allows(w http.ResponseWriter, r *http.Request, need access.Role) bool {
+func (c *Handler) allows(w http.ResponseWriter, r *http.Request, need access.Role) bool {
 	if need == access.Anyone {
 		return true
 	}
@@ -38,7 +38,7 @@ func (c *handler) allows(w http.ResponseWriter, r *http.Request, need access.Rol
 }
 
 // admit lets only callers of a role through to an operation.
-func (c *handler) admit(need access.Role) func(huma.Context, func(huma.Context)) {
+func (c *Handler) admit(need access.Role) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
 		if c.allows(w, r, need) {
@@ -48,7 +48,7 @@ func (c *handler) admit(need access.Role) func(huma.Context, func(huma.Context))
 }
 
 // guard lets only callers of a role through to a plain handler.
-func (c *handler) guard(need access.Role, next http.Handler) http.Handler {
+func (c *Handler) guard(need access.Role, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c.allows(w, r, need) {
 			next.ServeHTTP(w, r)

@@ -5,11 +5,14 @@
 //	access.go       tokens and roles
 //	problem.go      errors, as problem+json (RFC 9457)
 //	cursor.go       where the next page of a list begins
-//	messages.go     GET /api/messages/{id}
+//	messages.go     GET /api/messages, /api/messages/{id}
 //	threads.go      /api/threads
 //	reconcile.go    /api/reconcile/{id}
 //	audit.go        GET /api/audit
 //	deadletters.go  /api/dead-letters
+//	analytics.go    GET /analytics/delivery
+//	alarms.go       GET /api/alarms
+//	system.go       GET /api/system
 //	simulator.go    /simulator
 //	figures.go      GET /api/metrics, GET /metrics
 //	health.go       GET /healthz, GET /readyz
@@ -42,6 +45,7 @@ type Config struct {
 	ViewerToken string // lets a viewer in, who may read; optional
 
 	Store    Store
+	Delivery Delivery
 	Replayer Replayer
 	Figures  Counter
 
@@ -58,13 +62,21 @@ type Config struct {
 // Store is what the API needs of a store.Store.
 type Store interface {
 	Message(ctx context.Context, id string) (*sms.Message, []sms.PastReceipt, error)
-	DeadLetters(ctx context.Context, before int64, limit int) ([]store.DeadLetter, error)
+	MessagesTo(ctx context.Context, recipient string, limit int) ([]*sms.Message, error)
+	RecentMessages(ctx context.Context, limit int) ([]*sms.Message, error)
+
+	FindDeadLetters(ctx context.Context, f store.LetterFilter, before int64, limit int) ([]store.DeadLetter, error)
 	DeadLetter(ctx context.Context, id int64) (*store.DeadLetter, error)
 	DeleteDeadLetter(ctx context.Context, id int64) error
 
 	store.ThreadReader
 	Audit(ctx context.Context, note audit.Note, now time.Time) error
 	AuditEntries(ctx context.Context, subject string, before int64, limit int) ([]audit.Entry, error)
+
+	Backlog(ctx context.Context, most int) (store.Backlog, error)
+	Describe(ctx context.Context) (store.Description, error)
+	Replicas(ctx context.Context) ([]store.Replica, error)
+	Alarms(ctx context.Context, limit int) ([]store.Alarm, error)
 }
 
 // Replayer reads a dead letter again. See ingest.Replayer for its errors.
@@ -75,12 +87,13 @@ type Replayer interface {
 // answerTimeout is how long a request may wait for the database.
 const answerTimeout = 10 * time.Second
 
-// handler is what New returns.
-type handler struct {
+// Handler answers the API. New makes it.
+type Handler struct {
 	Config
-	mux    *http.ServeMux
-	huma   huma.API
-	tokens access.Tokens
+	mux      *http.ServeMux
+	document []byte // of OpenAPI
+	huma     huma.API
+	tokens   access.Tokens
 }
 
 // New returns the handler of the API. It answers every path it is asked for, with a 404 where
@@ -89,12 +102,12 @@ type handler struct {
 // Message ids are taken from the path as it was sent, so that "a%2Fb" is the id "a/b". A
 // ServeMux in front keeps this as it is. The one id that cannot be asked for is a lone "/", which
 // a ServeMux takes for the end of the path.
-func New(cfg Config) (http.Handler, error) {
+func New(cfg Config) (*Handler, error) {
 	if cfg.AdminToken == "" {
 		return nil, errors.New("api: the admin token is empty: nobody could sign in")
 	}
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())
-	c := &handler{
+	c := &Handler{
 		Config: cfg,
 		mux:    http.NewServeMux(),
 		tokens: access.NewTokens(cfg.AdminToken, cfg.ViewerToken),
@@ -105,14 +118,16 @@ func New(cfg Config) (http.Handler, error) {
 	c.reconcileRoutes()
 	c.auditRoutes()
 	c.deadLetterRoutes()
+	c.analyticsRoutes()
+	c.alarmRoutes()
+	c.systemRoutes()
 	c.simulatorRoutes()
 	c.figureRoutes()
 	c.healthRoutes()
 	if err := c.openAPIRoute(); err != nil {
 		return nil, err
 	}
-	c.refuseOtherMethods()
-	c.mux.HandleFunc("/", notFound)
+	c.refuseTheRest()
 	return c, nil
 }
 
@@ -135,7 +150,7 @@ func apiConfig(version string) huma.Config {
 
 // ServeHTTP answers a request. A path that is not clean is not redirected, as a ServeMux would:
 // an answer that is no problem+json would surprise a client of the API.
-func (c *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (c *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
 	if escaped := r.URL.EscapedPath(); escaped != path.Clean(escaped) {
@@ -145,14 +160,17 @@ func (c *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mux.ServeHTTP(w, r)
 }
 
+// OpenAPI returns the description of the API, in OpenAPI 3.1. It must not be changed.
+func (c *Handler) OpenAPI() []byte { return c.document }
+
 // register adds an operation that only callers of a role may use. Errors of the handler become
 // problems in one place, see problem.
-func register[I, O any](c *handler, need access.Role, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+func register[I, O any](c *Handler, need access.Role, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	registerWithin(c, need, answerTimeout, op, handle)
 }
 
 // registerWithin is register for an operation with a time limit of its own.
-func registerWithin[I, O any](c *handler, need access.Role, limit time.Duration, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+func registerWithin[I, O any](c *Handler, need access.Role, limit time.Duration, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	op.Security = security(need)
 	op.Middlewares = append(op.Middlewares, c.admit(need), jsonOnly)
 	huma.Register(c.huma, op, func(ctx context.Context, in *I) (*O, error) {
@@ -167,7 +185,7 @@ func registerWithin[I, O any](c *handler, need access.Role, limit time.Duration,
 }
 
 // registerPlain adds a handler that is not made of a Go type, and documents it.
-func (c *handler) registerPlain(need access.Role, op huma.Operation, next http.Handler) {
+func (c *Handler) registerPlain(need access.Role, op huma.Operation, next http.Handler) {
 	op.Security = security(need)
 	c.huma.OpenAPI().AddOperation(&op)
 	c.mux.Handle(op.Method+" "+op.Path, c.guard(need, next))
@@ -182,28 +200,31 @@ func jsonOnly(ctx huma.Context, next func(huma.Context)) {
 }
 
 // openAPIRoute serves the description of all the routes that were added so far.
-func (c *handler) openAPIRoute() error {
-	var document []byte
+func (c *Handler) openAPIRoute() error {
 	c.registerPlain(access.Viewer, huma.Operation{
 		OperationID: "get-openapi", Method: http.MethodGet, Path: "/openapi.json",
 		Summary: "This description, in OpenAPI 3.1", Tags: []string{"api"},
 		Responses: map[string]*huma.Response{"200": {Description: "OpenAPI document"}},
 	}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/openapi+json")
-		_, _ = w.Write(document)
+		_, _ = w.Write(c.document)
 	}))
 	var err error
-	if document, err = json.Marshal(c.huma.OpenAPI()); err != nil {
+	if c.document, err = json.Marshal(c.huma.OpenAPI()); err != nil {
 		return fmt.Errorf("api: describe the API: %w", err)
 	}
 	return nil
 }
 
-// refuseOtherMethods answers 405 on every path of the API for the methods it does not know.
-func (c *handler) refuseOtherMethods() {
+// refuseTheRest answers 405 on every path of the API for the methods it does not know, and 404 on every
+// other path. The paths have a mux of their own: beside "GET /a/{id}", "/a/b" would be ambiguous.
+func (c *Handler) refuseTheRest() {
+	paths := http.NewServeMux()
 	for route, item := range c.huma.OpenAPI().Paths {
-		c.mux.HandleFunc(route, methodNotAllowed(methodsOf(item)))
+		paths.HandleFunc(route, methodNotAllowed(methodsOf(item)))
 	}
+	paths.HandleFunc("/", notFound)
+	c.mux.Handle("/", paths)
 }
 
 func methodsOf(item *huma.PathItem) []string {

@@ -22,6 +22,7 @@ var endpoints = []struct {
 	need           access.Role
 	status         int
 }{
+	{"GET", "/api/messages", access.Viewer, 200},
 	{"GET", "/api/messages/m-1", access.Viewer, 200},
 	{"GET", "/api/threads", access.Viewer, 200},
 	{"GET", "/api/threads/t-1", access.Viewer, 200},
@@ -33,6 +34,11 @@ var endpoints = []struct {
 	{"GET", "/api/dead-letters/7", access.Operator, 200},
 	{"POST", "/api/dead-letters/7/replay", access.Operator, 200},
 	{"DELETE", "/api/dead-letters/7", access.Operator, 204},
+	{"POST", "/api/dead-letters/replay", access.Operator, 200},
+	{"POST", "/api/dead-letters/delete", access.Operator, 200},
+	{"GET", "/analytics/delivery", access.Viewer, 200},
+	{"GET", "/api/alarms", access.Viewer, 200},
+	{"GET", "/api/system", access.Viewer, 200},
 	{"POST", "/simulator/sms", access.Operator, 200},
 	{"POST", "/simulator/threads", access.Operator, 200},
 	{"GET", "/api/metrics", access.Viewer, 200},
@@ -43,7 +49,9 @@ var endpoints = []struct {
 }
 
 // bodies are those of the endpoints that need one.
-var bodies = map[string]string{"/simulator/threads": `{"scenario":"conversation"}`}
+var bodies = map[string]string{
+	"/simulator/threads": `{"scenario":"conversation"}`, "/api/dead-letters/replay": `{}`, "/api/dead-letters/delete": `{}`,
+}
 
 func stockedBench() *bench {
 	b := newBench()
@@ -135,7 +143,7 @@ func TestWithoutAdminToken(t *testing.T) {
 
 func TestUnknownPaths(t *testing.T) {
 	for _, target := range []string{
-		"/", "/api", "/api/", "/api/nothing", "/api/messages", "/api/messages/", "/api/messages/a/b", "/api/messages//a",
+		"/", "/api", "/api/", "/api/nothing", "/api/messages/", "/api/messages/a/b", "/api/messages//a",
 		"/api/messages/..", "/api/../metrics", "//", "/api/dead-letters/", "/docs", "/schemas/Message.json",
 		"/openapi.yaml", "/openapi", "/metrics/",
 	} {

@@ -15,10 +15,10 @@ import (
 // auditEntry is an entry of the audit log as the API shows it.
 type auditEntry struct {
 	ID       int64     `json:"id"`
-	Subject  string    `json:"subject" doc:"What it is about: the id of a thread, message:ID, or dead-letter:ID"`
+	Subject  string    `json:"subject" doc:"What it is about: the id of a thread, message:ID, dead-letter:ID, or alarm:NAME:SUBJECT"`
 	Seq      int64     `json:"seq" doc:"Its place in the chain of the subject, from 1"`
 	At       time.Time `json:"at"`
-	Action   string    `json:"action" enum:"event,push,conflict,set-aside,park,replay,delete,reconcile"`
+	Action   string    `json:"action" enum:"event,push,conflict,set-aside,park,replay,delete,reconcile,raise,clear"`
 	Outcome  string    `json:"outcome"`
 	Detail   rawJSON   `json:"detail"`
 	PrevHash string    `json:"prevHash" doc:"Hash of the entry before in the chain; zeros for the first"`
@@ -39,7 +39,7 @@ type auditPage struct {
 	}
 }
 
-func (c *handler) auditRoutes() {
+func (c *Handler) auditRoutes() {
 	register(c, access.Viewer, huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/api/audit",
 		Summary: "What was done, newest first", Tags: []string{"audit"},
@@ -48,7 +48,7 @@ func (c *handler) auditRoutes() {
 	}, c.listAudit)
 }
 
-func (c *handler) listAudit(ctx context.Context, in *struct {
+func (c *Handler) listAudit(ctx context.Context, in *struct {
 	Subject string `query:"subject" maxLength:"1024" doc:"Only entries about this subject, such as a thread id"`
 	Limit   int    `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Most items in the answer"`
 	Cursor  string `query:"cursor" maxLength:"100" doc:"next of the page before"`

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -11,7 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/cxbridge/cxbridge/internal/access"
-	"github.com/cxbridge/cxbridge/internal/audit"
+	"github.com/cxbridge/cxbridge/internal/deadletter"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -43,7 +42,13 @@ type deadLetterID struct {
 	ID int64 `path:"id" minimum:"1"`
 }
 
-func (c *handler) deadLetterRoutes() {
+// matchingTimeout is how long all that match may take.
+const matchingTimeout = 30 * time.Second
+
+const matchingBounds = "An empty body, {}, matches all. The answer comes after 1000 of them at the latest, or when the time " +
+	"is up, or when the database goes away: more is true then, and next goes on behind those that were looked at."
+
+func (c *Handler) deadLetterRoutes() {
 	tags := []string{"dead letters"}
 	register(c, access.Operator, huma.Operation{
 		OperationID: "list-dead-letters", Method: http.MethodGet, Path: "/api/dead-letters",
@@ -64,6 +69,16 @@ func (c *handler) deadLetterRoutes() {
 		OperationID: "delete-dead-letter", Method: http.MethodDelete, Path: "/api/dead-letters/{id}",
 		Summary: "Remove a dead letter for good", Tags: tags,
 	}, c.deleteDeadLetter)
+	registerWithin(c, access.Operator, matchingTimeout, huma.Operation{
+		OperationID: "replay-dead-letters", Method: http.MethodPost, Path: "/api/dead-letters/replay",
+		Summary: "Read all dead letters that match again, newest first", Tags: tags,
+		Description: "Each as one alone is. " + matchingBounds,
+	}, c.replayMatching)
+	registerWithin(c, access.Operator, matchingTimeout, huma.Operation{
+		OperationID: "delete-dead-letters", Method: http.MethodPost, Path: "/api/dead-letters/delete",
+		Summary: "Remove all dead letters that match for good, newest first", Tags: tags,
+		Description: "Each as one alone is. " + matchingBounds,
+	}, c.deleteMatching)
 }
 
 type deadLetterPage struct {
@@ -73,7 +88,9 @@ type deadLetterPage struct {
 	}
 }
 
-func (c *handler) listDeadLetters(ctx context.Context, in *struct {
+func (c *Handler) listDeadLetters(ctx context.Context, in *struct {
+	Kind   string `query:"kind" enum:"sms,thread,thread-item,thread-push" doc:"Only dead letters of this kind"`
+	Text   string `query:"text" maxLength:"256" doc:"Only dead letters whose subject or reason holds this text; the case of ASCII letters does not matter"`
 	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Most items in the answer"`
 	Cursor string `query:"cursor" maxLength:"100" doc:"next of the page before"`
 }) (*deadLetterPage, error) {
@@ -81,14 +98,17 @@ func (c *handler) listDeadLetters(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, badCursor(in.Cursor, err)
 	}
-	letters, more, err := c.page(ctx, before, in.Limit)
+	var page deadLetterPage
+	page.Body.Items = []deadLetter{}
+	if !askable(in.Text) {
+		return &page, nil
+	}
+	letters, more, err := c.page(ctx, store.LetterFilter{Kind: store.Kind(in.Kind), Text: in.Text}, before, in.Limit)
 	if err != nil {
 		return nil, err
 	}
-	var page deadLetterPage
-	page.Body.Items = make([]deadLetter, len(letters))
 	for i := range letters {
-		page.Body.Items[i] = showDeadLetter(&letters[i])
+		page.Body.Items = append(page.Body.Items, showDeadLetter(&letters[i]))
 	}
 	if more {
 		next := deadLetterCursor.makeBefore(letters[len(letters)-1].ID)
@@ -100,13 +120,13 @@ func (c *handler) listDeadLetters(ctx context.Context, in *struct {
 // pageBytes bounds the bodies of a page, except that a single one may be larger.
 const pageBytes = 4 << 20
 
-// page reads dead letters with an id below before, and whether there are more: it ends at the first
+// page reads dead letters that match, with an id below before, and whether there are more: it ends at the first
 // that does not fit. They are read one by one, because each may be as large as the intake allows,
 // and ten of them would be too much to hold.
-func (c *handler) page(ctx context.Context, before int64, limit int) (letters []store.DeadLetter, more bool, err error) {
+func (c *Handler) page(ctx context.Context, f store.LetterFilter, before int64, limit int) (letters []store.DeadLetter, more bool, err error) {
 	size := 0
 	for {
-		next, err := c.Store.DeadLetters(ctx, before, 1)
+		next, err := c.Store.FindDeadLetters(ctx, f, before, 1)
 		if err != nil || len(next) == 0 {
 			return letters, false, err
 		}
@@ -121,7 +141,7 @@ func (c *handler) page(ctx context.Context, before int64, limit int) (letters []
 
 type oneDeadLetter struct{ Body deadLetter }
 
-func (c *handler) getDeadLetter(ctx context.Context, in *deadLetterID) (*oneDeadLetter, error) {
+func (c *Handler) getDeadLetter(ctx context.Context, in *deadLetterID) (*oneDeadLetter, error) {
 	letter, err := c.Store.DeadLetter(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -141,7 +161,7 @@ type replayAnswer struct {
 	}
 }
 
-func (c *handler) replayDeadLetter(ctx context.Context, in *deadLetterID) (*replayAnswer, error) {
+func (c *Handler) replayDeadLetter(ctx context.Context, in *deadLetterID) (*replayAnswer, error) {
 	replayed, err := c.Replayer.Replay(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -162,18 +182,62 @@ func (c *handler) replayDeadLetter(ctx context.Context, in *deadLetterID) (*repl
 	return answer, nil
 }
 
-func (c *handler) deleteDeadLetter(ctx context.Context, in *deadLetterID) (*struct{}, error) {
-	letter, err := c.Store.DeadLetter(ctx, in.ID)
+func (c *Handler) deleteDeadLetter(ctx context.Context, in *deadLetterID) (*struct{}, error) {
+	return nil, c.letters().Delete(ctx, in.ID)
+}
+
+// letters is where dead letters are worked on.
+func (c *Handler) letters() *deadletter.Office {
+	return &deadletter.Office{Store: c.Store, Replayer: c.Replayer}
+}
+
+// matching is the input of the operations on all dead letters that match a filter.
+type matching struct {
+	Body struct {
+		Kind   string `json:"kind,omitempty" enum:"sms,thread,thread-item,thread-push" doc:"Only dead letters of this kind"`
+		Text   string `json:"text,omitempty" maxLength:"256" doc:"Only dead letters whose subject or reason holds this text; the case of ASCII letters does not matter"`
+		Cursor string `json:"cursor,omitempty" maxLength:"100" doc:"next of the answer before"`
+	}
+}
+
+type matchingAnswer struct {
+	Body struct {
+		Replayed       int     `json:"replayed" doc:"The events are applied and the dead letters are gone"`
+		Refused        int     `json:"refused" doc:"The events are refused again, and the dead letters stay"`
+		QueuedForRetry int     `json:"queuedForRetry,omitempty" doc:"The events wait in the spool, and the dead letters stay"`
+		Deleted        int     `json:"deleted"`
+		More           bool    `json:"more" doc:"Others match that were not looked at"`
+		Next           *string `json:"next" doc:"Cursor to go on with them; null when there are none"`
+	}
+}
+
+func (c *Handler) replayMatching(ctx context.Context, in *matching) (*matchingAnswer, error) {
+	return workOnAll(ctx, in, c.letters().ReplayAll)
+}
+
+func (c *Handler) deleteMatching(ctx context.Context, in *matching) (*matchingAnswer, error) {
+	return workOnAll(ctx, in, c.letters().DeleteAll)
+}
+
+// workOnAll tells what was done. An error is told only when nothing was: else whoever goes on meets it.
+func workOnAll(ctx context.Context, in *matching, work func(context.Context, store.LetterFilter, int64) (deadletter.Result, error)) (*matchingAnswer, error) {
+	before, err := deadLetterCursor.parseBefore(in.Body.Cursor)
 	if err != nil {
+		return nil, huma.Error422UnprocessableEntity("validation failed",
+			&huma.ErrorDetail{Message: err.Error(), Location: "body.cursor", Value: in.Body.Cursor})
+	}
+	answer := &matchingAnswer{}
+	if !askable(in.Body.Text) {
+		return answer, nil
+	}
+	done, err := work(ctx, store.LetterFilter{Kind: store.Kind(in.Body.Kind), Text: in.Body.Text}, before)
+	if err != nil && done.Replayed+done.Spooled+done.Refused+done.Deleted == 0 {
 		return nil, err
 	}
-	// What is noted and then not done is better than what is done and not noted.
-	note := audit.Note{
-		Subject: fmt.Sprintf("dead-letter:%d", in.ID), Action: audit.ActionDelete, Outcome: "deleted",
-		Detail: audit.Detail{"kind": letter.Kind, "about": letter.Subject, "reason": letter.Reason},
+	body := &answer.Body
+	body.Replayed, body.Refused, body.QueuedForRetry, body.Deleted = done.Replayed, done.Refused, done.Spooled, done.Deleted
+	if body.More = done.Next != 0; body.More {
+		body.Next = orNull(deadLetterCursor.makeBefore(done.Next))
 	}
-	if err := c.Store.Audit(ctx, note, time.Now().UTC().Truncate(time.Microsecond)); err != nil {
-		return nil, err
-	}
-	return nil, c.Store.DeleteDeadLetter(ctx, in.ID)
+	return answer, nil
 }

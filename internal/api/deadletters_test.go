@@ -68,7 +68,7 @@ func TestDeadLetterPages(t *testing.T) {
 		}
 		seen := 0
 		for cursor := ""; ; {
-			letters, more, err := (&handler{Config: b.Config}).page(context.Background(), before(t, cursor), limit)
+			letters, more, err := (&Handler{Config: b.Config}).page(context.Background(), store.LetterFilter{}, before(t, cursor), limit)
 			if err != nil {
 				rt.Fatal(err)
 			}

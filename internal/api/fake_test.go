@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -17,6 +18,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/cxbridge/cxbridge/internal/analytics"
+	"github.com/cxbridge/cxbridge/internal/answers"
 	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/ingest"
 	"github.com/cxbridge/cxbridge/internal/reconcile"
@@ -49,6 +52,36 @@ type fakeStore struct {
 	err         error // every method fails with it, when set
 	reads       int   // most dead letters that one call asked for
 	notes       []audit.Note
+	overseen
+}
+
+// overseen is what a test wants a store to tell of the whole. listed is what lists were asked for.
+type overseen struct {
+	backlog     store.Backlog
+	description store.Description
+	replicas    []store.Replica
+	alarms      []store.Alarm
+	listed      []string
+}
+
+func (f *fakeStore) Backlog(context.Context, int) (store.Backlog, error) { return f.backlog, f.err }
+
+func (f *fakeStore) Describe(context.Context) (store.Description, error) { return f.description, f.err }
+
+func (f *fakeStore) Replicas(context.Context) ([]store.Replica, error) { return f.replicas, f.err }
+
+func (f *fakeStore) Alarms(_ context.Context, limit int) ([]store.Alarm, error) {
+	return f.alarms[:min(limit, len(f.alarms))], f.err
+}
+
+func (f *fakeStore) MessagesTo(_ context.Context, recipient string, limit int) ([]*sms.Message, error) {
+	f.listed = append(f.listed, fmt.Sprintf("%d to %s", limit, recipient))
+	return slices.Collect(maps.Values(f.messages)), f.err
+}
+
+func (f *fakeStore) RecentMessages(_ context.Context, limit int) ([]*sms.Message, error) {
+	f.listed = append(f.listed, fmt.Sprintf("%d of late", limit))
+	return slices.Collect(maps.Values(f.messages)), f.err
 }
 
 // There is one thread, without anything in it.
@@ -95,15 +128,17 @@ func (f *fakeStore) Message(_ context.Context, id string) (*sms.Message, []sms.P
 	return m, f.receipts[id], nil
 }
 
-func (f *fakeStore) DeadLetters(_ context.Context, before int64, limit int) ([]store.DeadLetter, error) {
+func (f *fakeStore) FindDeadLetters(_ context.Context, filter store.LetterFilter, before int64, limit int) ([]store.DeadLetter, error) {
 	if f.err != nil {
 		return nil, f.err
 	}
 	f.reads = max(f.reads, limit)
 	var found []store.DeadLetter
 	for _, id := range slices.Backward(slices.Sorted(maps.Keys(f.letters))) {
-		if len(found) < limit && (before == 0 || id < before) {
-			found = append(found, f.letters[id])
+		letter := f.letters[id]
+		isWanted := (filter.Kind == "" || letter.Kind == filter.Kind) && strings.Contains(letter.Reason, filter.Text)
+		if isWanted && len(found) < limit && (before == 0 || id < before) {
+			found = append(found, letter)
 		}
 	}
 	return found, nil
@@ -152,6 +187,12 @@ func (f *fakeSimulator) Story(_ context.Context, ask simulator.Story) (simulator
 
 func (f *fakeSimulator) calls() int { return len(f.sms) + len(f.stories) }
 
+type deliveryFunc func(ctx context.Context, q answers.Question) (*analytics.Report, error)
+
+func (f deliveryFunc) Report(ctx context.Context, q answers.Question) (*analytics.Report, error) {
+	return f(ctx, q)
+}
+
 type figuresFunc func() Figures
 
 func (f figuresFunc) Figures() Figures { return f() }
@@ -182,7 +223,10 @@ func newBench() *bench {
 			return reconcile.Outcome{Status: reconcile.UpToDate}, b.store.err
 		}),
 		Simulator: b.simulator,
-		Figures:   figuresFunc(func() Figures { return Figures{} }),
+		Delivery: deliveryFunc(func(context.Context, answers.Question) (*analytics.Report, error) {
+			return exampleReport(), b.store.err
+		}),
+		Figures: figuresFunc(func() Figures { return Figures{} }),
 		Health: healthFunc(func(context.Context) (bool, map[string]Part) {
 			return true, map[string]Part{"database": {State: "up"}}
 		}),

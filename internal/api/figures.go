@@ -71,7 +71,7 @@ type figures struct {
 	CRM *CRMFigures `json:"crm,omitempty" doc:"The way to the CRM, where one is set"`
 }
 
-func (c *handler) figureRoutes() {
+func (c *Handler) figureRoutes() {
 	type output struct{ Body figures }
 	register(c, access.Viewer, huma.Operation{
 		OperationID: "get-metrics", Method: http.MethodGet, Path: "/api/metrics",

@@ -37,7 +37,7 @@ type readiness struct {
 	}
 }
 
-func (c *handler) healthRoutes() {
+func (c *Handler) healthRoutes() {
 	type alive struct {
 		Body struct {
 			Status string `json:"status" enum:"ok"`

@@ -15,8 +15,8 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// message is a message as the API shows it. What no receipt has named is null.
-type message struct {
+// messageHead is a message without its receipts, as the API shows it. What no receipt has named is null.
+type messageHead struct {
 	MessageID        string     `json:"messageId" doc:"As the platform gave it"`
 	Status           string     `json:"status" enum:"PENDING,UNKNOWN,DELIVERED,FAILED,REJECTED,EXPIRED"`
 	RawStatus        string     `json:"rawStatus" doc:"The gateway's own word for the status"`
@@ -35,7 +35,12 @@ type message struct {
 	Currency         *string    `json:"currency" doc:"ISO 4217"`
 	FirstSeenAt      time.Time  `json:"firstSeenAt" doc:"When its first receipt came in"`
 	UpdatedAt        time.Time  `json:"updatedAt" doc:"When a receipt last changed it"`
-	Receipts         []receipt  `json:"receipts" nullable:"false" doc:"Every receipt, in the order they came in"`
+}
+
+// message is a message as the API shows it.
+type message struct {
+	messageHead
+	Receipts []receipt `json:"receipts" nullable:"false" doc:"Every receipt, in the order they came in"`
 }
 
 // receipt is one receipt of a message as the API shows it.
@@ -64,29 +69,65 @@ func (rawJSON) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Description: "The body as it came in: any JSON value"}
 }
 
-func (c *handler) messageRoutes() {
-	type input struct {
-		ID string `path:"id" doc:"Message id, percent-encoded"`
-	}
-	type output struct{ Body message }
+func (c *Handler) messageRoutes() {
+	register(c, access.Viewer, huma.Operation{
+		OperationID: "list-messages", Method: http.MethodGet, Path: "/api/messages",
+		Summary: "Messages to a number, or of late, newest first", Tags: []string{"messages"},
+		Description: "At most limit of them: there is no next page. Older ones are found by their recipient or id.",
+	}, c.listMessages)
 	register(c, access.Viewer, huma.Operation{
 		OperationID: "get-message", Method: http.MethodGet, Path: "/api/messages/{id}",
 		Summary: "State of a message, and every receipt it is made of", Tags: []string{"messages"},
-	}, func(ctx context.Context, in *input) (*output, error) {
-		// No stored id is like this, and PostgreSQL would not even take it as a question.
-		if !utf8.ValidString(in.ID) || strings.ContainsRune(in.ID, 0) {
-			return nil, store.ErrNotFound
-		}
-		m, receipts, err := c.Store.Message(ctx, in.ID)
-		if err != nil {
-			return nil, err
-		}
-		return &output{showMessage(m, receipts)}, nil
-	})
+	}, c.getMessage)
 }
 
-func showMessage(m *sms.Message, past []sms.PastReceipt) message {
-	shown := message{
+type messageList struct {
+	Body struct {
+		Items []messageHead `json:"items" nullable:"false"`
+		Next  *string       `json:"next" doc:"Always null"`
+	}
+}
+
+func (c *Handler) listMessages(ctx context.Context, in *struct {
+	Recipient string `query:"recipient" maxLength:"256" doc:"Only messages to this number, with or without a plus in front" example:"+4915112345678"`
+	Limit     int    `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Most items in the answer"`
+}) (*messageList, error) {
+	list := &messageList{}
+	list.Body.Items = []messageHead{}
+	if !askable(in.Recipient) {
+		return list, nil
+	}
+	var messages []*sms.Message
+	var err error
+	// A plus that was not percent-encoded has come as a space.
+	if recipient := strings.TrimSpace(in.Recipient); recipient != "" {
+		messages, err = c.Store.MessagesTo(ctx, recipient, in.Limit)
+	} else {
+		messages, err = c.Store.RecentMessages(ctx, in.Limit)
+	}
+	for _, m := range messages {
+		list.Body.Items = append(list.Body.Items, showMessageHead(m))
+	}
+	return list, err
+}
+
+type oneMessage struct{ Body message }
+
+func (c *Handler) getMessage(ctx context.Context, in *struct {
+	ID string `path:"id" doc:"Message id, percent-encoded"`
+}) (*oneMessage, error) {
+	if !askable(in.ID) {
+		return nil, store.ErrNotFound
+	}
+	m, receipts, err := c.Store.Message(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &oneMessage{showMessage(m, receipts)}, nil
+}
+
+func showMessageHead(m *sms.Message) messageHead {
+	return messageHead{
 		MessageID: m.ID, Status: m.Status.String(), RawStatus: m.RawStatus, StatusAt: timeOrNull(m.StatusAt),
 		Carrier: m.Carrier, ErrorCode: orNull(m.ErrorCode), SenderID: orNull(m.SenderID), Recipient: orNull(m.Recipient),
 		Region: orNull(m.Region), RegionSource: orNull(string(m.RegionSource)),
@@ -94,8 +135,11 @@ func showMessage(m *sms.Message, past []sms.PastReceipt) message {
 		Segments: orNull(m.Segments), SubmittedAt: timeOrNull(m.Submitted),
 		Cost: orNull(m.Cost), Currency: orNull(m.Currency),
 		FirstSeenAt: m.FirstSeen.UTC(), UpdatedAt: m.Updated.UTC(),
-		Receipts: make([]receipt, len(past)),
 	}
+}
+
+func showMessage(m *sms.Message, past []sms.PastReceipt) message {
+	shown := message{messageHead: showMessageHead(m), Receipts: make([]receipt, len(past))}
 	for i, p := range past {
 		shown.Receipts[i] = receipt{
 			Status: p.Status.String(), RawStatus: p.RawStatus,

@@ -164,6 +164,38 @@ func TestNoSuchMessage(t *testing.T) {
 	wantProblem(t, b.ask(t, "GET", "/api/messages/a%00b", viewerToken), http.StatusNotFound)
 }
 
+func TestMessageList(t *testing.T) {
+	for query, want := range map[string][]string{
+		"":                               {"50 of late"},
+		"?recipient=&limit=":             {"50 of late"},
+		"?recipient=%20&limit=7":         {"7 of late"},
+		"?recipient=%2B4915112345678":    {"50 to +4915112345678"},
+		"?recipient=+4915112345678":      {"50 to 4915112345678"}, // finds the same
+		"?recipient=4915&limit=500":      {"500 to 4915"},
+		"?recipient=a%00b":               nil, // no question for a database
+		"?recipient=%FF":                 nil,
+		"?recipient=%2B4915&cursor=none": {"50 to +4915"},
+	} {
+		b := stockedBench()
+		w := b.ask(t, "GET", "/api/messages"+query, viewerToken)
+		list := decode[struct {
+			Items []map[string]any
+			Next  *string
+		}](t, w, http.StatusOK)
+		if diff := cmp.Diff(want, b.store.listed); diff != "" || len(list.Items) != len(want) || list.Next != nil {
+			t.Errorf("%s: %s (-want +got)\n%s", query, w.Body, diff)
+		}
+		for _, item := range list.Items {
+			if _, hasReceipts := item["receipts"]; hasReceipts || item["messageId"] != "m-1" || item["status"] != "DELIVERED" {
+				t.Errorf("item %v", item)
+			}
+		}
+	}
+	for _, query := range []string{"limit=0", "limit=501", "limit=x", "recipient=" + strings.Repeat("9", 257)} {
+		wantProblem(t, newBench().ask(t, "GET", "/api/messages?"+query, viewerToken), http.StatusUnprocessableEntity)
+	}
+}
+
 // FuzzRawJSON shows that no body of a receipt can break the answer that holds it.
 func FuzzRawJSON(f *testing.F) {
 	f.Add([]byte(`{"a":1}`))

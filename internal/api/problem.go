@@ -12,6 +12,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/cxbridge/cxbridge/internal/answers"
 	"github.com/cxbridge/cxbridge/internal/ingest"
 	"github.com/cxbridge/cxbridge/internal/reconcile"
 	"github.com/cxbridge/cxbridge/internal/simulator"
@@ -24,11 +25,12 @@ const retryAfter = 5 * time.Second
 // problem turns the error of a handler into what the client sees. It is the one place that
 // decides on a status. An error that it does not know is a fault of ours or of the database: the
 // client may try again, and the operator finds the cause in the log.
-func (c *handler) problem(ctx context.Context, operation string, err error) error {
+func (c *Handler) problem(ctx context.Context, operation string, err error) error {
 	_, isStatus := errors.AsType[huma.StatusError](err)
 	refused, isRefused := errors.AsType[*ingest.StillRefusedError](err)
 	busy, isBusy := errors.AsType[*ingest.BusyError](err)
 	simulation, isSimulation := errors.AsType[*simulator.BusyError](err)
+	question, isQuestion := errors.AsType[*answers.QuestionError](err)
 	upstream, isUpstream := errors.AsType[*reconcile.UpstreamError](err)
 	switch {
 	case isStatus:
@@ -41,6 +43,8 @@ func (c *handler) problem(ctx context.Context, operation string, err error) erro
 		return unavailable(busy.Reason, busy.RetryAfter)
 	case isSimulation:
 		return unavailable(simulation.Error(), simulation.RetryAfter)
+	case isQuestion:
+		return huma.Error422UnprocessableEntity(question.Error())
 	case isUpstream:
 		return huma.Error502BadGateway(upstream.Error())
 	case !errors.Is(err, store.ErrUnavailable) && ctx.Err() == nil:

@@ -27,7 +27,7 @@ type reconcileOutput struct {
 	}
 }
 
-func (c *handler) reconcileRoutes() {
+func (c *Handler) reconcileRoutes() {
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		id := "reconcile-thread"
 		if method == http.MethodGet {
@@ -43,7 +43,7 @@ func (c *handler) reconcileRoutes() {
 	}
 }
 
-func (c *handler) reconcile(ctx context.Context, in *struct {
+func (c *Handler) reconcile(ctx context.Context, in *struct {
 	ID string `path:"id" doc:"Thread id, percent-encoded"`
 }) (*reconcileOutput, error) {
 	if c.Reconciler == nil {

@@ -23,7 +23,7 @@ type Simulator interface {
 const simulateTimeout = 30 * time.Second
 
 // simulatorRoutes adds nothing without a simulator: what is off answers as what never was.
-func (c *handler) simulatorRoutes() {
+func (c *Handler) simulatorRoutes() {
 	if c.Simulator == nil {
 		return
 	}
@@ -62,7 +62,7 @@ type simulateSMSOutput struct {
 	}
 }
 
-func (c *handler) simulateSMS(ctx context.Context, in *struct {
+func (c *Handler) simulateSMS(ctx context.Context, in *struct {
 	Body *simulateSMSBody
 }) (*simulateSMSOutput, error) {
 	ask := simulator.SMS{Count: 1}
@@ -108,7 +108,7 @@ type simulateThreadsOutput struct {
 // maxSeed is the largest number that every JSON parser keeps as it is.
 const maxSeed = 1<<53 - 1
 
-func (c *handler) simulateThreads(ctx context.Context, in *struct{ Body simulateThreadsBody }) (*simulateThreadsOutput, error) {
+func (c *Handler) simulateThreads(ctx context.Context, in *struct{ Body simulateThreadsBody }) (*simulateThreadsOutput, error) {
 	ask := simulator.Story{Scenario: simulator.Scenario(in.Body.Scenario), Seed: in.Body.Seed, Size: in.Body.Size}
 	if ask.Seed == 0 {
 		ask.Seed = 1 + rand.Uint64N(maxSeed)

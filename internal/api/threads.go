@@ -41,7 +41,7 @@ type syncState struct {
 	CRMVersion *int64     `json:"crmVersion" doc:"The version that the CRM acknowledged last"`
 }
 
-func (c *handler) showHead(r *store.ThreadRow, followed bool) threadHead {
+func (c *Handler) showHead(r *store.ThreadRow, followed bool) threadHead {
 	parent, link := r.Parent()
 	shown := threadHead{
 		ThreadID: r.ID, Version: r.Version, UpdatedAt: timeOrNull(r.UpdatedAt),
@@ -60,7 +60,7 @@ func (c *handler) showHead(r *store.ThreadRow, followed bool) threadHead {
 }
 
 // stateOf knows what a store does not: whether there is a CRM.
-func (c *handler) stateOf(s *store.Sync) store.SyncState {
+func (c *Handler) stateOf(s *store.Sync) store.SyncState {
 	state := s.State()
 	if !c.HasCRM && state == store.StatePending {
 		return store.StateWaiting
@@ -88,25 +88,13 @@ type threadParticipant struct {
 	Delivery   string  `json:"delivery" enum:"acknowledged,pending,set-aside,theirs"`
 }
 
-func deliveryOf(i *thread.Item) string {
-	switch {
-	case i.Theirs:
-		return "theirs"
-	case i.View() == i.Acked:
-		return "acknowledged"
-	case i.Dirty():
-		return "pending"
-	}
-	return "set-aside"
-}
-
 func showMessages(items []*thread.Item) ([]threadMessage, error) {
 	shown := make([]threadMessage, len(items))
 	for i, item := range items {
 		if err := json.Unmarshal(item.Content, &shown[i]); err != nil {
 			return nil, err
 		}
-		shown[i].ThreadID, shown[i].Delivery = item.ThreadID, deliveryOf(item)
+		shown[i].ThreadID, shown[i].Delivery = item.ThreadID, string(item.Delivery())
 	}
 	return shown, nil
 }
@@ -117,12 +105,12 @@ func showParticipants(items []*thread.Item) ([]threadParticipant, error) {
 		if err := json.Unmarshal(item.Content, &shown[i]); err != nil {
 			return nil, err
 		}
-		shown[i].Delivery = deliveryOf(item)
+		shown[i].Delivery = string(item.Delivery())
 	}
 	return shown, nil
 }
 
-func (c *handler) threadRoutes() {
+func (c *Handler) threadRoutes() {
 	tags := []string{"threads"}
 	register(c, access.Viewer, huma.Operation{
 		OperationID: "list-threads", Method: http.MethodGet, Path: "/api/threads",
@@ -146,7 +134,7 @@ type threadPage struct {
 	}
 }
 
-func (c *handler) listThreads(ctx context.Context, in *struct {
+func (c *Handler) listThreads(ctx context.Context, in *struct {
 	State  string    `query:"state" enum:"synced,pending,retrying,parked,waiting" doc:"Only threads in this sync state"`
 	Text   string    `query:"text" maxLength:"256" doc:"Only threads whose id holds this text, in any case"`
 	Since  time.Time `query:"since" doc:"Only threads that showed something new at this time or later"`
@@ -212,7 +200,7 @@ type threadOutput struct {
 // maxParticipants bounds the participants of an answer.
 const maxParticipants = 5000
 
-func (c *handler) getThread(ctx context.Context, in *threadInput) (*threadOutput, error) {
+func (c *Handler) getThread(ctx context.Context, in *threadInput) (*threadOutput, error) {
 	after, err := parsePosition(in.Cursor)
 	if err != nil {
 		return nil, badCursor(in.Cursor, err)
@@ -240,7 +228,7 @@ func (c *handler) getThread(ctx context.Context, in *threadInput) (*threadOutput
 }
 
 // thread reads a thread and the links around it.
-func (c *handler) thread(ctx context.Context, id string) (*store.ThreadRow, map[string]thread.Link, error) {
+func (c *Handler) thread(ctx context.Context, id string) (*store.ThreadRow, map[string]thread.Link, error) {
 	if !askable(id) {
 		return nil, nil, store.ErrNotFound
 	}
@@ -261,7 +249,7 @@ type timelineOutput struct {
 	}
 }
 
-func (c *handler) getTimeline(ctx context.Context, in *threadInput) (*timelineOutput, error) {
+func (c *Handler) getTimeline(ctx context.Context, in *threadInput) (*timelineOutput, error) {
 	after, err := parsePosition(in.Cursor)
 	if err != nil {
 		return nil, badCursor(in.Cursor, err)

@@ -17,7 +17,7 @@ import (
 
 // Note is what is to be told. It holds no text of a message and no secret.
 type Note struct {
-	Subject string // what it is about: the id of a thread, "message:ID", or "dead-letter:ID"
+	Subject string // what it is about: the id of a thread, "message:ID", "dead-letter:ID", or "alarm:NAME:SUBJECT"
 	Action  Action
 	Outcome string // in a word, such as "accepted", "acknowledged", "conflict", "parked"
 	Detail  Detail
@@ -39,6 +39,8 @@ const (
 	ActionReplay    Action = "replay"    // a dead letter was replayed
 	ActionDelete    Action = "delete"    // a dead letter was deleted
 	ActionReconcile Action = "reconcile" // a thread that waited was tried at once
+	ActionRaise     Action = "raise"     // an alarm was raised
+	ActionClear     Action = "clear"     // an alarm was cleared
 )
 
 // Hash is the SHA-256 of an entry.

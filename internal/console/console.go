@@ -18,11 +18,13 @@
 package console
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"embed"
 	"errors"
-	"io/fs"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -47,7 +49,10 @@ type Config struct {
 	Figures  api.Counter
 	Health   api.Health
 
-	HasCRM    bool          // a CRM is set, which threads go to
+	HasCRM     bool           // a CRM is set, which threads go to
+	Waker      Waker          // nil: a thread cannot be tried at once
+	Reconciler api.Reconciler // nil: CXone is not set
+
 	Simulator api.Simulator // nil: there is no page of it
 	Settings  []Setting     // as they may be shown
 	OpenAPI   []byte        // the description of the API
@@ -107,11 +112,9 @@ func New(cfg Config) (*Console, error) {
 		Config: cfg, mux: http.NewServeMux(), sessions: access.NewSessions(cfg.AdminToken, cfg.ViewerToken),
 		foreign: http.NewCrossOriginProtection(), now: time.Now, quit: make(chan struct{}),
 	}
-	static, err := fs.Sub(staticFiles, "static")
-	if err != nil {
+	if err := c.staticRoutes(); err != nil {
 		return nil, err
 	}
-	c.mux.Handle("GET /static/", http.StripPrefix("/static/", cached(http.FileServerFS(static))))
 	c.signInRoutes()
 	c.liveRoute()
 	c.overviewPage()
@@ -154,10 +157,24 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mux.ServeHTTP(w, r)
 }
 
-// cached lets a browser keep files, and ask whether they are still the same.
-func cached(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-cache")
-		next.ServeHTTP(w, r)
-	})
+// staticRoutes serves the files that pages load. A browser may keep them, and asks whether they are
+// still the same.
+func (c *Console) staticRoutes() error {
+	files, err := staticFiles.ReadDir("static")
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		content, err := staticFiles.ReadFile("static/" + f.Name())
+		if err != nil {
+			return err
+		}
+		tag := fmt.Sprintf("%q", fmt.Sprintf("%x", sha256.Sum256(content)))
+		c.mux.HandleFunc("GET /static/"+f.Name(), func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "no-cache")
+			w.Header().Set("ETag", tag)
+			http.ServeContent(w, r, f.Name(), time.Time{}, bytes.NewReader(content))
+		})
+	}
+	return nil
 }

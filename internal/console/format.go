@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"html/template"
+	"math"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -19,6 +20,12 @@ var formats = template.FuncMap{
 	"time":     timeElement,
 	"age":      age,
 	"duration": formatDuration,
+	"raw":      raw,
+	"atMost":   atMost,
+	"amount":   amount,
+	"plain":    plain,
+	"badge":    badge,
+	"badgeAs":  badgeAs,
 }
 
 // unknown stands for what is not known.
@@ -35,6 +42,23 @@ func number(n any) string {
 	return fmt.Sprint(n)
 }
 
+// atMost writes a number that was counted up to maxCount.
+func atMost(n int) string {
+	if n >= maxCount {
+		return number(maxCount) + "+"
+	}
+	return number(n)
+}
+
+// amount writes an amount of money without its currency: whole cents, and more digits only of less.
+func amount(v float64) string {
+	if v != 0 && math.Abs(v) < 0.1 {
+		return humanize.FtoaWithDigits(v, 4)
+	}
+	whole, cents := math.Modf(math.Round(v*100) / 100)
+	return fmt.Sprintf("%s.%02d", humanize.Comma(int64(whole)), int(math.Round(math.Abs(cents)*100)))
+}
+
 // percent writes a rate that is in per cent already.
 func percent(p *float64) string {
 	if p == nil {
@@ -44,11 +68,11 @@ func percent(p *float64) string {
 }
 
 // money writes an amount of a currency.
-func money(amount *float64, currency string) string {
-	if amount == nil {
+func money(v *float64, currency string) string {
+	if v == nil {
 		return unknown
 	}
-	return humanize.CommafWithDigits(*amount, 4) + " " + currency
+	return amount(*v) + " " + currency
 }
 
 // millis writes a number of milliseconds.
@@ -82,11 +106,19 @@ func formatDuration(d time.Duration) string {
 	case d < time.Minute:
 		return fmt.Sprintf("%.0f s", d.Seconds())
 	case d < time.Hour:
-		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+		return twoUnits(int(d/time.Second), 60, "min", "s")
 	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+		return twoUnits(int(d/time.Minute), 60, "h", "min")
 	}
-	return fmt.Sprintf("%d d %d h", int(d.Hours())/24, int(d.Hours())%24)
+	return twoUnits(int(d/time.Hour), 24, "d", "h")
+}
+
+// twoUnits writes a number of small units, of which a large one has so many. None of the small is left out.
+func twoUnits(n, in int, large, small string) string {
+	if n%in == 0 {
+		return fmt.Sprintf("%d %s", n/in, large)
+	}
+	return fmt.Sprintf("%d %s %d %s", n/in, large, n%in, small)
 }
 
 // age writes how long ago a time was.

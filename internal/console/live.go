@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/access"
@@ -15,6 +17,9 @@ import (
 const (
 	// liveEvery is how often an open page is looked at for what has changed.
 	liveEvery = 2 * time.Second
+
+	// calmEvery is how many of these looks pass between two at the blocks that are calm.
+	calmEvery = 5
 
 	// liveLength is how long a stream lasts. The browser then comes back by itself, and a session that
 	// is over ends.
@@ -47,6 +52,7 @@ func (c *Console) liveRoute() {
 			}
 		}()
 		w.Header().Set("Content-Type", "text/event-stream")
+		w.Header().Set("X-Accel-Buffering", "no") // a proxy must not hold events back
 		c.stream(ctx, w, p, request.WithContext(ctx))
 	})
 }
@@ -67,6 +73,9 @@ func (c *Console) pageAt(r *http.Request) (*page, *http.Request) {
 			mux := http.NewServeMux()
 			mux.HandleFunc(pattern, func(_ http.ResponseWriter, r *http.Request) { matched = r })
 			mux.ServeHTTP(discard{}, request)
+			if matched == nil {
+				return nil, nil // the path is not clean: the page would redirect
+			}
 			return p, matched
 		}
 	}
@@ -79,28 +88,13 @@ func (c *Console) stream(ctx context.Context, w http.ResponseWriter, p *page, r 
 	defer ticker.Stop()
 	control := http.NewResponseController(w)
 	sent := make(map[string]string)
-	for first := true; ; first = false {
-		changes, err := c.changes(ctx, p, r, sent)
-		if err != nil {
-			changes = []change{} // the page stays as it is; the next look may succeed
-		}
-		if err := control.SetWriteDeadline(time.Now().Add(liveWrite)); err != nil {
+	for look := 0; ; look++ {
+		changes, err := c.changes(ctx, p, r, sent, look%calmEvery == 0)
+		if control.SetWriteDeadline(time.Now().Add(liveWrite)) != nil {
 			return
 		}
-		for _, one := range changes {
-			data, _ := json.Marshal(one) // two texts
-			if _, err := fmt.Fprintf(w, "data: %s\n\n", data); err != nil {
-				return
-			}
-		}
-		if len(changes) == 0 || first {
-			// So a reader who is gone is found out.
-			if _, err := fmt.Fprint(w, ": still here\n\n"); err != nil {
-				return
-			}
-		}
-		if err := control.Flush(); err != nil {
-			return
+		if write(w, changes, err) != nil || control.Flush() != nil {
+			return // the reader is gone
 		}
 		select {
 		case <-ctx.Done():
@@ -110,14 +104,34 @@ func (c *Console) stream(ctx context.Context, w http.ResponseWriter, p *page, r 
 	}
 }
 
+// write tells a reader of what changed: at least that the stream goes on, or that the page could not be
+// made. It then stays as it is, and the next look may succeed.
+func write(w io.Writer, changes []change, failed error) error {
+	event := "event: fresh\ndata:\n\n"
+	if failed != nil {
+		event = "event: stale\ndata:\n\n"
+	}
+	if _, err := io.WriteString(w, event); err != nil {
+		return err
+	}
+	for _, one := range changes {
+		data, _ := json.Marshal(one) // two texts
+		if _, err := fmt.Fprintf(w, "data: %s\n\n", data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // change is the new content of an element.
 type change struct {
 	ID   string `json:"id"`
 	HTML string `json:"html"`
 }
 
-// changes returns the blocks of a page that differ from what was sent, and notes them as sent.
-func (c *Console) changes(ctx context.Context, p *page, r *http.Request, sent map[string]string) ([]change, error) {
+// changes returns the blocks of a page that differ from what was sent, and notes them as sent. The calm
+// ones are looked at only when that is asked for.
+func (c *Console) changes(ctx context.Context, p *page, r *http.Request, sent map[string]string, calm bool) ([]change, error) {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
 	v, err := c.load(ctx, p, r)
@@ -126,6 +140,9 @@ func (c *Console) changes(ctx context.Context, p *page, r *http.Request, sent ma
 	}
 	var all []change
 	for _, block := range p.live {
+		if !calm && slices.Contains(p.calm, block) {
+			continue
+		}
 		var b bytes.Buffer
 		if err := templates[p.Name].ExecuteTemplate(&b, block, v); err != nil {
 			return nil, err

@@ -2,15 +2,149 @@ package console
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"sync"
+	"time"
 
 	"github.com/cxbridge/cxbridge/internal/access"
+	"github.com/cxbridge/cxbridge/internal/analytics"
+	"github.com/cxbridge/cxbridge/internal/answers"
+	"github.com/cxbridge/cxbridge/internal/api"
+	"github.com/cxbridge/cxbridge/internal/store"
 )
 
 func (c *Console) overviewPage() {
 	c.add(&page{
 		Name: "overview", Path: "/{$}", Title: "Overview", Menu: true, Need: access.Viewer,
-		load: func(context.Context, *http.Request) (any, error) { return c.Figures.Figures(), nil },
-		live: []string{"overview-figures"},
+		load: func(ctx context.Context, r *http.Request) (any, error) { return c.loadOverview(ctx, r) },
+		live: []string{"overview-attention", "overview-figures", "overview-charts"},
+		calm: []string{"overview-charts"},
 	})
+}
+
+// overview is what the page shows. What the database did not tell is nil.
+type overview struct {
+	Window    window
+	Report    *analytics.Report
+	Backlog   *store.Backlog
+	Alarms    []store.Alarm // raised
+	Letters   int           // up to maxCount
+	Figures   api.Figures
+	Ready     bool
+	Parts     []healthPart
+	Findings  []finding
+	Charts    []*drawing
+	HasCRM    bool
+	MayReplay bool
+	SLA       time.Duration
+	now       time.Time
+}
+
+const (
+	// overviewTimeout is how long the parts of the overview may take. Without a database it shows the rest.
+	overviewTimeout = 3 * time.Second
+
+	// maxCount is where counting ends that would take long: more is shown as "1,000+".
+	maxCount = 1000
+
+	maxAlarms = 50 // that are shown
+)
+
+func (c *Console) loadOverview(ctx context.Context, r *http.Request) (*overview, error) {
+	w, err := windowOf(r, "1h")
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, overviewTimeout)
+	defer cancel()
+	o := &overview{
+		Window: w, Figures: c.Figures.Figures(), HasCRM: c.HasCRM, SLA: c.SLA, now: c.now(),
+		MayReplay: c.roleOf(r) >= access.Operator,
+	}
+	err = gather(
+		func() error {
+			ok, parts := c.Health.Ready(ctx)
+			o.Ready, o.Parts = ok, partsOf(parts)
+			return nil
+		},
+		func() (err error) {
+			o.Report, err = c.Delivery.Report(ctx, answers.Question{Length: w.length, Step: w.step})
+			return err
+		},
+		func() error {
+			backlog, err := c.Store.Backlog(ctx, maxCount)
+			if err == nil {
+				o.Backlog = &backlog
+			}
+			return err
+		},
+		func() error {
+			alarms, err := c.Store.Alarms(ctx, maxAlarms)
+			o.Alarms = raised(alarms)
+			return err
+		},
+		func() (err error) {
+			o.Letters, err = c.Store.CountDeadLetters(ctx, store.LetterFilter{}, maxCount)
+			return err
+		},
+	)
+	if err != nil {
+		return nil, err
+	}
+	if o.Report != nil {
+		if o.Charts, err = overviewCharts(o.Report, w); err != nil {
+			return nil, err
+		}
+	}
+	o.Findings = c.attention(o)
+	return o, nil
+}
+
+// Away reports whether the database did not tell everything.
+func (o *overview) Away() bool { return o.Report == nil || o.Backlog == nil }
+
+// SLAMissed reports whether too few receipts were durable in time.
+func (o *overview) SLAMissed() bool {
+	return o.Report != nil && o.Report.SLACompliance != nil && *o.Report.SLACompliance < slaGoal
+}
+
+// Waiting is how many threads the CRM lacks something of.
+func (o *overview) Waiting() int { return o.Backlog.Pending + o.Backlog.Parked }
+
+// Part returns the state of a part, and "" where there is none of the name.
+func (o *overview) Part(name string) healthPart {
+	for _, p := range o.Parts {
+		if p.Name == name {
+			return p
+		}
+	}
+	return healthPart{}
+}
+
+// raised returns the alarms about slow carriers that are raised.
+func raised(alarms []store.Alarm) []store.Alarm {
+	var found []store.Alarm
+	for _, a := range alarms {
+		if a.Name == store.SlowCarrier && a.Cleared.IsZero() {
+			found = append(found, a)
+		}
+	}
+	return found
+}
+
+// gather does several things at the same time, and returns their errors. That the database does not
+// answer is none: what it would have told is missing.
+func gather(all ...func() error) error {
+	failed := make([]error, len(all))
+	var group sync.WaitGroup
+	for i, do := range all {
+		group.Go(func() {
+			if err := do(); !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded) {
+				failed[i] = err
+			}
+		})
+	}
+	group.Wait()
+	return errors.Join(failed...)
 }

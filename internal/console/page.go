@@ -12,8 +12,11 @@ import (
 	"path"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/cxbridge/cxbridge/internal/access"
+	"github.com/cxbridge/cxbridge/internal/answers"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -31,6 +34,9 @@ type page struct {
 	// live are the names of the blocks that are sent again as they change. In the page each stands
 	// within an element whose id is the name.
 	live []string
+
+	// calm are those of them that change slowly or are large, as charts are. They are sent less often.
+	calm []string
 }
 
 // MenuPath is where the menu leads to.
@@ -55,6 +61,26 @@ func (v *view) IsOperator() bool { return v.Role >= access.Operator }
 
 // IsLive reports whether the page changes while it is open.
 func (v *view) IsLive() bool { return v.Name != "" }
+
+// IsIn reports whether the reader is at a page of the menu, or at one below it.
+func (v *view) IsIn(p *page) bool {
+	at, _, _ := strings.Cut(v.Path, "?")
+	menu := p.MenuPath()
+	return at == menu || menu != "/" && strings.HasPrefix(at, strings.TrimSuffix(menu, "/")+"/")
+}
+
+// titled is data that gives its page a title of its own.
+type titled interface{ PageTitle() string }
+
+// link is one of a few things to choose from.
+type link struct {
+	Text, URL string
+	Current   bool
+	Count     int // shown in tabs; -1 for none
+}
+
+// pager leads through a list. A URL that leads nowhere is "".
+type pager struct{ First, Next string }
 
 //go:embed templates
 var templateFiles embed.FS
@@ -106,6 +132,9 @@ func (c *Console) load(ctx context.Context, p *page, r *http.Request) (*view, er
 		return nil, err
 	}
 	v := &view{Title: p.Title, Data: data, Notice: r.URL.Query().Get("done")}
+	if t, ok := data.(titled); ok {
+		v.Title = t.PageTitle()
+	}
 	if len(p.live) > 0 {
 		v.Name = p.Name
 	}
@@ -180,16 +209,28 @@ func (e *visitorError) Error() string { return e.message }
 // fail answers with a page that tells of an error. It is the one place that decides on a status.
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	visitor, isVisitors := errors.AsType[*visitorError](err)
+	question, isQuestions := errors.AsType[*answers.QuestionError](err)
 	status, message := http.StatusServiceUnavailable, "The database does not answer. Events are still accepted as long as /readyz says so. Try again in a moment."
 	switch {
 	case isVisitors:
 		status, message = visitor.status, visitor.message
+	case isQuestions:
+		status, message = http.StatusUnprocessableEntity, sentence(question.Error())
 	case errors.Is(err, store.ErrNotFound):
 		status, message = http.StatusNotFound, "There is nothing by this id. It may have been deleted, or solved, meanwhile."
 	case !errors.Is(err, store.ErrUnavailable) && r.Context().Err() == nil:
 		c.Log.LogAttrs(r.Context(), slog.LevelError, "console: page failed", slog.String("path", r.URL.Path), slog.Any("error", err))
 	}
 	c.write(w, r, status, "error", &view{Title: "Error", Data: message})
+}
+
+// sentence writes the text of an error as one.
+func sentence(text string) string { return capital(text) + "." }
+
+// capital writes the first letter of a text as a capital.
+func capital(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
 }
 
 // write answers with a page. It is written to memory first, so that a template that fails leaves no

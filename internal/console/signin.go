@@ -44,10 +44,12 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
+// cookie returns that of a session. It is Lax, so that who follows a link from a chat or an alert is
+// still signed in. What changes something is posted, and a post from another site has no cookie.
 func (c *Console) cookie(r *http.Request, session string, maxAge int) *http.Cookie {
 	return &http.Cookie{
 		Name: sessionCookie, Value: session, Path: "/", MaxAge: maxAge,
-		HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		Secure: r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https"),
 	}
 }

@@ -1,3 +1,132 @@
 package console
 
-func (c *Console) threadPages() {}
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/cxbridge/cxbridge/internal/access"
+	"github.com/cxbridge/cxbridge/internal/store"
+	"github.com/cxbridge/cxbridge/internal/thread"
+)
+
+func (c *Console) threadPages() {
+	c.add(&page{
+		Name: "threads", Path: threadsPath, Title: "Threads", Menu: true, Need: access.Viewer,
+		load: c.loadThreads, live: []string{"thread-list"},
+	})
+	c.add(&page{
+		Name: "thread", Path: threadsPath + "/{id...}", Title: "Thread", Need: access.Viewer,
+		load: c.loadThread, live: []string{"thread-sync", "thread-family", "thread-conversation", "thread-trail", "thread-events"},
+	})
+	c.action(threadsPath+"/wake", c.wakeThread)
+	c.action(threadsPath+"/reconcile", c.reconcileThread)
+}
+
+const (
+	threadsPath = "/threads"
+
+	// threadsShown is how many threads a page of the list has.
+	threadsShown = 50
+
+	// countedThreads bounds the counts of the tabs.
+	countedThreads = 10_000
+
+	// longText is what is looked for at most, in bytes.
+	longText = 1000
+)
+
+// threadList is what the page of threads shows.
+type threadList struct {
+	Tabs    []link
+	State   store.SyncState // "" is any
+	Text    string
+	Threads []threadRow
+	Pager   pager
+}
+
+// threadRow is a thread in the list.
+type threadRow struct {
+	store.ThreadRow
+	State store.SyncState
+}
+
+// Path leads to the page of the thread.
+func (t *threadRow) Path() string { return pathOf(threadsPath, t.ID) }
+
+// ParentID is the thread that it is linked to; "" for none.
+func (t *threadRow) ParentID() string { return t.Link().Parent }
+
+// ParentPath leads to that.
+func (t *threadRow) ParentPath() string { return pathOf(threadsPath, t.ParentID()) }
+
+// LinkKind tells how it is linked.
+func (t *threadRow) LinkKind() thread.LinkKind { return t.Link().Kind }
+
+// stateOf knows what a store does not: whether there is a CRM.
+func (c *Console) stateOf(s *store.Sync) store.SyncState {
+	state := s.State()
+	if !c.HasCRM && state == store.StatePending {
+		return store.StateWaiting
+	}
+	return state
+}
+
+func (c *Console) loadThreads(ctx context.Context, r *http.Request) (any, error) {
+	query := r.URL.Query()
+	list := &threadList{State: store.SyncState(query.Get("state")), Text: query.Get("text")}
+	after := query.Get("after")
+	backlog, err := c.Store.Backlog(ctx, countedThreads)
+	if err != nil {
+		return nil, err
+	}
+	list.Tabs = c.threadTabs(list, backlog)
+	if !askable(list.Text) || !askable(after) || len(list.Text) > longText {
+		return list, nil
+	}
+	state := list.State
+	if state == store.StateWaiting { // as a store calls it
+		state = store.StatePending
+	}
+	rows, err := c.Store.Threads(ctx, store.ThreadQuery{State: state, Text: list.Text, After: after, Limit: threadsShown + 1})
+	if err != nil {
+		return nil, err
+	}
+	if after != "" {
+		list.Pager.First = list.url(list.State, "")
+	}
+	if len(rows) > threadsShown {
+		rows = rows[:threadsShown]
+		list.Pager.Next = list.url(list.State, rows[threadsShown-1].ID)
+	}
+	for i := range rows {
+		list.Threads = append(list.Threads, threadRow{rows[i], c.stateOf(&rows[i].Sync)})
+	}
+	return list, nil
+}
+
+// url leads to the list in a state, from after a thread on.
+func (l *threadList) url(state store.SyncState, after string) string {
+	return withQuery(threadsPath, map[string]string{"state": string(state), "text": l.Text, "after": after})
+}
+
+// threadTabs returns the states to choose from, with the counts that are cheap to get.
+func (c *Console) threadTabs(l *threadList, b store.Backlog) []link {
+	pending := store.StatePending
+	if !c.HasCRM {
+		pending = store.StateWaiting
+	}
+	tab := func(state store.SyncState, text string, count int) link {
+		if count >= countedThreads {
+			text, count = fmt.Sprintf("%s (%s or more)", text, number(countedThreads)), -1
+		}
+		return link{Text: text, URL: l.url(state, ""), Current: state == l.State, Count: count}
+	}
+	return []link{
+		tab("", "All", -1),
+		tab(pending, map[bool]string{true: "Pending", false: "Waiting"}[c.HasCRM], max(0, b.Pending-b.Retrying)),
+		tab(store.StateRetrying, "Retrying", b.Retrying),
+		tab(store.StateParked, "Parked", b.Parked),
+		tab(store.StateSynced, "Synced", -1),
+	}
+}

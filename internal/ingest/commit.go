@@ -23,6 +23,7 @@ func (p pending) answer() *Answer   { return &p.request.answers[p.index] }
 func (in *Ingest) commitAll(batch []*request) {
 	for ; batch != nil; batch = in.queue.done() {
 		in.keep(batch)
+		in.latency.observe(batch)
 		for _, r := range batch {
 			close(r.done)
 		}
@@ -124,11 +125,12 @@ func (in *Ingest) commitRefused(ctx context.Context, p pending, refusal error) e
 // transact commits entries in one transaction, notes what became of each, and tells when a thread
 // has a new revision.
 func (in *Ingest) transact(ctx context.Context, entries []store.Entry, batch []pending) error {
-	start := time.Now()
+	start, observed := time.Now(), in.latency.take()
 	outcomes, err := in.tryCommit(ctx, store.Batch{
-		Entries: entries, Now: start.UTC().Truncate(time.Microsecond), Judge: in.judge,
+		Entries: entries, Now: start.UTC().Truncate(time.Microsecond), Judge: in.judge, Observed: observed,
 	})
 	if err != nil {
+		in.latency.giveBack(observed)
 		in.metrics.failedCommits.Inc()
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cxbridge/cxbridge/internal/analytics"
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
@@ -30,6 +31,7 @@ type fakeStore struct {
 	committed []store.Entry
 	batches   [][]store.Entry
 	migrated  int
+	observed  analytics.Delta
 
 	// before is called at the start of each Commit, when set.
 	before func(ctx context.Context, entries []store.Entry) error
@@ -46,6 +48,9 @@ func (f *fakeStore) Migrate(context.Context) error {
 }
 
 func (f *fakeStore) Commit(ctx context.Context, b store.Batch) ([]store.Outcome, error) {
+	if len(b.Entries) == 0 {
+		return nil, f.observe(b.Observed)
+	}
 	if f.before != nil {
 		if err := f.before(ctx, b.Entries); err != nil {
 			return nil, err
@@ -76,7 +81,19 @@ func (f *fakeStore) Commit(ctx context.Context, b store.Batch) ([]store.Outcome,
 		}
 	}
 	f.batches = append(f.batches, b.Entries)
+	f.observed.Merge(b.Observed)
 	return outcomes, nil
+}
+
+// observe is a commit of nothing else.
+func (f *fakeStore) observe(d *analytics.Delta) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.away {
+		return errAway
+	}
+	f.observed.Merge(d)
+	return nil
 }
 
 func (f *fakeStore) setAway(away bool) {

@@ -9,6 +9,7 @@
 //	database.go  whether the database is there, and the way back from the spool
 //	spool.go     the spool
 //	replay.go    dead letters that an operator sends again
+//	latency.go   how long receipts take, for analytics
 //	figures.go   what it has done since the start
 //	metrics.go   metrics
 package ingest
@@ -35,6 +36,9 @@ type Config struct {
 	// transaction while the first waits for the disk; a store with a single writer gains nothing.
 	Writers int
 
+	// SLA is the longest time from the arrival of a receipt until it is durable that is in order.
+	SLA time.Duration
+
 	// Wake is called after a commit that gave some thread a new revision. It must return at once.
 	// Nil: nobody is told.
 	Wake func()
@@ -58,11 +62,12 @@ type Ingest struct {
 	log      *slog.Logger
 	database database
 
-	queue      queue
-	committing sync.WaitGroup
-	draining   sync.WaitGroup // the way back from the spool
-	stopDrain  context.CancelFunc
-	figures    figures
+	queue          queue
+	committing     sync.WaitGroup
+	background     sync.WaitGroup // the way back from the spool, and what was observed
+	stopBackground context.CancelFunc
+	latency        latency
+	figures        figures
 }
 
 // request is one Submit on its way through the queue. The commit fills answers or err, then closes
@@ -92,6 +97,7 @@ func New(c Config) *Ingest {
 		store: c.Store, judge: c.Reader.Judge, reader: c.Reader, spool: c.Spool, wake: c.Wake,
 		metrics: c.Metrics, log: c.Log,
 		queue:    queue{writers: max(c.Writers, 1)},
+		latency:  latency{sla: c.SLA, metrics: c.Metrics},
 		database: database{wakeUp: make(chan struct{}, 1)},
 	}
 }
@@ -105,11 +111,12 @@ func (in *Ingest) Start(ctx context.Context) error {
 		}
 		in.lostDatabase(err)
 	}
-	drainCtx, stop := context.WithCancel(context.Background())
-	in.stopDrain = stop
+	background, stop := context.WithCancel(context.Background())
+	in.stopBackground = stop
 	if in.spool != nil {
-		in.draining.Go(func() { in.keepConnected(drainCtx) })
+		in.background.Go(func() { in.keepConnected(background) })
 	}
+	in.background.Go(func() { in.keepObserved(background) })
 	return nil
 }
 
@@ -117,10 +124,11 @@ func (in *Ingest) Start(ctx context.Context) error {
 func (in *Ingest) Stop() {
 	in.queue.close()
 	in.committing.Wait()
-	if in.stopDrain != nil {
-		in.stopDrain()
+	if in.stopBackground != nil {
+		in.stopBackground()
 	}
-	in.draining.Wait()
+	in.background.Wait()
+	in.commitObserved(context.Background())
 }
 
 // Submit returns once every reading is durable, in the database or in the spool, with an answer

@@ -12,6 +12,8 @@ import (
 type Metrics struct {
 	batchEvents   prometheus.Histogram
 	commitSeconds prometheus.Histogram
+	latency       prometheus.Histogram
+	overSLA       prometheus.Counter
 	failedCommits prometheus.Counter
 	duplicates    prometheus.Counter
 	busy          prometheus.Counter
@@ -47,6 +49,11 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "cxbridge_commit_duration_seconds", Help: "Time that one group commit took.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
 		}),
+		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "cxbridge_receipt_latency_seconds", Help: "Time from the arrival of a receipt until it was durable, in the database or in the spool.",
+			Buckets: []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
+		}),
+		overSLA: counter("cxbridge_receipts_over_sla_total", "Receipts that took longer than SLA_MS from their arrival until they were durable."),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cxbridge_committed_events_total", Help: "Events that are durable in the database, by what they are kept as.",
 		}, []string{"kept_as"}),
@@ -59,7 +66,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		spoolBytes:    gauge("cxbridge_spool_bytes", "Bytes of the events in the spool."),
 		spoolLimit:    gauge("cxbridge_spool_limit_bytes", "Size at which the spool is full."),
 	}
-	registry.MustRegister(m.batchEvents, m.commitSeconds, m.events)
+	registry.MustRegister(m.batchEvents, m.commitSeconds, m.latency, m.events)
 	m.receipts, m.threadEvents = m.events.WithLabelValues("receipt"), m.events.WithLabelValues("thread_event")
 	m.deadLetters = m.events.WithLabelValues("dead_letter")
 	return m
@@ -82,6 +89,16 @@ func (m *Metrics) committed(entries []store.Entry, took time.Duration) {
 	m.receipts.Add(float64(receipts))
 	m.threadEvents.Add(float64(threadEvents))
 	m.deadLetters.Add(float64(letters))
+}
+
+// observed counts n receipts that took the same time.
+func (m *Metrics) observed(took time.Duration, within bool, n int64) {
+	for range n {
+		m.latency.Observe(took.Seconds())
+	}
+	if !within {
+		m.overSLA.Add(float64(n))
+	}
 }
 
 func (m *Metrics) spool(events, bytes, limit int64) {

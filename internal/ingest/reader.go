@@ -47,7 +47,7 @@ func (r *Reading) source() SpoolEvent {
 	case e.Receipt != nil:
 		return SpoolEvent{Kind: store.KindSMS, Received: e.Receipt.Received, Raw: e.Receipt.Raw}
 	case e.Thread != nil:
-		return SpoolEvent{Kind: store.KindThread, Received: e.Thread.Received, Raw: e.Thread.Raw}
+		return SpoolEvent{Kind: store.KindThread, Received: e.Thread.Received, Raw: e.Thread.Raw, Trace: e.Trace}
 	default:
 		return SpoolEvent{Kind: e.DeadLetter.Kind, Received: e.DeadLetter.Received, Raw: e.DeadLetter.Raw}
 	}
@@ -106,7 +106,9 @@ func (rd *Reader) read(e SpoolEvent) (reading Reading, known bool) {
 	case store.KindSMS:
 		return rd.ReadSMS(e.Raw, e.Received), true
 	case store.KindThread:
-		return rd.ReadThread(e.Raw, e.Received), true
+		reading := rd.ReadThread(e.Raw, e.Received)
+		reading.Entry.Trace = e.Trace
+		return reading, true
 	}
 	return Reading{}, false
 }

@@ -81,13 +81,28 @@ func (rp *Replayer) Replay(ctx context.Context, id int64) (Replayed, error) {
 // wakeThread has the CRM told again what it refused.
 func (rp *Replayer) wakeThread(ctx context.Context, letter *store.DeadLetter) (Replayed, error) {
 	note := noteOf(letter, letter.Subject, "woken")
-	if err := rp.Store.Wake(ctx, letter.Subject, letter.ID, note, now()); err != nil {
+	if err := rp.wake(ctx, letter.Subject, letter.ID, note); err != nil {
 		return Replayed{}, err
+	}
+	return Replayed{Kind: letter.Kind, Subject: letter.Subject}, nil
+}
+
+// WakeThread makes a thread due at once, whatever it waits for. Its dead letters go once the CRM has
+// taken what they are about. The error wraps store.ErrNotFound when no event of the thread has come,
+// or store.ErrUnavailable.
+func (rp *Replayer) WakeThread(ctx context.Context, threadID string) error {
+	note := audit.Note{Subject: threadID, Action: audit.ActionReconcile, Outcome: "woken"}
+	return rp.wake(ctx, threadID, 0, note)
+}
+
+func (rp *Replayer) wake(ctx context.Context, threadID string, resolves int64, note audit.Note) error {
+	if err := rp.Store.Wake(ctx, threadID, resolves, note, now()); err != nil {
+		return err
 	}
 	if rp.Wake != nil {
 		rp.Wake()
 	}
-	return Replayed{Kind: letter.Kind, Subject: letter.Subject}, nil
+	return nil
 }
 
 // readAgain submits the event of a dead letter as it reads now.

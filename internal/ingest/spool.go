@@ -31,6 +31,7 @@ type SpoolEvent struct {
 	Kind     store.Kind
 	Received time.Time
 	Raw      []byte
+	Trace    string // as in store.Entry
 }
 
 // ErrSpoolFull says that events do not fit into the spool any more.
@@ -43,8 +44,15 @@ const spoolSchema = `CREATE TABLE IF NOT EXISTS events (
 	id          INTEGER PRIMARY KEY AUTOINCREMENT,
 	kind        TEXT    NOT NULL,
 	received_at INTEGER NOT NULL, -- microseconds since 1970
-	raw         BLOB    NOT NULL
+	raw         BLOB    NOT NULL,
+	trace       TEXT    NOT NULL DEFAULT '' -- W3C trace context; empty when it is not traced
 )`
+
+// addTrace is for the file of a release that kept no traces.
+const (
+	hasTrace = "SELECT count(*) FROM pragma_table_info('events') WHERE name = 'trace'"
+	addTrace = "ALTER TABLE events ADD COLUMN trace TEXT NOT NULL DEFAULT ''"
+)
 
 // OpenSpool opens the spool in a folder, and makes both when they are missing. The limit is in
 // bytes of events. The spool has one owner, who counts what is in it: OpenSpool fails while
@@ -65,15 +73,28 @@ func OpenSpool(dir string, limit int64, metrics *Metrics) (*Spool, error) {
 }
 
 func (s *Spool) load() error {
-	if _, err := s.db.Exec(spoolSchema); err != nil {
+	if err := s.prepare(); err != nil {
 		return err
 	}
-	const count = "SELECT count(*), coalesce(sum(length(raw) + ?), 0) FROM events"
+	const count = "SELECT count(*), coalesce(sum(length(raw) + length(trace) + ?), 0) FROM events"
 	if err := s.db.QueryRow(count, eventOverhead).Scan(&s.events, &s.bytes); err != nil {
 		return err
 	}
 	s.metrics.spool(s.events, s.bytes, s.limit)
 	return nil
+}
+
+// prepare makes the table, or brings it up to date.
+func (s *Spool) prepare() error {
+	if _, err := s.db.Exec(spoolSchema); err != nil {
+		return err
+	}
+	var columns int
+	if err := s.db.QueryRow(hasTrace).Scan(&columns); err != nil || columns > 0 {
+		return err
+	}
+	_, err := s.db.Exec(addTrace)
+	return err
 }
 
 // Append adds events, all or none, and returns when they are on the disk. It returns ErrSpoolFull
@@ -86,7 +107,7 @@ func (s *Spool) Append(events []SpoolEvent) error {
 		return ErrSpoolFull
 	}
 	err := s.transact(func(tx *sql.Tx) error {
-		insert, err := tx.Prepare("INSERT INTO events (kind, received_at, raw) VALUES (?, ?, ?)")
+		insert, err := tx.Prepare("INSERT INTO events (kind, received_at, raw, trace) VALUES (?, ?, ?, ?)")
 		if err != nil {
 			return err
 		}
@@ -94,7 +115,7 @@ func (s *Spool) Append(events []SpoolEvent) error {
 		for _, e := range events {
 			// An empty body is no NULL.
 			raw := append([]byte{}, e.Raw...)
-			if _, err := insert.Exec(string(e.Kind), e.Received.UnixMicro(), raw); err != nil {
+			if _, err := insert.Exec(string(e.Kind), e.Received.UnixMicro(), raw, e.Trace); err != nil {
 				return err
 			}
 		}
@@ -110,7 +131,7 @@ func (s *Spool) Append(events []SpoolEvent) error {
 // Oldest returns events in the order they came: up to n of them, and no more once their raw texts
 // have reached a number of bytes.
 func (s *Spool) Oldest(n, bytes int) ([]SpoolEvent, error) {
-	rows, err := s.db.Query("SELECT id, kind, received_at, raw FROM events ORDER BY id LIMIT ?", n)
+	rows, err := s.db.Query("SELECT id, kind, received_at, raw, trace FROM events ORDER BY id LIMIT ?", n)
 	if err != nil {
 		return nil, fmt.Errorf("spool: read: %w", err)
 	}
@@ -121,7 +142,7 @@ func (s *Spool) Oldest(n, bytes int) ([]SpoolEvent, error) {
 			e        SpoolEvent
 			received int64
 		)
-		if err := rows.Scan(&e.ID, &e.Kind, &received, &e.Raw); err != nil {
+		if err := rows.Scan(&e.ID, &e.Kind, &received, &e.Raw, &e.Trace); err != nil {
 			return nil, fmt.Errorf("spool: read: %w", err)
 		}
 		e.Received = time.UnixMicro(received).UTC()
@@ -207,7 +228,7 @@ func (s *Spool) transact(do func(*sql.Tx) error) error {
 
 func sizeOf(events []SpoolEvent) (size int64) {
 	for _, e := range events {
-		size += int64(len(e.Raw)) + eventOverhead
+		size += int64(len(e.Raw)+len(e.Trace)) + eventOverhead
 	}
 	return size
 }

@@ -71,8 +71,8 @@ func (c *Conversations) happen() {
 		c.begin(nil)
 		return
 	}
-	if c.storm.left == 0 && chance(c.rng, 0.01) {
-		c.beginStorm(20 + c.rng.IntN(100))
+	if c.storm.left == 0 && c.brews() {
+		c.beginStorm(leastStorm + c.rng.IntN(moreStorm))
 	}
 	if len(c.flaws) > 0 && chance(c.rng, 0.05) {
 		c.correct()
@@ -82,7 +82,7 @@ func (c *Conversations) happen() {
 		c.spoil(pick(c.rng, c.order))
 		return
 	}
-	who, what := c.order, usual
+	who, what := c.order, c.likelihoods()
 	if c.storm.left > 0 {
 		c.storm.left--
 		who, what = c.stormed(), stormy

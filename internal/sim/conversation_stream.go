@@ -15,8 +15,9 @@ import (
 //
 // Next and Rest are called from one goroutine; Thread, Expected and Lost from any.
 type Conversations struct {
-	rng    *rand.Rand
-	social Social
+	rng     *rand.Rand
+	social  Social
+	stories Stories
 
 	mu    sync.Mutex
 	talks map[string]*talk
@@ -82,9 +83,9 @@ func (c *Conversations) Next(now time.Time) Post {
 	if !c.social.Orderly {
 		switch p := c.rng.Float64(); {
 		case p < 0.01:
-			return Post{Body: malformedEvent(c.rng), Kind: Malformed, Answer: 400}
+			return malformedPost(malformedEvent(c.rng))
 		case p < 0.02:
-			return Post{Body: invalidEvent(c.rng), Kind: Invalid, Answer: 422, Invalid: 1}
+			return invalidPost(invalidEvent(c.rng))
 		case p < 0.06:
 			return c.array(now)
 		}
@@ -154,7 +155,7 @@ func (c *Conversations) array(now time.Time) Post {
 	}
 	if chance(c.rng, 0.2) {
 		items = append(items, invalidEvent(c.rng))
-		post.Invalid = 1
+		post.refuse(items[len(items)-1])
 	}
 	post.Body = append(append([]byte{'['}, bytes.Join(items, []byte{','})...), ']')
 	return post

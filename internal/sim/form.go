@@ -81,7 +81,7 @@ func (w *writtenReceipt) optional(rng *rand.Rand, l *life) {
 		w.payload["cost"] = fmt.Sprintf("0.%04d", l.carrier.price*l.segments)
 		w.payload["currency"] = l.carrier.currency
 	}
-	if chance(rng, 0.3) {
+	if chance(rng, 0.3) || l.timed {
 		w.payload["submittedAt"] = l.submitted.Format(time.RFC3339Nano)
 	}
 }

@@ -1,16 +1,22 @@
 package sim
 
 import (
+	"hash/fnv"
 	"maps"
+	"math/bits"
 	"sync"
 	"time"
 )
 
 // Ledger knows what a correct receiver must have made of the posts that it answered. It works from
 // the true stories of the messages, not from what the bodies say, so that the receiver
-// can be compared with it. It grows with the messages and is safe for concurrent use.
+// can be compared with it. It grows with the messages, up to its limit if it has one, and is safe
+// for concurrent use.
 type Ledger struct {
+	limit int // messages; 0 is none
+
 	mu       sync.Mutex
+	thinned  int // how often every second message was left out, for the limit
 	messages map[string]*account
 	repeats  int
 	refused  Refused
@@ -23,6 +29,7 @@ type account struct {
 	carrier  string
 	region   string
 	bad      bool
+	doubted  bool
 	receipts map[told]struct{}
 }
 
@@ -60,6 +67,15 @@ type Refused struct {
 // NewLedger returns an empty ledger.
 func NewLedger() *Ledger { return &Ledger{messages: make(map[string]*account)} }
 
+// NewSample returns an empty ledger that keeps at most so many messages. Which ones is a matter of
+// their ids alone. It has all of each that it keeps, and its counts of messages, receipts and repeats
+// are of those.
+func NewSample(messages int) *Ledger {
+	l := NewLedger()
+	l.limit = max(1, messages)
+	return l
+}
+
 // Record notes that the receiver answered a post as it deserves.
 func (l *Ledger) Record(p Post) {
 	l.mu.Lock()
@@ -73,11 +89,49 @@ func (l *Ledger) Record(p Post) {
 	}
 }
 
+// Doubt notes that nobody knows what the receiver made of a post. Its messages are not expected to
+// be in any state from then on.
+func (l *Ledger) Doubt(p Post) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range p.Receipts {
+		if a := l.account(r); a != nil {
+			a.doubted = true
+		}
+	}
+}
+
+// account returns the account of the message of a receipt: nil when the message is not kept.
+func (l *Ledger) account(r Receipt) *account {
+	if a := l.messages[r.MessageID]; a != nil {
+		return a
+	}
+	if !l.keeps(r.MessageID) {
+		return nil
+	}
+	a := &account{step: -1, carrier: "UNKNOWN", region: r.Region, bad: r.BadSender, receipts: make(map[told]struct{})}
+	l.messages[r.MessageID] = a
+	for l.limit > 0 && len(l.messages) > l.limit {
+		l.thinned++
+		maps.DeleteFunc(l.messages, func(id string, _ *account) bool { return !l.keeps(id) })
+	}
+	return l.messages[r.MessageID]
+}
+
+// keeps reports whether a message is in the sample: its share is halved by each thinning.
+func (l *Ledger) keeps(id string) bool {
+	if l.thinned == 0 {
+		return true
+	}
+	hash := fnv.New64a()
+	hash.Write([]byte(id))
+	return bits.TrailingZeros64(hash.Sum64()) >= l.thinned
+}
+
 func (l *Ledger) record(r Receipt) {
-	a := l.messages[r.MessageID]
+	a := l.account(r)
 	if a == nil {
-		a = &account{step: -1, carrier: "UNKNOWN", region: r.Region, bad: r.BadSender, receipts: make(map[told]struct{})}
-		l.messages[r.MessageID] = a
+		return
 	}
 	if r.Step > a.step {
 		a.step, a.status = r.Step, r.Status
@@ -92,13 +146,15 @@ func (l *Ledger) record(r Receipt) {
 	a.receipts[key] = struct{}{}
 }
 
-// Expected returns the state of every message, by message id.
+// Expected returns the state of every message that is beyond doubt, by message id.
 func (l *Ledger) Expected() map[string]State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	states := make(map[string]State, len(l.messages))
 	for id, a := range l.messages {
-		states[id] = a.state()
+		if !a.doubted {
+			states[id] = a.state()
+		}
 	}
 	return states
 }

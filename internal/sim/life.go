@@ -21,8 +21,10 @@ type life struct {
 	text      string
 	form      form
 	submitted time.Time
-	steps     []step // as they happened; every final one after every one that is not
-	shown     int    // the latest step that was posted; -1 at first
+	held      time.Duration // that it takes longer than usual
+	timed     bool          // every receipt names submitted
+	steps     []step        // as they happened; every final one after every one that is not
+	shown     int           // the latest step that was posted; -1 at first
 }
 
 // step is one thing that happened to a message.
@@ -62,13 +64,15 @@ var texts = []string{
 	"Your code is 471100", "Reminder: Tue 10:30", "Parcel id:77 is here", "err: none, all is we", "",
 }
 
-// newLife makes up a message that is submitted at now.
-func newLife(rng *rand.Rand, now time.Time) *life {
+// newLife makes up a message that is submitted at now. A slow one was submitted so long before that
+// its end comes about now.
+func newLife(rng *rand.Rand, m *mixture, now time.Time) *life {
 	l := &life{
-		region: pick(rng, regions), segments: 1, text: pick(rng, texts), form: pick(rng, forms),
+		region: pick(rng, m.regions), timed: m.timed, segments: 1, text: pick(rng, texts), form: pick(rng, forms),
 		submitted: now.UTC().Truncate(time.Millisecond), shown: -1,
 	}
-	l.carrier = pick(rng, l.region.carriers)
+	l.carrier, l.held = m.carrier(rng, l.region)
+	l.submitted = l.submitted.Add(-l.held)
 	l.recipient = l.region.number(rng)
 	l.sender = pick(rng, l.region.senders)
 	if l.badSender = chance(rng, 0.04); l.badSender {
@@ -108,7 +112,7 @@ func (l *life) happen(rng *rand.Rand) {
 	// Only the first step may lack a time: what has none counts as earlier than what has one.
 	l.steps[0].timeless = chance(rng, 0.05)
 
-	at = at.Add(lognormal(rng, l.carrier.median))
+	at = at.Add(l.held + lognormal(rng, l.carrier.median))
 	switch p := rng.Float64(); {
 	case p < 0.01: // no word ever comes of it again
 	case p < 0.02:

@@ -39,6 +39,10 @@ type Answer struct {
 	Status int   // HTTP status; 0 when there was none
 	Err    error // why there was none; else nil
 	Events Events
+
+	// Took is the time from when the post was due, or else was first sent, to the end of its last
+	// answer. A sender that does not keep up cannot hide that it comes late.
+	Took time.Duration
 }
 
 // OK reports whether the webhook took the post.
@@ -81,6 +85,8 @@ func (s *Sender) Counts() Counts {
 }
 
 // Run posts what next returns until that is false or ctx is done. It calls next from one goroutine.
+// A post that is due at a time is sent then, or as soon as a worker is free: those that come after it
+// are not put off by that.
 // Posts that are on the wire when ctx is done are waited for, so that no answer is lost; those that
 // wait for another attempt are given up.
 func (s *Sender) Run(ctx context.Context, next func() (Post, bool)) {
@@ -101,7 +107,7 @@ func (s *Sender) Run(ctx context.Context, next func() (Post, bool)) {
 	}
 	for limit.Wait(ctx) == nil {
 		p, more := next()
-		if !more {
+		if !more || !pause(ctx, untilDue(p)) {
 			return
 		}
 		select {
@@ -114,8 +120,13 @@ func (s *Sender) Run(ctx context.Context, next func() (Post, bool)) {
 
 // deliver posts until there is an answer that counts.
 func (s *Sender) deliver(ctx context.Context, p Post) {
+	began := p.Due
+	if began.IsZero() {
+		began = time.Now()
+	}
 	for attempt := 0; ; attempt++ {
 		a, retryAfter := s.post(ctx, p)
+		a.Took = time.Since(began)
 		again := a.Status == 0 || a.Status >= 500
 		if !again || attempt >= s.Retries || !pause(ctx, retryAfter) {
 			s.count(p, a, !again)
@@ -133,8 +144,19 @@ const (
 	maxRetry     = 30 * time.Second
 )
 
+// untilDue returns how long it is until a post is due; 0 when it is due at no time.
+func untilDue(p Post) time.Duration {
+	if p.Due.IsZero() {
+		return 0
+	}
+	return time.Until(p.Due)
+}
+
 // pause waits, and reports whether it came to the end of it.
 func pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
 	select {
 	case <-time.After(d):
 		return true
@@ -179,7 +201,8 @@ func readEvents(status int, body []byte) Events {
 	var a struct {
 		Duplicate         bool
 		ValidationWarning string
-		Quarantined       bool
+		Flagged           int
+		Quarantined       any // of one event whether it is, of an array how many
 		Accepted          *int
 		Duplicates        int
 		QueuedForRetry    bool
@@ -197,7 +220,11 @@ func readEvents(status int, body []byte) Events {
 		return threads.events()
 	}
 	if a.Accepted != nil {
-		e := Events{Accepted: *a.Accepted, Duplicate: a.Duplicates, Refused: len(a.Rejected)}
+		e := Events{Accepted: *a.Accepted, Duplicate: a.Duplicates, Flagged: a.Flagged, Refused: len(a.Rejected)}
+		if n, isNumber := a.Quarantined.(float64); isNumber {
+			e.Quarantined = int(n)
+			e.Accepted -= e.Quarantined
+		}
 		if a.QueuedForRetry {
 			e.Spooled = *a.Accepted
 		}
@@ -209,9 +236,10 @@ func readEvents(status int, body []byte) Events {
 		}
 		return 0
 	}
+	quarantined := a.Quarantined == true
 	return Events{
-		Accepted: one(!a.Duplicate && !a.Quarantined), Duplicate: one(a.Duplicate),
-		Flagged: one(a.ValidationWarning != "" && !a.Quarantined), Quarantined: one(a.Quarantined),
+		Accepted: one(!a.Duplicate && !quarantined), Duplicate: one(a.Duplicate),
+		Flagged: one(a.ValidationWarning != "" && !quarantined), Quarantined: one(quarantined),
 		Spooled: one(a.QueuedForRetry),
 	}
 }

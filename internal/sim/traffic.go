@@ -12,8 +12,10 @@ import (
 // randomness and the same times give the same stream. It is not safe for concurrent use.
 type Traffic struct {
 	rng   *rand.Rand
+	mix   mixture
 	queue arrivals
 	made  int // arrivals so far; breaks ties in time
+	begun int // messages so far
 }
 
 // maxUnderWay limits how many receipts wait for their time. Beyond it they come before it, and no
@@ -21,7 +23,10 @@ type Traffic struct {
 const maxUnderWay = 5000
 
 // NewTraffic returns a stream that is drawn from rng, of which it becomes the only user.
-func NewTraffic(rng *rand.Rand) *Traffic { return &Traffic{rng: rng} }
+func NewTraffic(rng *rand.Rand) *Traffic { return &Traffic{rng: rng, mix: mixture{regions: regions}} }
+
+// Messages returns how many messages have begun.
+func (t *Traffic) Messages() int { return t.begun }
 
 // Post is one body on its way to the webhook.
 type Post struct {
@@ -32,6 +37,23 @@ type Post struct {
 	Receipts []Receipt // what a correct receiver takes from it
 	Threads  []string  // the threads that its events are about, one for each good event, in their order
 	Invalid  int       // how many events in it are to be refused and kept: 422, or an item of an array
+	Refused  [][]byte  // the events in it that are to be refused, malformed ones too, as they are to be kept
+
+	Due time.Time // when it is to be sent; zero: as soon as the Sender comes to it
+}
+
+func malformedPost(body []byte) Post {
+	return Post{Body: body, Kind: Malformed, Answer: 400, Refused: [][]byte{body}}
+}
+
+func invalidPost(body []byte) Post {
+	return Post{Body: body, Kind: Invalid, Answer: 422, Invalid: 1, Refused: [][]byte{body}}
+}
+
+// refuse adds to an array an item that is to be refused.
+func (p *Post) refuse(item []byte) {
+	p.Invalid++
+	p.Refused = append(p.Refused, item)
 }
 
 // Receipt is what a correct receiver makes of one event.
@@ -75,9 +97,9 @@ const (
 func (t *Traffic) Next(now time.Time) Post {
 	switch p := t.rng.Float64(); {
 	case p < 0.01:
-		return Post{Body: malformed(t.rng), Kind: Malformed, Answer: 400}
+		return malformedPost(malformed(t.rng))
 	case p < 0.02:
-		return Post{Body: invalid(t.rng), Kind: Invalid, Answer: 422, Invalid: 1}
+		return invalidPost(invalid(t.rng))
 	case p < 0.05:
 		return t.array(now)
 	}
@@ -109,7 +131,7 @@ func (t *Traffic) array(now time.Time) Post {
 	}
 	if chance(t.rng, 0.2) {
 		items = append(items, invalid(t.rng))
-		post.Invalid = 1
+		post.refuse(items[len(items)-1])
 	}
 	post.Body = append(append([]byte{'['}, bytes.Join(items, []byte{','})...), ']')
 	return post
@@ -126,7 +148,8 @@ func (t *Traffic) take() Post {
 
 // begin makes up a message and plans when its receipts arrive: the first one at once.
 func (t *Traffic) begin(now time.Time) {
-	l := newLife(t.rng, now)
+	t.begun++
+	l := newLife(t.rng, &t.mix, now)
 	last := l.steps[len(l.steps)-1].at
 	for i, s := range l.steps {
 		at := s.at

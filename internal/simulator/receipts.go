@@ -34,11 +34,7 @@ const maxDelivery = 10 * time.Second
 
 // drawReceipt makes up a receipt of a message of its own. It fails for a region that is not known.
 func drawReceipt(rng *rand.Rand, ask SMS, now time.Time) (receipt, error) {
-	region := ask.Region
-	if region == "UK" {
-		region = "GB"
-	}
-	to, ok := sim.DrawDestination(rng, region)
+	to, ok := sim.DrawDestination(rng, regionCode(ask.Region))
 	if !ok {
 		return receipt{}, fmt.Errorf("simulator: unknown region %q", ask.Region)
 	}
@@ -55,6 +51,14 @@ func drawReceipt(rng *rand.Rand, ask SMS, now time.Time) (receipt, error) {
 		r.ErrorCode = &code
 	}
 	return r, nil
+}
+
+// regionCode returns the code of ISO 3166-1 for a region that goes by another.
+func regionCode(region string) string {
+	if region == "UK" {
+		return "GB"
+	}
+	return region
 }
 
 // body writes the event as CXone posts it.

@@ -1,11 +1,16 @@
 // Package simulator makes up events on demand and posts them to the webhooks of this process, so that
-// a channel can be tried before there is a tenant.
+// a channel can be tried before there is a tenant. It also reads scenario files, by which the command
+// simulate makes up events for any cxbridge.
 //
 //	simulator.go  what can be asked for
 //	receipts.go   SMS receipts
 //	story.go      how the events of threads are written
 //	scenarios.go  what happens to the threads
 //	intake.go     the way through the webhooks
+//
+//	script.go     scenarios of phases, those that are built in, and when their posts are due
+//	scenario_file.go, scenario_yaml.go
+//	              how they are read from YAML
 package simulator
 
 import (

@@ -92,11 +92,15 @@ const (
 // not matter. That is the whole reason why late, repeated and reordered receipts are harmless. The
 // caller settles the columns that are derived (see Judge.Settle) and sets Updated.
 func (m *Message) Fold(r *Receipt) (changed bool) {
+	past := m.PastOf(r)
+	if m.IsErased() {
+		r = m.withoutPerson(r)
+	}
 	rank, old := r.Rank(), m.rank()
 	if m.ID == "" {
 		m.ID, m.Carrier, m.FirstSeen = r.MessageID, UnknownCarrier, r.Received
 	}
-	changed = m.decide(r.Past())
+	changed = m.decide(past)
 	f := fold{message: m, receipt: rank, old: old, now: m.rank(), changed: changed}
 	f.columns(r)
 	if r.Received.Before(m.FirstSeen) {

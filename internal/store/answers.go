@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/analytics"
@@ -18,7 +19,8 @@ type Counts interface {
 	Counts(ctx context.Context, ranges []analytics.Range, add func(counts []byte) error) error
 
 	// Compact moves at most limit deltas, the oldest ones, into the rollups, in one transaction, and
-	// returns how many it moved. While another one compacts the same database it moves none.
+	// returns how many it moved: fewer than there are once they have CompactBytes. While another one
+	// compacts the same database it moves none.
 	Compact(ctx context.Context, now time.Time, limit int) (moved int, err error)
 
 	// Prune deletes the rollups that no question asks for any more, at most limit of them, and returns
@@ -26,17 +28,22 @@ type Counts interface {
 	Prune(ctx context.Context, now time.Time, limit int) (deleted int, err error)
 }
 
+// CompactBytes bounds what one Compact reads, and so the memory that it needs: once the deltas it has
+// taken have so many bytes it takes no further one.
+const CompactBytes = 8 << 20
+
 // Finder is the part of a Store by which people look for messages and dead letters.
 type Finder interface {
 	// MessagesTo lists messages to a number, newest first: at most limit of them. The number is found
-	// with and without a plus in front.
+	// with and without a plus in front. Raw is left out: it may be large.
 	MessagesTo(ctx context.Context, recipient string, limit int) ([]*sms.Message, error)
 
-	// RecentMessages lists messages, those first seen last first: at most limit of them.
+	// RecentMessages lists messages, those first seen last first: at most limit of them. Raw is left
+	// out.
 	RecentMessages(ctx context.Context, limit int) ([]*sms.Message, error)
 
 	// FindDeadLetters lists dead letters, newest first: at most limit of them, and only those with an
-	// id below before, unless before is 0.
+	// id below before, unless before is 0. It looks at them one by one until there are enough.
 	FindDeadLetters(ctx context.Context, f LetterFilter, before int64, limit int) ([]DeadLetter, error)
 
 	// CountDeadLetters counts dead letters, but no further than to most.
@@ -49,7 +56,13 @@ type Finder interface {
 // LetterFilter selects dead letters. The zero one selects all.
 type LetterFilter struct {
 	Kind Kind   // "" is any
-	Text string // part of the subject or of the reason, in any case; "" is any
+	Text string // part of the subject or of the reason; the case of ASCII letters does not matter; "" is any
+}
+
+// Spellings returns a number with and without a plus in front.
+func Spellings(number string) [2]string {
+	digits := strings.TrimPrefix(number, "+")
+	return [2]string{digits, "+" + digits}
 }
 
 // ThreadEvent is an event of a thread in the journal.
@@ -63,24 +76,26 @@ type ThreadEvent struct {
 
 // Overseer is the part of a Store by which the whole is watched.
 type Overseer interface {
-	// Backlog tells what waits for the CRM. Each count goes no further than to most.
+	// Backlog tells what waits for the CRM. Each count goes no further than to most: of the threads
+	// that wait, it looks at those that have waited longest.
 	Backlog(ctx context.Context, most int) (Backlog, error)
 
 	// Describe tells what the database is.
 	Describe(ctx context.Context) (Description, error)
 
-	// Beat notes that a replica lives. Those that have been silent for a day are forgotten.
+	// Beat notes that a replica lives, at r.Seen. Those that had been silent for ReplicaSilence by then
+	// are forgotten.
 	Beat(ctx context.Context, r Replica) error
 
 	// Replicas lists the replicas, those that started first first.
 	Replicas(ctx context.Context) ([]Replica, error)
 
-	// Raise notes that something is wrong, with an audit entry about "alarm:NAME:SUBJECT", and returns
+	// Raise notes that something is wrong since a.Raised, with the audit entry RaisedNote, and returns
 	// true. It changes nothing and returns false while the alarm is raised.
 	Raise(ctx context.Context, a Alarm) (raised bool, err error)
 
-	// Clear notes that it is over, with an audit entry. It changes nothing and returns false unless
-	// the alarm is raised.
+	// Clear notes that it is over since a.Cleared, with the audit entry ClearedNote, and returns true.
+	// It changes nothing and returns false unless the alarm is raised.
 	Clear(ctx context.Context, a Alarm) (cleared bool, err error)
 
 	// Alarms lists alarms: those that are raised first, then those that were cleared last.
@@ -89,7 +104,7 @@ type Overseer interface {
 
 // Backlog is what waits for the CRM.
 type Backlog struct {
-	Pending  int       // threads that the CRM is about to get
+	Pending  int       // threads that the CRM lacks something of, and is about to get
 	Retrying int       // of them, those whose last attempt failed
 	Parked   int       // threads that wait for an operator or a new event
 	Oldest   time.Time // since when the one that waits longest lacks something, parked ones left out; zero when none waits
@@ -103,7 +118,10 @@ type Description struct {
 	Bytes   int64  // that it takes up on the disk
 }
 
-// Replica is a process that works on the database.
+// ReplicaSilence is how long a replica may be silent before it is forgotten.
+const ReplicaSilence = 24 * time.Hour
+
+// Replica is a process that works on the database. Its times are of its own clock.
 type Replica struct {
 	ID      string // drawn at random at each start
 	Host    string
@@ -119,6 +137,19 @@ type Alarm struct {
 	Raised  time.Time
 	Cleared time.Time    // zero while it is raised
 	Detail  audit.Detail // the figures that raised or cleared it
+}
+
+// AuditSubject names the chain of the alarm in the audit log.
+func (a *Alarm) AuditSubject() string { return "alarm:" + a.Name + ":" + a.Subject }
+
+// RaisedNote tells the audit log that the alarm was raised.
+func (a *Alarm) RaisedNote() audit.Note {
+	return audit.Note{Subject: a.AuditSubject(), Action: audit.ActionRaise, Outcome: "raised", Detail: a.Detail}
+}
+
+// ClearedNote tells the audit log that the alarm was cleared.
+func (a *Alarm) ClearedNote() audit.Note {
+	return audit.Note{Subject: a.AuditSubject(), Action: audit.ActionClear, Outcome: "cleared", Detail: a.Detail}
 }
 
 // SlowCarrier is the name of the alarm about a carrier whose messages take long.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cxbridge/cxbridge/internal/analytics"
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
@@ -17,7 +18,8 @@ import (
 //  2. read the items of ItemKeys and the events of EventKeys that exist: the locks on their threads
 //     keep others from writing them;
 //  3. give all this to MakePlan;
-//  4. write Inserts, Updates, History, Threads, Events and DeadLetters, and delete those of Resolved;
+//  4. write Inserts, Updates, History, Threads, Events, DeadLetters and Counts, and delete those of
+//     Resolved;
 //  5. tell the Plan which rows of History and DeadLetters were there already.
 //
 // The slices are sorted by their keys. Transactions that lock in that order cannot wait for each
@@ -30,6 +32,7 @@ type Plan struct {
 	Events      []*thread.Event // of threads, for the journal; none of them is in it
 	DeadLetters []Letter
 	Resolved    []int64
+	Counts      []byte // what the batch changes in the counts of analytics, encoded: a new row; nil for none
 
 	outcomes []Outcome
 }
@@ -95,16 +98,7 @@ func MakePlan(b Batch, existing Existing) *Plan {
 		}
 	}
 	threads.finish()
-	for id := range m.changed {
-		msg := m.messages[id]
-		msg.Updated = b.Now
-		b.Judge.Settle(msg)
-		if m.isNew[id] {
-			p.Inserts = append(p.Inserts, msg)
-		} else {
-			p.Updates = append(p.Updates, msg)
-		}
-	}
+	m.finish(&b)
 	p.sort()
 	return p
 }
@@ -141,7 +135,7 @@ func (p *Plan) Outcomes() []Outcome { return p.outcomes }
 type merger struct {
 	plan     *Plan
 	messages map[string]*sms.Message
-	isNew    map[string]bool
+	counted  map[string]analytics.Contribution // what messages that exist add to the counts so far
 	changed  map[string]bool
 	past     map[pastKey]int // where in History this batch put a receipt
 }
@@ -150,7 +144,14 @@ func newMerger(p *Plan, messages map[string]*sms.Message) *merger {
 	if messages == nil {
 		messages = make(map[string]*sms.Message)
 	}
-	return &merger{plan: p, messages: messages, isNew: make(map[string]bool), changed: make(map[string]bool), past: make(map[pastKey]int)}
+	m := &merger{
+		plan: p, messages: messages, changed: make(map[string]bool), past: make(map[pastKey]int),
+		counted: make(map[string]analytics.Contribution, len(messages)),
+	}
+	for id, msg := range messages {
+		m.counted[id] = analytics.ContributionOf(msg)
+	}
+	return m
 }
 
 type pastKey struct {
@@ -162,7 +163,7 @@ func (m *merger) fold(entry int, r *sms.Receipt) {
 	msg, known := m.messages[r.MessageID]
 	if !known {
 		msg = &sms.Message{}
-		m.messages[r.MessageID], m.isNew[r.MessageID] = msg, true
+		m.messages[r.MessageID] = msg
 	}
 	before := msg.Winning()
 	if msg.Fold(r) {
@@ -177,7 +178,28 @@ func (m *merger) fold(entry int, r *sms.Receipt) {
 	case msg.Key:
 		m.toHistory(before, -1)
 	default:
-		m.toHistory(r.Past(), entry)
+		m.toHistory(msg.PastOf(r), entry)
+	}
+}
+
+// finish settles the messages that changed and counts them.
+func (m *merger) finish(b *Batch) {
+	var counts analytics.Delta
+	for id := range m.changed {
+		msg := m.messages[id]
+		msg.Updated = b.Now
+		b.Judge.Settle(msg)
+		if before, exists := m.counted[id]; exists {
+			m.plan.Updates = append(m.plan.Updates, msg)
+			counts.Remove(before)
+		} else {
+			m.plan.Inserts = append(m.plan.Inserts, msg)
+		}
+		counts.Add(analytics.ContributionOf(msg))
+	}
+	counts.Merge(b.Observed)
+	if !counts.Empty() {
+		m.plan.Counts = counts.Encode()
 	}
 }
 

@@ -162,7 +162,7 @@ func PlanWake(row *ThreadRow, note audit.Note, now time.Time) (*ThreadWrites, er
 		s.Since = now
 	}
 	s.Want++
-	s.Due, s.Attempts, s.Parked = time.Time{}, 0, false
+	s.Due, s.Attempts, s.Parked, s.Trace = time.Time{}, 0, false, ""
 	note.Subject = row.ID
 	return &ThreadWrites{
 		Updates: []ThreadUpdate{{ThreadRow: row}},

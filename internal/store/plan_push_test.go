@@ -117,7 +117,7 @@ func TestPushPlanNotesTheCopy(t *testing.T) {
 func TestPushPlanDisturbs(t *testing.T) {
 	rows := map[string]*store.ThreadRow{
 		"t": leased("t", 3), "leased": leased("leased", 3),
-		"synced":      {Thread: thread.Thread{ID: "synced", Own: true}, Sync: store.Sync{Want: 5, Done: 5}},
+		"synced":      {Thread: thread.Thread{ID: "synced", Own: true}, Sync: store.Sync{Want: 5, Done: 5, Trace: "of an event"}},
 		"placeholder": {Thread: thread.Thread{ID: "placeholder"}},
 		"ended":       leased("ended", 3),
 	}

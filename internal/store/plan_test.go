@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"github.com/cxbridge/cxbridge/internal/analytics"
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
@@ -29,6 +30,7 @@ type rows struct {
 	history  map[string]sms.PastReceipt // by message id and key
 	letters  map[[32]byte]int64
 	lastID   int64
+	counts   analytics.Delta
 }
 
 func newRows() *rows {
@@ -81,7 +83,23 @@ func (db *rows) commit(t failer, entries ...store.Entry) []store.Outcome {
 		maps.DeleteFunc(db.letters, func(_ [32]byte, known int64) bool { return known == id })
 	}
 	requireSorted(t, plan)
+	if plan.Counts != nil {
+		if err := db.counts.MergeEncoded(plan.Counts); err != nil {
+			t.Fatalf("counts: %v", err)
+		}
+	}
 	return plan.Outcomes()
+}
+
+// requireCounts compares the sum of all plans with the messages that there are.
+func (db *rows) requireCounts(t failer) {
+	var want analytics.Delta
+	for _, m := range db.messages {
+		want.Add(analytics.ContributionOf(m))
+	}
+	if got := db.counts.Encode(); !bytes.Equal(got, want.Encode()) {
+		t.Fatalf("counted are %x, want %x", got, want.Encode())
+	}
 }
 
 // requireSorted checks what keeps transactions of replicas out of a ring.
@@ -111,6 +129,7 @@ func drawEntry(t *rapid.T) store.Entry {
 		At:        rapid.SampledFrom([]time.Time{{}, now, now.Add(time.Second)}).Draw(t, "at"),
 		Carrier:   pick("carrier", "", "X", "Y"),
 		Region:    pick("region", "", "GB"),
+		Cost:      pick("cost", "", "0.0075"),
 		Received:  now.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "received")) * time.Second),
 		Raw:       []byte(pick("raw", "{}", "{ }")),
 	}
@@ -159,6 +178,7 @@ func TestPlanInAnyOrderAndBatching(t *testing.T) {
 		if diff := cmp.Diff(want, db.messages, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("messages (-want +got):\n%s", diff)
 		}
+		db.requireCounts(t)
 		pasts := make(map[string]sms.PastReceipt)
 		for _, e := range entries {
 			if r := e.Receipt; r != nil && r.Key() != db.messages[r.MessageID].Key {
@@ -208,6 +228,40 @@ func TestPlanTouchesOnlyWhatChanges(t *testing.T) {
 		got := fmt.Sprint(len(plan.Inserts), len(plan.Updates), len(plan.History), len(plan.Resolved))
 		if want := fmt.Sprint(test.inserts, test.updates, test.history, 0); got != want {
 			t.Errorf("%s: inserts, updates, history, resolved = %s, want %s", name, got, want)
+		}
+	}
+}
+
+// A batch that changes nothing that is counted has no counts, but for what was observed.
+func TestPlanCounts(t *testing.T) {
+	r := &sms.Receipt{MessageID: "m", Status: sms.Delivered, At: now, Received: now, Raw: []byte("{}")}
+	observed := new(analytics.Delta)
+	observed.Observe(now, time.Second, time.Second, 2)
+	for name, test := range map[string]struct {
+		receipt  *sms.Receipt
+		observed *analytics.Delta
+		counts   bool
+	}{
+		"nothing":       {nil, nil, false},
+		"none observed": {nil, new(analytics.Delta), false},
+		"observed":      {nil, observed, true},
+		"duplicate":     {r, nil, false},
+		"not counted":   {&sms.Receipt{MessageID: "m", Status: sms.Delivered, At: now.Add(time.Second), ErrorCode: "7", Received: now}, nil, false},
+		"new message":   {&sms.Receipt{MessageID: "n", Status: sms.Delivered, Received: now}, nil, true},
+		"other carrier": {&sms.Receipt{MessageID: "m", Status: sms.Pending, At: now, Carrier: "X", Received: now}, nil, true},
+		"came earlier":  {&sms.Receipt{MessageID: "m", Status: sms.Pending, At: now, Received: now.Add(-time.Second)}, nil, true},
+	} {
+		db := newRows()
+		db.commit(t, store.Entry{Receipt: r})
+		batch := store.Batch{Now: now, Judge: judge, Observed: test.observed}
+		if test.receipt != nil {
+			batch.Entries = []store.Entry{{Receipt: test.receipt}}
+		}
+		if isEmpty := test.receipt == nil && test.observed != observed; batch.Empty() != isEmpty {
+			t.Errorf("%s: Empty = %v", name, batch.Empty())
+		}
+		if plan := store.MakePlan(batch, store.Existing{Messages: db.messages}); (plan.Counts != nil) != test.counts {
+			t.Errorf("%s: counts %x", name, plan.Counts)
 		}
 	}
 }

@@ -123,7 +123,7 @@ func (m *threadMerger) fold(entry int, e *Entry) {
 	link := row.Link()
 	shown := m.state.Fold(e.Thread)
 	for _, id := range shown {
-		m.raise(id)
+		m.raise(id, e.Trace)
 		note := eventNote(e)
 		note.Subject = id
 		m.note(note)
@@ -147,12 +147,14 @@ func (m *threadMerger) addRows(e *thread.Event) {
 	}
 }
 
-// raise makes a thread due, once in a batch.
-func (m *threadMerger) raise(id string) {
+// raise makes a thread due, once in a batch. Of the events that do so in one batch, the trace of the
+// last one is kept.
+func (m *threadMerger) raise(id, trace string) {
 	if !m.raised[id] {
 		m.raised[id] = true
 		m.rows[id].raise(m.now)
 	}
+	m.rows[id].Sync.Trace = trace
 }
 
 // raise gives the thread a new revision, which the CRM is to be told of. One that is parked is
@@ -163,6 +165,7 @@ func (r *ThreadRow) raise(now time.Time) {
 		s.Since, s.Due, s.Attempts, s.Parked = now, time.Time{}, 0, false
 	}
 	s.Want++
+	s.Trace = ""
 	r.Changed = now
 }
 

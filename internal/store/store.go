@@ -9,6 +9,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/cxbridge/cxbridge/internal/analytics"
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
@@ -21,6 +22,10 @@ type Store interface {
 	Queue
 	ThreadReader
 	AuditLog
+	Counts
+	Finder
+	Overseer
+	Archive
 
 	// Migrate brings the schema up to date. Replicas that call it at the same time take turns. It
 	// is idempotent.
@@ -29,8 +34,8 @@ type Store interface {
 	// Commit makes a batch durable in one transaction and returns when the commit has reached the
 	// disk. The outcomes are in the order of the entries. On an error nothing of the batch is
 	// kept, except that after ErrUnavailable it may be: the caller repeats the batch, which is
-	// idempotent. An error that wraps ErrRefused says that some entry of the batch can never be
-	// stored.
+	// idempotent but for what was observed. An error that wraps ErrRefused says that some entry of
+	// the batch can never be stored.
 	Commit(ctx context.Context, batch Batch) ([]Outcome, error)
 
 	// Message returns a message and every receipt it is made of, in the order they reached us.
@@ -86,6 +91,14 @@ type Batch struct {
 	Entries []Entry
 	Now     time.Time  // the one time of the transaction: UTC, whole microseconds
 	Judge   *sms.Judge // settles the derived columns of the messages that change
+
+	// Observed is what was observed of earlier commits. It is counted along; nil is nothing.
+	Observed *analytics.Delta
+}
+
+// Empty reports whether the batch has nothing to commit.
+func (b *Batch) Empty() bool {
+	return len(b.Entries) == 0 && (b.Observed == nil || b.Observed.Empty())
 }
 
 // Entry is one event on its way into the store. Exactly one of Receipt, Thread and DeadLetter is
@@ -98,6 +111,10 @@ type Entry struct {
 	// Resolves is the id of the dead letter that the event replaces: it is removed in the same
 	// transaction. 0 is none. A DeadLetter resolves nothing: its event might be the very one.
 	Resolves int64
+
+	// Trace is the W3C trace context (traceparent) in which the event of a thread came; "" when it is
+	// not traced. The threads that it gives a new revision keep it: see Sync.
+	Trace string
 }
 
 // Outcome tells what became of an Entry.

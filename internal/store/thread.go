@@ -120,6 +120,10 @@ type Sync struct {
 	LastStatus int       // HTTP status of the CRM's last answer; 0 when there was none
 	LastError  string    // what was wrong with it; "" when nothing was
 	Answered   time.Time // when the CRM was asked last; zero when it never was
+
+	// Trace is the W3C trace context (traceparent) of the event that last raised Want, so that the push
+	// continues its trace. "" when that was not traced, or no event.
+	Trace string
 }
 
 // SyncState is a Sync in a word.

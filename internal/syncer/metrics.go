@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cxbridge/cxbridge/internal/crm"
 )
 
 // Metrics counts what a Syncer does, for Prometheus.
@@ -12,7 +14,9 @@ type Metrics struct {
 	pushes    map[outcome]prometheus.Counter
 	seconds   prometheus.Histogram
 	lag       prometheus.Histogram
-	requests  prometheus.Counter
+	requests  map[crm.Class]prometheus.Counter // those without success
+	succeeded prometheus.Counter               // requests
+	cutOff    prometheus.Counter               // requests
 	conflicts prometheus.Counter
 	kept      prometheus.Counter
 	setAside  prometheus.Counter
@@ -28,6 +32,12 @@ const (
 	stateOpen     = "open"
 	stateHalfOpen = "half-open"
 )
+
+// classes name the classes of errors in the labels of metrics.
+var classes = map[crm.Class]string{
+	crm.ClassFailed: "failed", crm.ClassConflict: "conflict", crm.ClassThrottled: "throttled",
+	crm.ClassGone: "gone", crm.ClassPermanent: "permanent",
+}
 
 // NewMetrics registers the metrics of a Syncer.
 func NewMetrics(registry prometheus.Registerer) *Metrics {
@@ -48,7 +58,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		breaker:   make(map[string]prometheus.Gauge),
 		seconds:   histogram("cxbridge_push_duration_seconds", "Time that the push of a thread took, with all its requests.", 0.001),
 		lag:       histogram("cxbridge_push_lag_seconds", "Time from the first event that the CRM lacked to the acknowledgement of all.", 0.002),
-		requests:  counter("cxbridge_crm_requests_total", "Requests to the CRM."),
+		requests:  make(map[crm.Class]prometheus.Counter),
 		conflicts: counter("cxbridge_push_conflicts_total", "Answers of the CRM that another writer was quicker."),
 		kept:      counter("cxbridge_push_kept_changes_total", "Changes of other writers in the CRM that were left as they are."),
 		setAside:  counter("cxbridge_push_set_aside_items_total", "Messages and participants that the CRM would not take, kept as dead letters."),
@@ -62,7 +72,14 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	breaker := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "cxbridge_crm_breaker_state", Help: "1 for the state of the circuit breaker of the CRM, else 0.",
 	}, []string{"state"})
-	registry.MustRegister(pushes, breaker, m.inFlight)
+	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "cxbridge_crm_requests_total", Help: "Requests to the CRM, by what came of them: aborted ones were cut off by cxbridge, and gone is the answer of a CRM that does not have the thread yet.",
+	}, []string{"class"})
+	registry.MustRegister(pushes, breaker, requests, m.inFlight)
+	for class, name := range classes {
+		m.requests[class] = requests.WithLabelValues(name)
+	}
+	m.succeeded, m.cutOff = requests.WithLabelValues("ok"), requests.WithLabelValues("aborted")
 	for _, o := range outcomes {
 		m.pushes[o] = pushes.WithLabelValues(string(o))
 	}
@@ -85,7 +102,13 @@ func (m *Metrics) breakerIs(state string) {
 
 func (m *Metrics) ended(r *report) {
 	m.pushes[r.outcome].Inc()
-	m.requests.Add(float64(r.requests))
+	succeeded := r.requests - r.cutOff
+	for class, n := range r.unsuccessful {
+		m.requests[crm.Class(class)].Add(float64(n))
+		succeeded -= n
+	}
+	m.succeeded.Add(float64(succeeded))
+	m.cutOff.Add(float64(r.cutOff))
 	m.conflicts.Add(float64(r.conflicts))
 	m.kept.Add(float64(r.kept))
 	m.setAside.Add(float64(r.setAsides))

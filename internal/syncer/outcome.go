@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/cxbridge/cxbridge/internal/audit"
@@ -47,6 +48,11 @@ func (a *attempt) forget() {
 // failed reads the error of a request.
 func (a *attempt) failed(err error) *crm.Error {
 	e := *crm.AsError(err)
+	if errors.Is(err, context.Canceled) {
+		a.cutOff++
+	} else {
+		a.unsuccessful[e.Class]++
+	}
 	e.Message = plain(e.Message)
 	a.status, a.retryAfter = e.Status, e.RetryAfter
 	return &e

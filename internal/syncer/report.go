@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/audit"
+	"github.com/cxbridge/cxbridge/internal/crm"
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
@@ -33,14 +34,18 @@ var outcomes = []outcome{
 // message.
 type report struct {
 	threadID     string
+	requestID    string // that the CRM was told
+	traceID      string // "" when the push is not traced
 	outcome      outcome
 	reason       string // why it failed
 	status       int    // HTTP status of the CRM's last answer; 0 when there was none
 	version      int64  // sent last
 	requests     int
-	bytes        int // of the bodies sent
-	conflicts    int // answers that another writer was quicker
-	kept         int // changes of other writers that stay
+	unsuccessful [crm.ClassPermanent + 1]int // of the requests, by class
+	cutOff       int                         // of the requests, by us
+	bytes        int                         // of the bodies sent
+	conflicts    int                         // answers that another writer was quicker
+	kept         int                         // changes of other writers that stay
 	setAsides    int
 	added        int // items that the CRM acknowledged
 	updated      int
@@ -108,8 +113,9 @@ func (r *report) tell(log *slog.Logger) {
 	if !log.Enabled(context.Background(), level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 16)
+	attrs := make([]slog.Attr, 0, 18)
 	attrs = append(attrs, slog.String("thread_id", r.threadID), slog.String("outcome", string(r.outcome)),
+		slog.String("request_id", r.requestID),
 		slog.Int64("version", r.version), slog.Int("status", r.status), slog.Int64("duration_us", r.took.Microseconds()))
 	// What did not happen is left out.
 	for _, c := range [...]struct {
@@ -125,6 +131,9 @@ func (r *report) tell(log *slog.Logger) {
 	}
 	if r.reason != "" {
 		attrs = append(attrs, slog.String("reason", r.reason))
+	}
+	if r.traceID != "" {
+		attrs = append(attrs, slog.String("trace_id", r.traceID))
 	}
 	log.LogAttrs(context.Background(), level, "push", attrs...)
 }

@@ -12,6 +12,7 @@
 //	breaker.go  when the CRM is left alone
 //	wait.go     waiting until the CRM has a thread
 //	report.go   what the log, the metrics and the audit are told of a push
+//	trace.go    what OpenTelemetry is told of it
 //	metrics.go  metrics and figures
 package syncer
 
@@ -21,6 +22,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/cxbridge/cxbridge/internal/crm"
 	"github.com/cxbridge/cxbridge/internal/store"
@@ -35,6 +38,7 @@ type Config struct {
 	Workers int // threads that are pushed at a time; 0 is 16
 	Metrics *Metrics
 	Log     *slog.Logger
+	Traces  trace.TracerProvider // nil traces nothing
 }
 
 // Queue is the part of store.Queue that a Syncer needs. See there.
@@ -91,6 +95,7 @@ type Syncer struct {
 	workers int
 	metrics *Metrics
 	log     *slog.Logger
+	tracer  trace.Tracer
 
 	wake    chan struct{} // one token: there may be something to claim
 	landed  chan *landing // pushes that have ended; room for all
@@ -109,7 +114,8 @@ func New(c Config) *Syncer {
 	}
 	s := &Syncer{
 		queue: c.Queue, sink: c.Sink, schema: c.Schema, workers: workers, metrics: c.Metrics, log: c.Log,
-		wake: make(chan struct{}, 1), landed: make(chan *landing, workers), stopped: make(chan struct{}),
+		tracer: newTracer(c.Traces),
+		wake:   make(chan struct{}, 1), landed: make(chan *landing, workers), stopped: make(chan struct{}),
 	}
 	s.breaker = newBreaker(func(state string) {
 		s.metrics.breakerIs(state)

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/cxbridge/cxbridge/internal/requestid"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -184,6 +185,8 @@ func (d *dispatcher) launch(work *store.Work, until time.Time) {
 // fly pushes a thread. A fault of the program fails the thread and no other.
 func (s *Syncer) fly(ctx context.Context, work *store.Work) (l *landing) {
 	report := newReport(work)
+	id := requestid.New()
+	ctx, span := s.beginSpan(requestid.With(ctx, id), work)
 	defer func() {
 		if recover() != nil {
 			// The value of the panic may hold a part of the thread.
@@ -191,8 +194,9 @@ func (s *Syncer) fly(ctx context.Context, work *store.Work) (l *landing) {
 			report.outcome, report.reason = outcomeFailed, "a fault of the program, which the log tells more of"
 			l = &landing{report: report, push: failure(work, report.reason)}
 		}
-		l.took = time.Since(l.begun)
+		l.took, l.requestID, l.traceID = time.Since(l.begun), id, sampledID(span)
 		l.tell(s.log)
+		endSpan(span, &l.report)
 	}()
 	a := newAttempt(s.sink, s.schema, work)
 	a.run(ctx)

@@ -66,6 +66,30 @@ func (i *Item) Dirty() bool {
 	}
 }
 
+// Delivery tells whether the CRM has an item as the thread shows it.
+type Delivery string
+
+// The deliveries.
+const (
+	DeliveryAcknowledged Delivery = "acknowledged" // the CRM has it
+	DeliveryPending      Delivery = "pending"      // the CRM is to be told
+	DeliverySetAside     Delivery = "set-aside"    // the CRM would not take it
+	DeliveryTheirs       Delivery = "theirs"       // another writer has changed it there, and it stays
+)
+
+// Delivery returns how far the item is on its way to the CRM.
+func (i *Item) Delivery() Delivery {
+	switch {
+	case i.Theirs:
+		return DeliveryTheirs
+	case i.View() == i.Acked:
+		return DeliveryAcknowledged
+	case i.Dirty():
+		return DeliveryPending
+	}
+	return DeliverySetAside
+}
+
 // list notes that an event of the thread lists the item with a value. It reports whether anything
 // was changed, be it only to be remembered.
 func (i *Item) list(s Stamp, content []byte, at time.Time) (changed bool) {

@@ -13,6 +13,7 @@
 //	answer    what became of them                                 sms_answer.go, threads_answer.go
 //	later     hold an answer back until the CRM has the events    prefer.go, wait.go
 //	reply     the answers that all webhooks have in common        reply.go
+//	span      what OpenTelemetry is told                          trace.go
 //
 // Only accept, with its answers, is the webhook's own. To add one, write its accept and a constructor
 // on Gate that hands it to Gate.handler under the name of its route.

@@ -35,7 +35,7 @@ func takeIn(ctx context.Context, d *delivery, read reader, s Submitter) (ev even
 	if len(ev.readings) == 0 {
 		return ev, nil
 	}
-	if ev.answers, err = s.Submit(ctx, ev.readings); err != nil {
+	if ev.answers, err = commit(ctx, s, ev.readings); err != nil {
 		return events{}, err
 	}
 	if len(ev.answers) != len(ev.readings) {

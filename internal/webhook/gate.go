@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/cxbridge/cxbridge/internal/requestid"
 )
 
 // Options are what a Gate is made of. Secrets is required.
@@ -16,6 +19,7 @@ type Options struct {
 	Limits   Limits
 	Logger   *slog.Logger          // nil logs nothing
 	Registry prometheus.Registerer // nil shows the metrics nowhere
+	Traces   trace.TracerProvider  // nil traces nothing
 	Now      func() time.Time      // nil is time.Now
 }
 
@@ -26,6 +30,7 @@ type Gate struct {
 	limits  Limits
 	logger  *slog.Logger
 	metrics *metrics
+	tracer  trace.Tracer
 	now     func() time.Time
 	load    load
 	waiting waiting
@@ -34,7 +39,7 @@ type Gate struct {
 // NewGate makes a Gate and registers its metrics. It panics if the registry has them already, as
 // there is one Gate in a program.
 func NewGate(o Options) *Gate {
-	g := &Gate{secrets: o.Secrets, limits: o.Limits.withDefaults(), logger: o.Logger, now: o.Now}
+	g := &Gate{secrets: o.Secrets, limits: o.Limits.withDefaults(), logger: o.Logger, tracer: newTracer(o.Traces), now: o.Now}
 	if g.logger == nil {
 		g.logger = slog.New(slog.DiscardHandler)
 	}
@@ -80,6 +85,8 @@ func (g *Gate) handler(name, subject string, a accept) http.Handler {
 // visit is one request on its way through a route.
 type visit struct {
 	id     string
+	ctx    context.Context // of the request, and of its span once the caller is known
+	span   trace.Span
 	start  time.Time
 	ticket ticket
 	unread bool          // there is a body, or the rest of one, that was not read
@@ -92,13 +99,13 @@ type visit struct {
 func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g := rt.gate
 	v := visit{
-		id: requestID(r.Header), start: g.now(), unread: r.ContentLength != 0,
+		id: requestid.Of(r.Header), ctx: r.Context(), span: noSpan, start: g.now(), unread: r.ContentLength != 0,
 		ticket: ticket{load: &g.load, limits: &g.limits},
 	}
 	defer v.ticket.leave()
 	rep := rt.answer(w, r, &v)
 	if rep.later != nil {
-		rt.await(r.Context(), &v, &rep)
+		rt.await(&v, &rep)
 	}
 	if rep.outcome == "" {
 		rep.outcome = rep.tally.outcome()
@@ -106,14 +113,15 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v.send(w, &rep, r.ContentLength)
 	took := g.now().Sub(v.start)
 	rt.metrics.observe(&rep, took-v.waited)
-	rt.log(r.Context(), &v, &rep, took)
+	rt.log(v.ctx, &v, &rep, took)
+	v.endSpan(&rep, took)
 }
 
 // answer turns a panic into a 503: whatever went wrong, the sender keeps the event.
 func (rt *route) answer(w http.ResponseWriter, r *http.Request, v *visit) (rep reply) {
 	defer func() {
 		if p := recover(); p != nil {
-			rt.logPanic(r.Context(), v, p)
+			rt.logPanic(v.ctx, v, p)
 			rep = unavailable("panic", "internal error; try again", 0)
 		}
 	}()
@@ -129,7 +137,9 @@ func (rt *route) answer(w http.ResponseWriter, r *http.Request, v *visit) (rep r
 		return denial(http.StatusUnsupportedMediaType, "encoding",
 			"send the body as it is: Content-Encoding is not supported").with("Accept-Encoding", "identity")
 	}
-	v.ticket.known = known
+	if known {
+		rt.welcome(v, r.Header)
+	}
 	if !v.ticket.enter() {
 		return unavailable("busy", "too many requests in flight", 0)
 	}
@@ -141,9 +151,15 @@ func (rt *route) answer(w http.ResponseWriter, r *http.Request, v *visit) (rep r
 		if err := verify(claims, body); err != nil {
 			return stranger(err)
 		}
-		v.ticket.known = true
+		rt.welcome(v, r.Header)
 	}
 	return rt.deliver(r, v, body)
+}
+
+// welcome notes that the caller is one of ours.
+func (rt *route) welcome(v *visit, h http.Header) {
+	v.ticket.known = true
+	rt.beginSpan(v, h)
 }
 
 // deliver hands a body that is known to be ours to the webhook.
@@ -162,7 +178,7 @@ func (rt *route) deliver(r *http.Request, v *visit, body []byte) reply {
 			return unreadable(errNoRoom, limits)
 		}
 	}
-	rep, err := rt.accept(r.Context(), d)
+	rep, err := rt.accept(v.ctx, d)
 	if err != nil {
 		return failed(err)
 	}
@@ -200,7 +216,7 @@ const (
 func (v *visit) send(w http.ResponseWriter, rep *reply, length int64) {
 	h := w.Header()
 	h["Content-Type"] = contentType
-	h["X-Request-Id"] = []string{v.id}
+	h[requestid.Header] = []string{v.id}
 	if rep.header != "" {
 		h.Set(rep.header, rep.value)
 	}

@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"runtime"
 	"runtime/debug"
-	"strconv"
 	"time"
 )
 
@@ -23,7 +21,7 @@ func (rt *route) log(ctx context.Context, v *visit, rep *reply, took time.Durati
 		return
 	}
 	t := &rep.tally
-	attrs := make([]slog.Attr, 0, 20)
+	attrs := make([]slog.Attr, 0, 21)
 	attrs = append(attrs,
 		slog.String("route", rt.name),
 		slog.Int("status", rep.status),
@@ -55,6 +53,9 @@ func (rt *route) log(ctx context.Context, v *visit, rep *reply, took time.Durati
 	if rep.reason != "" {
 		attrs = append(attrs, slog.String("reason", rep.reason))
 	}
+	if v.span.SpanContext().IsSampled() {
+		attrs = append(attrs, slog.String("trace_id", v.span.SpanContext().TraceID().String()))
+	}
 	// The handler is called as the logger would, but without the place in the code, which is always
 	// this one and takes longer to find out than the line to write.
 	record := slog.NewRecord(v.start.Add(took), level, "webhook", 0)
@@ -73,25 +74,4 @@ func (rt *route) logPanic(ctx context.Context, v *visit, p any) {
 	rt.gate.logger.LogAttrs(ctx, slog.LevelError, "webhook panic",
 		slog.String("route", rt.name), slog.String("request_id", v.id),
 		slog.String("panic", what), slog.String("stack", string(debug.Stack())))
-}
-
-// requestID returns the id that the sender or a proxy gave the request, if it is fit for a log and
-// a header, or else a new one.
-func requestID(h http.Header) string {
-	if values := h["X-Request-Id"]; len(values) == 1 && fitID(values[0]) {
-		return values[0]
-	}
-	return strconv.FormatUint(rand.Uint64(), 16)
-}
-
-func fitID(id string) bool {
-	if id == "" || len(id) > 128 {
-		return false
-	}
-	for i := range len(id) {
-		if id[i] <= ' ' || id[i] > '~' {
-			return false
-		}
-	}
-	return true
 }

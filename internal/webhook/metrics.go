@@ -8,16 +8,27 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// statuses are all that a webhook answers with.
-var statuses = []int{
-	http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized, http.StatusMethodNotAllowed,
-	http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
-	http.StatusUnprocessableEntity, http.StatusServiceUnavailable,
+// answers are the statuses that a webhook answers with, and for each the outcomes that lead to it.
+var answers = map[int][]string{
+	http.StatusOK:                    {"accepted", "synced", "stale", "duplicate", "empty"},
+	http.StatusBadRequest:            {"refused"},
+	http.StatusUnauthorized:          {"unauthorized"},
+	http.StatusMethodNotAllowed:      {"method"},
+	http.StatusRequestEntityTooLarge: {"too_large"},
+	http.StatusUnsupportedMediaType:  {"encoding"},
+	http.StatusUnprocessableEntity:   {"refused"},
+	http.StatusServiceUnavailable:    {"busy", "slow", "cut", "gone", "error", "panic"},
+}
+
+// answer is what a request is counted by.
+type answer struct {
+	status  int
+	outcome string
 }
 
 // metrics are the counters of a Gate, over all its routes.
 type metrics struct {
-	requests *prometheus.CounterVec   // by route and status
+	requests *prometheus.CounterVec   // by route, status and outcome
 	events   *prometheus.CounterVec   // by route and outcome; each event once
 	marked   *prometheus.CounterVec   // by route and mark; an event may have several or none
 	duration *prometheus.HistogramVec // by route
@@ -26,8 +37,8 @@ type metrics struct {
 func newMetrics(registry prometheus.Registerer, l *load, w *waiting) *metrics {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "cxbridge_webhook_requests_total", Help: "Webhook requests answered.",
-		}, []string{"route", "status"}),
+			Name: "cxbridge_webhook_requests_total", Help: "Webhook requests answered, by what became of them. A request of many events has the best outcome of any.",
+		}, []string{"route", "status", "outcome"}),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cxbridge_webhook_events_total", Help: "Events made durable: accepted, duplicate, or refused (kept as a dead letter).",
 		}, []string{"route", "outcome"}),
@@ -58,7 +69,8 @@ func newMetrics(registry prometheus.Registerer, l *load, w *waiting) *metrics {
 // routeMetrics are the counters of one route, looked up once: to find one by its labels costs more
 // than to count.
 type routeMetrics struct {
-	requests                      map[int]prometheus.Counter
+	requests                      map[answer]prometheus.Counter
+	unforeseen                    *prometheus.CounterVec // requests whose answer is not one of answers
 	accepted, duplicates, refused prometheus.Counter
 	flagged, quarantined, spooled prometheus.Counter
 	stale, synced                 prometheus.Counter
@@ -67,7 +79,8 @@ type routeMetrics struct {
 
 func (m *metrics) route(name string) *routeMetrics {
 	rm := &routeMetrics{
-		requests:    make(map[int]prometheus.Counter, len(statuses)),
+		requests:    make(map[answer]prometheus.Counter),
+		unforeseen:  m.requests.MustCurryWith(prometheus.Labels{"route": name}),
 		accepted:    m.events.WithLabelValues(name, "accepted"),
 		duplicates:  m.events.WithLabelValues(name, "duplicate"),
 		refused:     m.events.WithLabelValues(name, "refused"),
@@ -78,14 +91,20 @@ func (m *metrics) route(name string) *routeMetrics {
 		synced:      m.marked.WithLabelValues(name, "synced"),
 		duration:    m.duration.WithLabelValues(name),
 	}
-	for _, status := range statuses {
-		rm.requests[status] = m.requests.WithLabelValues(name, strconv.Itoa(status))
+	for status, outcomes := range answers {
+		for _, outcome := range outcomes {
+			rm.requests[answer{status, outcome}] = m.requests.WithLabelValues(name, strconv.Itoa(status), outcome)
+		}
 	}
 	return rm
 }
 
 func (rm *routeMetrics) observe(rep *reply, took time.Duration) {
-	rm.requests[rep.status].Inc()
+	if requests, foreseen := rm.requests[answer{rep.status, rep.outcome}]; foreseen {
+		requests.Inc()
+	} else {
+		rm.unforeseen.WithLabelValues(strconv.Itoa(rep.status), rep.outcome).Inc()
+	}
 	rm.duration.Observe(took.Seconds())
 	t := &rep.tally
 	if t.items == 0 {

@@ -53,10 +53,10 @@ func TestMetrics(t *testing.T) {
 	serve(h, r)
 
 	want := map[string]float64{
-		"requests_total sms 200": 1, "requests_total sms 422": 1, "requests_total sms 401": 1,
+		// The labels are in the order of their names.
+		"requests_total accepted sms 200": 1, "requests_total refused sms 422": 1, "requests_total unauthorized sms 401": 1,
 		"request_duration_seconds sms": 3,
-		// The labels are in the order of their names: outcome and mark stand before route.
-		"events_total accepted sms": 3, "events_total duplicate sms": 1, "events_total refused sms": 2,
+		"events_total accepted sms":    3, "events_total duplicate sms": 1, "events_total refused sms": 2,
 		"marked_events_total flagged sms": 1, "marked_events_total quarantined sms": 1,
 		"inflight_bytes": float64(len(receipt)), "inflight_requests": 1,
 	}
@@ -65,7 +65,7 @@ func TestMetrics(t *testing.T) {
 	}
 	delete(want, "inflight_bytes")
 	delete(want, "inflight_requests")
-	want["requests_total sms 200"], want["request_duration_seconds sms"], want["events_total duplicate sms"] = 2, 4, 2
+	want["requests_total duplicate sms 200"], want["request_duration_seconds sms"], want["events_total duplicate sms"] = 1, 4, 2
 	if diff := cmp.Diff(want, samples(t, registry)); diff != "" {
 		t.Errorf("after it: %s", diff)
 	}

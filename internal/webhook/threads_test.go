@@ -257,7 +257,7 @@ func TestThreadsAreLoggedAndCounted(t *testing.T) {
 				t.Fatalf("not one line of JSON: %v\n%s", err, out.String())
 			}
 			delete(got, "time")
-			counted := map[string]float64{"requests_total threads " + fmt.Sprint(tt.want["status"]): 1, "request_duration_seconds threads": 1}
+			counted := map[string]float64{fmt.Sprint("requests_total ", tt.want["outcome"], " threads ", tt.want["status"]): 1, "request_duration_seconds threads": 1}
 			for label, sample := range map[string]string{"accepted": "events_total accepted threads", "duplicates": "events_total duplicate threads",
 				"refused": "events_total refused threads", "stale": "marked_events_total stale threads"} {
 				if n, ok := tt.want[label]; ok {

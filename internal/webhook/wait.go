@@ -56,7 +56,7 @@ func (g *Gate) StopWaiting() { g.waiting.end() }
 // await lets a request wait before it is answered. Its events are durable, and its body is no longer
 // needed, so it gives back what it holds of the load. Beyond the bounds it does not wait, and the
 // answer stays as it is, which is as true as the better one.
-func (rt *route) await(ctx context.Context, v *visit, rep *reply) {
+func (rt *route) await(v *visit, rep *reply) {
 	g, l := rt.gate, rep.later
 	if !g.waiting.enter(l) {
 		return
@@ -64,6 +64,8 @@ func (rt *route) await(ctx context.Context, v *visit, rep *reply) {
 	defer g.waiting.leave(l)
 	v.ticket.leave()
 	begun := g.now()
+	ctx, span := childSpan(v.ctx, "wait for the CRM")
+	defer end(span)
 	ctx, cancel := context.WithTimeout(ctx, l.wait-begun.Sub(v.start))
 	defer cancel()
 	defer context.AfterFunc(g.waiting.ended, cancel)()

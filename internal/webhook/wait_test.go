@@ -396,7 +396,7 @@ func TestWaitIsLoggedAndCountedApart(t *testing.T) {
 		if line.Outcome != "synced" || line.Synced != 1 || line.Duration != 2e6 || line.Waited != 2e6 {
 			t.Errorf("logged %+v", line)
 		}
-		want := map[string]float64{"requests_total threads 200": 1, "request_duration_seconds threads": 1,
+		want := map[string]float64{"requests_total synced threads 200": 1, "request_duration_seconds threads": 1,
 			"events_total accepted threads": 1, "marked_events_total synced threads": 1}
 		if diff := cmp.Diff(want, samples(t, registry)); diff != "" {
 			t.Errorf("afterwards (-want +got):\n%s", diff)

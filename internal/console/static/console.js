@@ -3,49 +3,131 @@
 "use strict";
 
 (() => {
-  const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  const formats = {
+    full: new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" }),
+    hint: new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }),
+    time: new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }),
+    date: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" }),
+  };
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "local time";
+
+  function format(text, show) {
+    const at = new Date(text);
+    return Number.isNaN(at.getTime()) ? null : formats[show].format(at);
+  }
 
   function localize(root) {
     for (const time of root.querySelectorAll("time[datetime]")) {
-      const at = new Date(time.dateTime);
-      if (!Number.isNaN(at.getTime())) {
+      const text = format(time.dateTime, "full");
+      if (text) {
         time.title = time.dateTime;
-        time.textContent = clock.format(at);
+        time.textContent = text;
       }
+    }
+    for (const label of root.querySelectorAll("text[data-time]")) {
+      label.textContent = format(label.dataset.time, label.dataset.show) ?? label.textContent;
+    }
+    for (const point of root.querySelectorAll("rect[data-time] > title")) {
+      const text = format(point.parentNode.dataset.time, "hint");
+      if (text) {
+        point.textContent = text + point.textContent.replace(/^[^\n]*/, "");
+      }
+    }
+    for (const name of root.querySelectorAll("[data-zone]")) {
+      name.textContent = zone;
     }
   }
 
   // A part of the page that the reader works in stays as it is until he leaves it.
   const waiting = new Map();
 
+  function isInUse(element) {
+    const selection = getSelection();
+    return element.contains(document.activeElement) ||
+      (selection && !selection.isCollapsed && selection.containsNode(element, true));
+  }
+
+  // What the reader has opened or scrolled is so after the change, too.
+  function keyOf(element, i) {
+    return element.id || element.dataset.key || element.tagName + i;
+  }
+
+  function replace(element, html) {
+    const open = new Set();
+    element.querySelectorAll("details").forEach((d, i) => d.open && open.add(keyOf(d, i)));
+    const scrolled = new Map();
+    element.querySelectorAll(".table-scroll, .chart-scroll, .raw").forEach((e, i) => scrolled.set(keyOf(e, i), [e.scrollLeft, e.scrollTop]));
+    element.innerHTML = html;
+    element.querySelectorAll("details").forEach((d, i) => { d.open ||= open.has(keyOf(d, i)); });
+    element.querySelectorAll(".table-scroll, .chart-scroll, .raw").forEach((e, i) => {
+      const [left, top] = scrolled.get(keyOf(e, i)) ?? [0, 0];
+      e.scrollLeft = left;
+      e.scrollTop = top;
+    });
+    localize(element);
+  }
+
   function show(id, html) {
     const element = document.getElementById(id);
     if (!element) {
       return;
     }
-    if (element.contains(document.activeElement)) {
+    if (isInUse(element)) {
       waiting.set(id, html);
       return;
     }
     waiting.delete(id);
-    element.innerHTML = html;
-    localize(element);
+    replace(element, html);
   }
 
-  document.addEventListener("focusout", () => {
+  function showWaiting() {
     setTimeout(() => waiting.forEach((html, id) => show(id, html)), 0);
-  });
+  }
+
+  document.addEventListener("focusout", showWaiting);
+  document.addEventListener("selectionchange", showWaiting);
 
   function follow(path) {
     const freshness = document.getElementById("freshness");
-    const source = new EventSource("/live?page=" + encodeURIComponent(path));
-    source.onopen = () => { freshness.textContent = "live"; freshness.dataset.state = "live"; };
-    source.onerror = () => { freshness.textContent = "connection lost, trying again"; freshness.dataset.state = "lost"; };
-    source.onmessage = (event) => {
-      const change = JSON.parse(event.data);
-      show(change.id, change.html);
-    };
-    addEventListener("pagehide", () => source.close());
+    let source = null;
+    let last = new Date();
+
+    function tell(state, text) {
+      if (freshness.dataset.state !== state) {
+        freshness.dataset.state = state;
+        freshness.textContent = text;
+      }
+    }
+
+    function open() {
+      if (source || document.hidden) {
+        return;
+      }
+      source = new EventSource("/live?page=" + encodeURIComponent(path));
+      source.addEventListener("fresh", () => { last = new Date(); tell("live", "live"); });
+      source.addEventListener("stale", () => tell("lost", "no answer from the database; as of " + formats.full.format(last)));
+      source.onmessage = (event) => {
+        const change = JSON.parse(event.data);
+        show(change.id, change.html);
+      };
+      source.onerror = () => {
+        const over = source && source.readyState === EventSource.CLOSED;
+        tell("lost", (over ? "not live: load the page again" : "connection lost, trying again") + "; as of " + formats.full.format(last));
+      };
+    }
+
+    // A browser has few connections to one host: a page that nobody sees gives its own back.
+    function close() {
+      if (source) {
+        source.close();
+        source = null;
+      }
+    }
+
+    document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+    addEventListener("pagehide", close);
+    addEventListener("pageshow", open);
+    open();
   }
 
   localize(document);

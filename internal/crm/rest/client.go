@@ -13,6 +13,7 @@
 //	retry_after.go  how long the CRM wants to be left alone
 //	remote.go       reading the CRM's copy of a thread
 //	words.go        the CRM's own words, as far as they may be repeated
+//	trace.go        traces of the requests
 package rest
 
 import (
@@ -23,6 +24,7 @@ import (
 	"net/http/httptrace"
 
 	"github.com/cxbridge/cxbridge/internal/crm"
+	"github.com/cxbridge/cxbridge/internal/requestid"
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
@@ -33,6 +35,7 @@ type Client struct {
 	host  string // for messages
 	token string
 	http  *http.Client
+	plain *http.Client // as http, without traces
 }
 
 var _ crm.Sink = (*Client)(nil)
@@ -44,11 +47,12 @@ func New(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{base: u.String(), host: u.Host, token: config.Token, http: config.client()}, nil
+	plain := config.client()
+	return &Client{base: u.String(), host: u.Host, token: config.Token, plain: plain, http: traced(plain, config.Traces)}, nil
 }
 
 // Close closes the connections that wait for another call.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() { c.plain.CloseIdleConnections() }
 
 // maxThread limits the CRM's copy of a thread, in bytes of JSON.
 const maxThread = 64 << 20
@@ -134,6 +138,9 @@ func (c *Client) newRequest(ctx context.Context, method, path string, r *crm.Req
 	req.Header.Set("Authorization", "Bearer "+c.token)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "cxbridge")
+	if id := requestid.From(ctx); id != "" {
+		req.Header.Set(requestid.Header, id)
+	}
 	if r == nil {
 		return req, nil
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/cxbridge/cxbridge/internal/apiurl"
 )
 
@@ -21,6 +23,10 @@ type Config struct {
 
 	// Transport makes the calls; one of our own when nil.
 	Transport http.RoundTripper
+
+	// Traces shows each call of a context that is traced as a span, and the CRM gets its trace context
+	// (traceparent). No traces when nil.
+	Traces trace.TracerProvider
 }
 
 const (

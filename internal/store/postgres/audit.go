@@ -41,25 +41,34 @@ func (s *Store) Audit(ctx context.Context, note audit.Note, now time.Time) error
 	var head audit.Head
 	var b pgx.Batch
 	b.Queue("BEGIN")
-	b.Queue(lockAuditHead, note.Subject).QueryRow(func(row pgx.Row) error {
+	queueLockHead(&b, note.Subject, &head)
+	if err := conn.SendBatch(ctx, &b).Close(); err != nil {
+		return failed("audit", err)
+	}
+	if err := appendAudit(ctx, conn.Conn(), &head, note, now); err != nil {
+		return failed("audit", err)
+	}
+	return nil
+}
+
+// queueLockHead queues the lock and the read of the end of a chain that is not a thread's.
+func queueLockHead(b *pgx.Batch, subject string, head *audit.Head) {
+	b.Queue(lockAuditHead, subject).QueryRow(func(row pgx.Row) error {
 		var hash []byte
 		err := row.Scan(&head.Seq, &hash)
 		copy(head.Hash[:], hash)
 		return err
 	})
-	if err := conn.SendBatch(ctx, &b).Close(); err != nil {
-		return failed("audit", err)
-	}
+}
 
+// appendAudit adds a note to the chain whose end is locked, and commits.
+func appendAudit(ctx context.Context, conn *pgx.Conn, head *audit.Head, note audit.Note, now time.Time) error {
 	entry := head.Append(note, now)
-	b = pgx.Batch{}
+	var b pgx.Batch
 	b.Queue(insertAudit, auditColumns.arguments([]audit.Entry{entry})...)
 	b.Queue("UPDATE audit_heads SET seq = $2, hash = $3 WHERE subject = $1", note.Subject, head.Seq, head.Hash[:])
 	b.Queue("COMMIT")
-	if err := conn.SendBatch(ctx, &b).Close(); err != nil {
-		return failed("audit", err)
-	}
-	return nil
+	return conn.SendBatch(ctx, &b).Close()
 }
 
 const selectedEntry = "id, subject, seq, at, action, outcome, detail, prev_hash, hash"

@@ -34,7 +34,7 @@ const raceAttempts = 10
 // Those who push threads keep to the same: Record, Wake, WakeParked and Extend lock threads in the
 // order of their ids, and Claim passes over those that are locked.
 func (s *Store) Commit(ctx context.Context, batch store.Batch) ([]store.Outcome, error) {
-	if len(batch.Entries) == 0 {
+	if batch.Empty() {
 		return nil, nil
 	}
 	err := batch.CheckStorable()
@@ -180,6 +180,9 @@ func writePlan(ctx context.Context, conn *pgxpool.Conn, plan *store.Plan) error 
 	}
 	if len(plan.Resolved) > 0 {
 		b.Queue("DELETE FROM dead_letters WHERE id = ANY($1)", plan.Resolved)
+	}
+	if plan.Counts != nil {
+		b.Queue(insertDelta, plan.Counts)
 	}
 	b.Queue("COMMIT")
 	return conn.SendBatch(ctx, &b).Close()

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"math"
 
 	"github.com/jackc/pgx/v5"
 
@@ -10,10 +11,23 @@ import (
 
 const letterColumns = "id, kind, subject, reason, received_at, raw, replays"
 
+// letterFilter is the condition of a store.LetterFilter. Letters are compared in any case where they are
+// those of ASCII, as SQLite does.
+const letterFilter = `($1 = '' OR kind = $1) AND (strpos(lower(subject COLLATE "C"), lower($2 COLLATE "C")) > 0
+	OR strpos(lower(reason COLLATE "C"), lower($2 COLLATE "C")) > 0)`
+
 // DeadLetters implements store.Store.
 func (s *Store) DeadLetters(ctx context.Context, before int64, limit int) ([]store.DeadLetter, error) {
-	rows, err := s.reads.Query(ctx, "SELECT "+letterColumns+` FROM dead_letters
-		WHERE $1 = 0 OR id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
+	return s.FindDeadLetters(ctx, store.LetterFilter{}, before, limit)
+}
+
+// FindDeadLetters implements store.Finder.
+func (s *Store) FindDeadLetters(ctx context.Context, f store.LetterFilter, before int64, limit int) ([]store.DeadLetter, error) {
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	rows, err := s.reads.Query(ctx, "SELECT "+letterColumns+" FROM dead_letters WHERE "+letterFilter+`
+		AND id < $3 ORDER BY id DESC LIMIT $4`, string(f.Kind), f.Text, before, limit)
 	if err != nil {
 		return nil, failed("list dead letters", err)
 	}
@@ -22,6 +36,16 @@ func (s *Store) DeadLetters(ctx context.Context, before int64, limit int) ([]sto
 		return nil, failed("list dead letters", err)
 	}
 	return letters, nil
+}
+
+// CountDeadLetters implements store.Finder.
+func (s *Store) CountDeadLetters(ctx context.Context, f store.LetterFilter, most int) (n int, err error) {
+	err = s.reads.QueryRow(ctx, "SELECT count(*) FROM (SELECT FROM dead_letters WHERE "+letterFilter+" LIMIT $3) AS found",
+		string(f.Kind), f.Text, most).Scan(&n)
+	if err != nil {
+		return 0, failed("count dead letters", err)
+	}
+	return n, nil
 }
 
 // DeadLetter implements store.Store.

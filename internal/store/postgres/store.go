@@ -27,7 +27,7 @@ var migrationFiles embed.FS
 // Store implements store.Store on PostgreSQL 14 or later.
 type Store struct {
 	commits *pgxpool.Pool // for Commit alone, so that no reader can make it wait for a connection
-	queue   *pgxpool.Pool // for those who claim and record threads, so that neither they nor Commit wait for the other's
+	queue   *pgxpool.Pool // for those who claim and record threads, and for compaction, so that neither they nor Commit wait for the other's
 	reads   *pgxpool.Pool
 }
 
@@ -39,8 +39,9 @@ const (
 	// commitConnections are for 2 writers, the spool's drain, and one spare.
 	commitConnections = 4
 
-	// queueConnections are for one who claims, one who extends leases, and 2 who record.
-	queueConnections = 4
+	// queueConnections are for one who claims, one who extends leases, 2 who record, and one who
+	// compacts the counts of analytics.
+	queueConnections = 5
 	readConnections  = 6
 )
 
@@ -62,6 +63,8 @@ func Open(databaseURL string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Lists are read in the order of their index too, so a page costs no more where many rows follow.
+	reads.ConnConfig.RuntimeParams["enable_bitmapscan"] = "off"
 	s := &Store{}
 	for _, p := range []struct {
 		pool   **pgxpool.Pool
@@ -137,7 +140,8 @@ func (s *Store) migrations() (*goose.Provider, *sql.DB, error) {
 		return nil, nil, err
 	}
 	db := stdlib.OpenDBFromPool(s.reads)
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker), goose.WithGoMigrations(
+		goose.NewGoMigration(store.BackfillVersion, &goose.GoFunc{RunTx: backfill}, nil)))
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}

@@ -39,12 +39,13 @@ var threadColumns = columns[threadRow]{
 	hashOrNull("audit_hash", func(r threadRow) []byte { return r.Audit.Hash[:] }),
 	timeOrNull("first_seen_at", func(r threadRow) time.Time { return r.FirstSeen }),
 	timeOrNull("changed_at", func(r threadRow) time.Time { return r.Changed }),
+	text("trace", func(r threadRow) string { return r.Sync.Trace }),
 }
 
 // selectedThread is a select list of what scanThread reads, from threads as t.
 const selectedThread = `t.thread_id, t.own, t.version, t.updated_at, t.links, t.crm, t.want_rev, t.done_rev,
 	t.since_at, t.due_at, t.attempts, t.lease_until, t.epoch, t.uncertain, t.parked, t.last_status,
-	t.last_error, t.answered_at, t.audit_seq, t.audit_hash, t.first_seen_at, t.changed_at`
+	t.last_error, t.answered_at, t.audit_seq, t.audit_hash, t.first_seen_at, t.changed_at, t.trace`
 
 func scanThread(row pgx.CollectableRow) (*store.ThreadRow, error) {
 	var (
@@ -57,7 +58,7 @@ func scanThread(row pgx.CollectableRow) (*store.ThreadRow, error) {
 	s := &r.Sync
 	err := row.Scan(&r.ID, &r.Own, &r.Version, &updated, &links, &crm, &s.Want, &s.Done,
 		&since, &due, &s.Attempts, &lease, &s.Epoch, &s.Uncertain, &s.Parked, &s.LastStatus,
-		&s.LastError, &answered, &r.Audit.Seq, &head, &r.FirstSeen, &r.Changed)
+		&s.LastError, &answered, &r.Audit.Seq, &head, &r.FirstSeen, &r.Changed, &s.Trace)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ const (
 	wakeParked = `WITH stuck AS (
 			SELECT thread_id FROM threads WHERE parked AND last_status = ANY($1) ORDER BY thread_id FOR UPDATE
 		)
-		UPDATE threads t SET want_rev = t.want_rev + 1, since_at = $2, due_at = NULL, attempts = 0, parked = false
+		UPDATE threads t SET want_rev = t.want_rev + 1, since_at = $2, due_at = NULL, attempts = 0, parked = false, trace = ''
 		FROM stuck WHERE t.thread_id = stuck.thread_id`
 )
 

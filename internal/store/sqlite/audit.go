@@ -43,18 +43,21 @@ func (p *statements) writeAudit(tx *sql.Tx, entries []audit.Entry) error {
 
 // Audit implements store.AuditLog.
 func (s *Store) Audit(ctx context.Context, note audit.Note, now time.Time) error {
-	return s.change(ctx, "write audit", func(tx *sql.Tx, p *statements) error {
-		head, err := scanHead(tx.Stmt(p.selectAuditHead).QueryRow(note.Subject))
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-		entry := head.Append(note, now)
-		if err := p.writeAudit(tx, []audit.Entry{entry}); err != nil {
-			return err
-		}
-		_, err = tx.Stmt(p.writeAuditHead).Exec(note.Subject, head.Seq, head.Hash[:])
+	return s.change(ctx, "write audit", func(tx *sql.Tx, p *statements) error { return p.appendAudit(tx, note, now) })
+}
+
+// appendAudit adds a note that is not about a thread.
+func (p *statements) appendAudit(tx *sql.Tx, note audit.Note, now time.Time) error {
+	head, err := scanHead(tx.Stmt(p.selectAuditHead).QueryRow(note.Subject))
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
-	})
+	}
+	entry := head.Append(note, now)
+	if err := p.writeAudit(tx, []audit.Entry{entry}); err != nil {
+		return err
+	}
+	_, err = tx.Stmt(p.writeAuditHead).Exec(note.Subject, head.Seq, head.Hash[:])
+	return err
 }
 
 func scanHead(r row) (h store.AuditHead, err error) {

@@ -16,7 +16,7 @@ import (
 // Rows are written one by one: there is no network to save round trips on, and statements of many
 // rows were measured to be no faster.
 func (s *Store) Commit(ctx context.Context, batch store.Batch) ([]store.Outcome, error) {
-	if len(batch.Entries) == 0 {
+	if batch.Empty() {
 		return nil, nil
 	}
 	if err := batch.CheckStorable(); err != nil {
@@ -130,7 +130,11 @@ func (p *statements) writePlan(tx *sql.Tx, plan *store.Plan) error {
 			return err
 		}
 	}
-	return nil
+	if plan.Counts == nil {
+		return nil
+	}
+	_, err := tx.Stmt(p.insertDelta).Exec(plan.Counts)
+	return err
 }
 
 func (p *statements) writeHistory(tx *sql.Tx, plan *store.Plan) error {

@@ -10,17 +10,37 @@ import (
 
 const letterColumns = "id, kind, subject, reason, received_at, raw, replays"
 
+// letterFilter is the condition of a store.LetterFilter. Only the case of ASCII letters does not matter
+// to it.
+const letterFilter = `(?1 = '' OR kind = ?1)
+	AND (instr(lower(subject), lower(?2)) OR instr(lower(reason), lower(?2)))`
+
 // DeadLetters implements store.Store.
 func (s *Store) DeadLetters(ctx context.Context, before int64, limit int) ([]store.DeadLetter, error) {
+	return s.FindDeadLetters(ctx, store.LetterFilter{}, before, limit)
+}
+
+// FindDeadLetters implements store.Finder.
+func (s *Store) FindDeadLetters(ctx context.Context, f store.LetterFilter, before int64, limit int) ([]store.DeadLetter, error) {
 	if before == 0 {
 		before = math.MaxInt64
 	}
-	letters, err := query(ctx, s.readers, scanLetter, "SELECT "+letterColumns+` FROM dead_letters
-		WHERE id < ? ORDER BY id DESC LIMIT ?`, before, limit)
+	letters, err := query(ctx, s.readers, scanLetter, "SELECT "+letterColumns+" FROM dead_letters WHERE "+letterFilter+`
+		AND id < ?3 ORDER BY id DESC LIMIT ?4`, string(f.Kind), f.Text, before, limit)
 	if err != nil {
 		return nil, failed("list dead letters", err)
 	}
 	return letters, nil
+}
+
+// CountDeadLetters implements store.Finder.
+func (s *Store) CountDeadLetters(ctx context.Context, f store.LetterFilter, most int) (n int, err error) {
+	err = s.readers.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM dead_letters WHERE "+letterFilter+" LIMIT ?3)",
+		string(f.Kind), f.Text, most).Scan(&n)
+	if err != nil {
+		return 0, failed("count dead letters", err)
+	}
+	return n, nil
 }
 
 // DeadLetter implements store.Store.

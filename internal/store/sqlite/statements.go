@@ -16,6 +16,7 @@ type statements struct {
 	selectEvents, insertEvent                                                               *sql.Stmt
 	insertAudit, selectAuditHead, writeAuditHead                                            *sql.Stmt
 	selectPause, writePause, selectDue, selectNextDue, leaseThread, extendLease, linksAbove *sql.Stmt
+	insertDelta, oldestDeltas, deleteDeltas, selectRollup, writeRollup                      *sql.Stmt
 }
 
 func (s *Store) statements(ctx context.Context) (*statements, error) {
@@ -37,6 +38,8 @@ func (s *Store) statements(ctx context.Context) (*statements, error) {
 		&p.insertAudit: insertAudit, &p.selectAuditHead: selectAuditHead, &p.writeAuditHead: writeAuditHead,
 		&p.selectPause: selectPause, &p.writePause: writePause, &p.selectDue: selectDue,
 		&p.selectNextDue: selectNextDue, &p.leaseThread: leaseThread, &p.extendLease: extendLease, &p.linksAbove: linksAbove,
+		&p.insertDelta: insertDelta, &p.oldestDeltas: oldestDeltas, &p.deleteDeltas: deleteDeltas,
+		&p.selectRollup: selectRollup, &p.writeRollup: writeRollup,
 	} {
 		var err error
 		if *statement, err = s.writer.PrepareContext(ctx, text); err != nil {

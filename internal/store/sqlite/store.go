@@ -68,7 +68,8 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, s.writer, files)
+	provider, err := goose.NewProvider(goose.DialectSQLite3, s.writer, files, goose.WithGoMigrations(
+		goose.NewGoMigration(store.BackfillVersion, &goose.GoFunc{RunTx: backfill}, nil)))
 	if err != nil {
 		return failed("migrate", err)
 	}

@@ -13,7 +13,7 @@ var threadColumns = []string{
 	"thread_id", "own", "version", "updated_at", "parent_id", "link", "linked_at", "links", "crm",
 	"want_rev", "done_rev", "since_at", "due_at", "attempts", "lease_until", "epoch", "uncertain",
 	"parked", "last_status", "last_error", "answered_at", "audit_seq", "audit_hash", "first_seen_at",
-	"changed_at",
+	"changed_at", "trace",
 }
 
 func threadValues(r *store.ThreadRow) []any {
@@ -24,13 +24,14 @@ func threadValues(r *store.ThreadRow) []any {
 		timeText(sync.Since), timeText(sync.Due), sync.Attempts, timeText(sync.LeaseUntil), sync.Epoch,
 		sync.Uncertain, sync.Parked, sync.LastStatus, sync.LastError, timeText(sync.Answered),
 		r.Audit.Seq, hash(r.Audit.Hash[:]), timeText(r.FirstSeen), timeText(r.Changed),
+		sync.Trace,
 	}
 }
 
 // The columns of threads in the order of scanThread.
 const readThread = `thread_id, own, version, updated_at, links, crm, want_rev, done_rev, since_at, due_at,
 	attempts, lease_until, epoch, uncertain, parked, last_status, last_error, answered_at, audit_seq,
-	audit_hash, first_seen_at, changed_at`
+	audit_hash, first_seen_at, changed_at, trace`
 
 func scanThread(r row) (*store.ThreadRow, error) {
 	var (
@@ -41,7 +42,7 @@ func scanThread(r row) (*store.ThreadRow, error) {
 	err := r.Scan(&t.ID, &t.Own, &t.Version, instant{&t.UpdatedAt}, &links, &crm, &sync.Want, &sync.Done,
 		instant{&sync.Since}, instant{&sync.Due}, &sync.Attempts, instant{&sync.LeaseUntil}, &sync.Epoch,
 		&sync.Uncertain, &sync.Parked, &sync.LastStatus, &sync.LastError, instant{&sync.Answered},
-		&t.Audit.Seq, digest(t.Audit.Hash[:]), instant{&t.FirstSeen}, instant{&t.Changed})
+		&t.Audit.Seq, digest(t.Audit.Hash[:]), instant{&t.FirstSeen}, instant{&t.Changed}, &sync.Trace)
 	if err != nil {
 		return nil, err
 	}

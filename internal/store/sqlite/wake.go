@@ -64,7 +64,7 @@ func (s *Store) WakeParked(ctx context.Context, statuses []int, now time.Time) (
 	}
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, `UPDATE threads SET want_rev = want_rev + 1, since_at = ?, due_at = NULL,
-			attempts = 0, parked = FALSE WHERE parked AND last_status IN (SELECT value FROM json_each(?))`, timeText(now), string(list))
+			attempts = 0, parked = FALSE, trace = '' WHERE parked AND last_status IN (SELECT value FROM json_each(?))`, timeText(now), string(list))
 		if err != nil {
 			return err
 		}

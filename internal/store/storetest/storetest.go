@@ -50,12 +50,38 @@ func Run(t *testing.T, create func(t *testing.T) Open) {
 		"RecordItems":    testRecordItems,
 		"RecordLetters":  testRecordLetters,
 		"Wake":           testWake,
+		"Trace":          testTrace,
 		"Pause":          testPause,
 		"QueueModel":     testQueueModel,
 		"Audit":          testAudit,
 		"AuditChains":    testAuditChains,
 		"ThreadCancel":   testThreadCancel,
 		"Workers":        func(t *testing.T, create func(t *testing.T) Open) { testWorkers(t, create, 1) },
+
+		"FindMessages":    testFindMessages,
+		"FindDeadLetters": testFindDeadLetters,
+		"Events":          testEvents,
+		"Backlog":         testBacklog,
+		"Describe":        testDescribe,
+		"ReplicaList":     testReplicas,
+		"Alarms":          testAlarms,
+		"Counts":          func(t *testing.T, create func(t *testing.T) Open) { testCounts(t, create, 1) },
+		"Compact":         func(t *testing.T, create func(t *testing.T) Open) { testCompact(t, create, 1) },
+		"Prune":           testPrune,
+		"AlarmRace":       func(t *testing.T, create func(t *testing.T) Open) { testAlarmRace(t, create, 1) },
+
+		"ExpireMessages":    testExpireMessages,
+		"ExpireJournal":     testExpireJournal,
+		"ExpireDeadLetters": testExpireDeadLetters,
+		"ExpireThreads":     testExpireThreads,
+		"ExpireUnknown":     testExpireUnknown,
+		"ExpireModel":       testExpireModel,
+		"EraseRecipient":    testEraseRecipient,
+		"ErasePhone":        testErasePhone,
+		"EraseParticipant":  testEraseParticipant,
+		"EraseNobody":       testEraseNobody,
+		"Traces":            testTraces,
+		"ExpireAndWrite":    func(t *testing.T, create func(t *testing.T) Open) { testExpireWhileWriting(t, create, 1) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -69,6 +95,11 @@ func Run(t *testing.T, create func(t *testing.T) Open) {
 func RunReplicas(t *testing.T, create func(t *testing.T) Open) {
 	t.Run("Concurrency", func(t *testing.T) { testConcurrency(t, create, 3) })
 	t.Run("Workers", func(t *testing.T) { testWorkers(t, create, 3) })
+	t.Run("ExpireAndWrite", func(t *testing.T) { testExpireWhileWriting(t, create, 3) })
+	t.Run("Counts", func(t *testing.T) { testCounts(t, create, 3) })
+	t.Run("Compact", func(t *testing.T) { testCompact(t, create, 3) })
+	t.Run("AlarmRace", func(t *testing.T) { testAlarmRace(t, create, 3) })
+	t.Run("Beats", func(t *testing.T) { testBeats(t, create, 3) })
 }
 
 // migrated opens a store on a new database.

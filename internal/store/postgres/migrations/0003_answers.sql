@@ -23,9 +23,15 @@ COMMENT ON TABLE analytics_rollups IS 'The counts of analytics by time.';
 COMMENT ON COLUMN analytics_rollups.level IS '1 second, 2 minute, 3 hour, 4 day.';
 COMMENT ON COLUMN analytics_rollups.bucket IS 'Where it begins: Unix time in seconds.';
 
--- To find what was sent to a number, and what is new or old.
-CREATE INDEX sms_messages_recipient ON sms_messages (recipient) WHERE recipient IS NOT NULL;
+-- To find what was sent to a number, newest first, and what is new or old.
+CREATE INDEX sms_messages_recipient ON sms_messages (recipient, first_seen_at) WHERE recipient IS NOT NULL;
 CREATE INDEX sms_messages_first_seen ON sms_messages (first_seen_at);
+
+-- To find the events of a thread, newest first.
+CREATE INDEX thread_events_thread ON thread_events (thread_id, received_at);
+
+-- To find those that are kept no longer.
+CREATE INDEX thread_events_received ON thread_events (received_at);
 
 -- Alarms that are raised, or were. There is one row for each thing that an alarm can be about.
 CREATE TABLE alarms (
@@ -64,5 +70,5 @@ COMMENT ON COLUMN threads.trace IS 'The W3C trace context of the event that last
 ALTER TABLE threads DROP COLUMN trace;
 DROP TABLE replicas;
 DROP TABLE alarms;
-DROP INDEX sms_messages_first_seen, sms_messages_recipient;
+DROP INDEX thread_events_received, thread_events_thread, sms_messages_first_seen, sms_messages_recipient;
 DROP TABLE analytics_rollups, analytics_deltas;

@@ -16,8 +16,12 @@ CREATE TABLE analytics_rollups (
     PRIMARY KEY (level, bucket)
 ) STRICT, WITHOUT ROWID;
 
--- To find what was sent to a number.
+-- To find what was sent to a number. Where the recipient is the same, the index is in the order of the
+-- rows.
 CREATE INDEX sms_messages_recipient ON sms_messages (recipient) WHERE recipient IS NOT NULL;
+
+-- To find the events of a thread, newest first.
+CREATE INDEX thread_events_thread ON thread_events (thread_id, received_at);
 
 -- Alarms that are raised, or were. There is one row for each thing that an alarm can be about.
 CREATE TABLE alarms (
@@ -45,6 +49,7 @@ ALTER TABLE threads ADD COLUMN trace TEXT NOT NULL DEFAULT '';
 ALTER TABLE threads DROP COLUMN trace;
 DROP TABLE replicas;
 DROP TABLE alarms;
+DROP INDEX thread_events_thread;
 DROP INDEX sms_messages_recipient;
 DROP TABLE analytics_rollups;
 DROP TABLE analytics_deltas;

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+type healthcheckCommand struct {
+	FileSettings
+	ListenSettings `group:"HTTP"`
+}
+
+// healthTimeout is how long the service may take to answer. A process that is alive answers /healthz
+// at once, whatever its database does.
+const healthTimeout = 2 * time.Second
+
+// Run needs the address alone, so that it can run beside a service whose secrets it may not read.
+func (c *healthcheckCommand) Run(ctx context.Context, p *program, k *kong.Context) error {
+	r := &resolver{problems: load(k, p.env)}
+	addr := r.addr(c.Addr, c.Port)
+	if err := r.err(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	return askHealth(ctx, addr)
+}
+
+// askHealth returns an error unless the service that listens on addr answers that it is alive. To dial
+// an address without a host, or one that is unspecified, is to dial this machine: no name is resolved,
+// which a container may not be able to, and no proxy of the environment is asked.
+func askHealth(ctx context.Context, addr string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/healthz", nil)
+	if err != nil {
+		return err
+	}
+	direct := &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		},
+	}
+	response, err := direct.RoundTrip(request)
+	if err != nil {
+		return fmt.Errorf("/healthz does not answer: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("/healthz at %s answers %s", addr, response.Status)
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/cxbridge/cxbridge/internal/answers"
+	"github.com/cxbridge/cxbridge/internal/api"
+	"github.com/cxbridge/cxbridge/internal/audit"
+	"github.com/cxbridge/cxbridge/internal/console"
+	"github.com/cxbridge/cxbridge/internal/ingest"
+	"github.com/cxbridge/cxbridge/internal/reconcile"
+	"github.com/cxbridge/cxbridge/internal/requestid"
+	"github.com/cxbridge/cxbridge/internal/simulator"
+	"github.com/cxbridge/cxbridge/internal/webhook"
+)
+
+// reconciler returns nil when CXone is not called.
+func (s *service) reconciler() api.Reconciler {
+	if s.cxone == nil {
+		return nil
+	}
+	r := &reconcile.Reconciler{Source: threadSource{s.cxone}, Intake: s.ingest, Store: s.store}
+	if s.syncer != nil {
+		r.Synced = s.syncer
+	}
+	return r
+}
+
+// gate is what the webhooks are behind.
+func (s *service) gate(registry prometheus.Registerer) (*webhook.Gate, error) {
+	texts := make([]string, len(s.config.WebhookSecrets))
+	for i, secret := range s.config.WebhookSecrets {
+		texts[i] = secret.Reveal()
+	}
+	secrets, err := webhook.NewSecrets(texts...)
+	if err != nil {
+		return nil, err
+	}
+	return webhook.NewGate(webhook.Options{
+		Secrets: secrets, Limits: webhook.Limits{Bytes: s.config.MaxInFlightBytes}, Logger: s.log, Registry: registry,
+		Traces: s.traces.Provider(),
+	}), nil
+}
+
+// simulator returns nil when it is off.
+func (s *service) simulator(receipts, threads http.Handler) api.Simulator {
+	if !s.config.Simulator {
+		return nil
+	}
+	return &simulator.Simulator{Receipts: receipts, Threads: threads, Secret: s.config.WebhookSecrets[0].Reveal()}
+}
+
+// handler is the one place that says which path leads where.
+func (s *service) handler(gate *webhook.Gate, registry *prometheus.Registry) (http.Handler, error) {
+	var synced webhook.Synced
+	if s.syncer != nil {
+		synced = s.syncer
+	}
+	receipts, threads := gate.SMS(s.ingest), gate.Threads(s.ingest, synced)
+	people, err := s.people(s.simulator(receipts, threads), registry)
+	if err != nil {
+		return nil, err
+	}
+	// No ServeMux: it would redirect paths that are not clean, where the API tells an error.
+	return requestid.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case smsPath:
+			receipts.ServeHTTP(w, r)
+		case threadsPath:
+			threads.ServeHTTP(w, r)
+		default:
+			people.ServeHTTP(w, r)
+		}
+	})), nil
+}
+
+// people returns what people and their tools look at: the API, and the console beside it.
+func (s *service) people(simulator api.Simulator, registry *prometheus.Registry) (http.Handler, error) {
+	cfg, release := s.config, versionOf(version, built, nil).version
+	delivery := answers.New(s.store, cfg.Analytics.RateCard, cfg.Analytics.Policy)
+	replayer := &ingest.Replayer{Store: s.store, Reader: s.ingest.Reader(), Submit: s.ingest.Submit, Wake: s.wakeSyncer}
+	tools, err := api.New(api.Config{
+		AdminToken: cfg.AdminToken.Reveal(), ViewerToken: cfg.ViewerToken.Reveal(),
+		Store: s.store, Delivery: delivery, Replayer: replayer, Figures: s, Health: s,
+		Reconciler: s.reconciler(), HasCRM: s.syncer != nil, Simulator: simulator,
+		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
+		Version: release, Log: s.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.console, err = console.New(console.Config{
+		AdminToken: cfg.AdminToken.Reveal(), ViewerToken: cfg.ViewerToken.Reveal(),
+		Store: s.store, Delivery: delivery, Replayer: replayer, Figures: s, Health: s,
+		HasCRM: s.syncer != nil, Waker: s.waker(), Reconciler: s.reconciler(), Simulator: simulator,
+		Settings: cfg.shown(), OpenAPI: tools.OpenAPI(), SLA: cfg.Analytics.SLA, Policy: cfg.Analytics.Policy,
+		Version: release, Log: s.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.console.Serves(r) {
+			s.console.ServeHTTP(w, r)
+			return
+		}
+		tools.ServeHTTP(w, r)
+	}), nil
+}
+
+// waker tries a thread at once when an operator asks for it.
+type waker struct{ s *service }
+
+// waker returns nil when no CRM is set.
+func (s *service) waker() console.Waker {
+	if s.syncer == nil {
+		return nil
+	}
+	return waker{s}
+}
+
+// WakeThread implements console.Waker.
+func (w waker) WakeThread(ctx context.Context, threadID string) error {
+	note := audit.Note{Subject: threadID, Action: audit.ActionReconcile, Outcome: "asked for"}
+	if err := w.s.store.Wake(ctx, threadID, 0, note, time.Now().UTC().Truncate(time.Microsecond)); err != nil {
+		return err
+	}
+	w.s.syncer.Wake()
+	return nil
+}

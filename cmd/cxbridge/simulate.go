@@ -1,0 +1,185 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/cxbridge/cxbridge/internal/simulator"
+)
+
+type simulateCommand struct {
+	FileSettings
+	SimulateSettings `group:"Secrets and tokens"`
+
+	Server   *url.URL       `arg:"" optional:"" name:"url" default:"http://localhost:3000" help:"Where cxbridge serves; http://localhost:3000 when left out."`
+	Scenario string         `placeholder:"NAME|FILE" help:"What to post: bad-carrier, black-friday, merge-and-split, or the path of a YAML file. See docs/simulator.md."`
+	Rate     *float64       `placeholder:"N" help:"Posts per second without a scenario, up to 20000. [default 200]"`
+	Duration *time.Duration `placeholder:"TIME" help:"How long to post without a scenario, up to 24h. [default 30s]"`
+	Kind     simulator.Kind `placeholder:"KIND" help:"Which webhooks get posts without a scenario: sms, threads or both. [default both]"`
+	Seed     uint64         `default:"0" placeholder:"N" help:"Repeats the events of an earlier run; 0 draws new ones."`
+	Workers  int            `default:"64" placeholder:"N" help:"Posts under way at a time for each webhook, from 1 to 1000."`
+	Retries  int            `default:"10" placeholder:"N" help:"Attempts after the first one, from 0 to 100. They come after the answer's Retry-After, or a second."`
+	Verify   int            `default:"2000" placeholder:"N" help:"Messages, threads and dead letters that are looked at in the end, at most so many of each, up to 100000. 0 looks at none."`
+	Settle   time.Duration  `default:"30s" placeholder:"TIME" help:"How long to wait in the end for what cxbridge has spooled, up to 1h."`
+	Timeout  time.Duration  `default:"30s" placeholder:"TIME" help:"How long one answer may take."`
+
+	ThreadIDs string `name:"thread-ids" default:"any" placeholder:"FORMAT" enum:"any,uuid" help:"Ids of threads: any are texts as networks give them, uuid is for a cxbridge that takes no others."`
+
+	script *simulator.Script
+}
+
+// SimulateSettings say how the simulator proves itself. Their names are those of the settings of serve.
+type SimulateSettings struct {
+	WebhookSecret Value `placeholder:"TEXT" secret:"" needed:"" list:"," help:"What the webhooks take as a proof. Of several the first is sent."`
+	AdminToken    Value `placeholder:"TEXT" secret:"" help:"Bearer token of the operator, to verify all that arrived."`
+	ViewerToken   Value `placeholder:"TEXT" secret:"" help:"Bearer token of the viewer, to verify messages and threads where there is no token of the operator."`
+}
+
+const simulateDetail = `Posts made-up receipts and threads to a cxbridge that serves, as CXone would, at a rate that does not
+wait for its answers. Then it asks the API what has become of them, and tells where that differs. What
+it posts stays, and goes to the CRM: do not point it at a cxbridge that real systems hang on. The same
+seed posts the same events in the same order, at times as far from the start. Exits 1 if anything is
+wrong, or if it is stopped early.
+
+Examples:
+  cxbridge simulate
+  cxbridge simulate https://cxbridge.example.com --rate 1000 --duration 5m --kind sms --seed 7
+  cxbridge simulate --scenario bad-carrier
+
+With --scenario the file says the rates, times and kinds.`
+
+// Help is what the help of the command says beside its settings.
+func (simulateCommand) Help() string { return simulateDetail }
+
+// Validate is called by kong.
+func (c *simulateCommand) Validate() (err error) {
+	switch {
+	case c.Server.Host == "" || c.Server.Scheme != "http" && c.Server.Scheme != "https":
+		return errors.New("the address must be an http or https URL, such as http://localhost:3000")
+	case c.Workers < 1 || c.Workers > 1000:
+		return errors.New("--workers must be from 1 to 1000")
+	case c.Retries < 0 || c.Retries > 100:
+		return errors.New("--retries must be from 0 to 100")
+	case c.Verify < 0 || c.Verify > 100_000:
+		return errors.New("--verify must be from 0 to 100000")
+	case c.Settle < 0 || c.Settle > time.Hour:
+		return errors.New("--settle must be from 0s to 1h")
+	case c.Timeout <= 0:
+		return errors.New("--timeout must be above 0")
+	}
+	c.script, err = c.whatToPlay()
+	return err
+}
+
+// What is played without a scenario, unless the flags say something else.
+const (
+	usualRate     = 200
+	usualDuration = 30 * time.Second
+)
+
+// whatToPlay takes the scenario, or else makes one of the flags.
+func (c *simulateCommand) whatToPlay() (*simulator.Script, error) {
+	if c.Scenario != "" {
+		if c.Rate != nil || c.Duration != nil || c.Kind != "" {
+			return nil, errors.New("--scenario says the rates, times and kinds: leave out --rate, --duration and --kind")
+		}
+		script, err := simulator.LoadScript(c.Scenario)
+		if err != nil {
+			return nil, fmt.Errorf("the scenario %s cannot be played:\n%w", c.Scenario, err)
+		}
+		return script, nil
+	}
+	rate, duration := float64(usualRate), usualDuration
+	if c.Rate != nil {
+		rate = *c.Rate
+	}
+	if c.Duration != nil {
+		duration = *c.Duration
+	}
+	kind := cmp.Or(c.Kind, simulator.KindBoth)
+	switch {
+	case !(rate >= simulator.MinRate && rate <= simulator.MaxRate):
+		return nil, fmt.Errorf("--rate must be from %v to %d", simulator.MinRate, simulator.MaxRate)
+	case duration <= 0 || duration > simulator.MaxDuration:
+		return nil, fmt.Errorf("--duration must be above 0s and at most %v", simulator.MaxDuration)
+	case kind != simulator.KindSMS && kind != simulator.KindThreads && kind != simulator.KindBoth:
+		return nil, errors.New("--kind must be sms, threads or both")
+	}
+	return simulator.Steady(kind, rate, duration), nil
+}
+
+// errSimulationWrong says that something was wrong, as the output tells.
+var errSimulationWrong = errors.New("what was simulated did not arrive as it should")
+
+func (c *simulateCommand) Run(ctx context.Context, p *program, k *kong.Context) error {
+	r := &resolver{problems: load(k, p.env)}
+	secrets := r.webhookSecrets(c.WebhookSecret)
+	admin, viewer := r.token(c.AdminToken), r.token(c.ViewerToken)
+	r.required(c.WebhookSecret)
+	if err := r.err(); err != nil {
+		return err
+	}
+	if c.Seed == 0 {
+		c.Seed = rand.Uint64N(maxDrawnSeed) + 1
+	}
+	client := c.client()
+	defer client.CloseIdleConnections()
+	api := &apiClient{server: c.Server, token: admin, http: client}
+	if admin == "" {
+		api.token = viewer
+	}
+	if err := reach(ctx, api); err != nil {
+		return err
+	}
+	s := newSimulation(c, secrets[0], client)
+	s.play(ctx, p.stderr)
+	v := &verification{simulation: s, api: api, operator: admin != ""}
+	v.run(ctx, p.stderr)
+	s.print(p.stdout)
+	v.print(p.stdout)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case s.stopped() != nil:
+		return s.stopped()
+	case v.err != nil:
+		return fmt.Errorf("verify what arrived: %w", v.err)
+	case s.wrong() > 0 || v.wrong() > 0:
+		return errSimulationWrong
+	}
+	return nil
+}
+
+// maxDrawnSeed keeps the seeds that are drawn short enough to be typed.
+const maxDrawnSeed = 1_000_000
+
+// client returns a client that keeps a connection for each worker, and takes the secret to no other
+// host.
+func (c *simulateCommand) client() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, 2*c.Workers
+	return &http.Client{
+		Timeout: c.Timeout, Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// reach sees before anything is posted that there is a cxbridge, and that it takes the token if there
+// is one.
+func reach(ctx context.Context, api *apiClient) error {
+	var answer any
+	if api.token == "" {
+		return api.do(ctx, http.MethodGet, api.server.JoinPath("healthz"), &answer)
+	}
+	target := api.server.JoinPath("api", "threads")
+	target.RawQuery = "limit=1"
+	return api.do(ctx, http.MethodGet, target, &answer)
+}

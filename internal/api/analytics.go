@@ -1,0 +1,154 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/cxbridge/cxbridge/internal/access"
+	"github.com/cxbridge/cxbridge/internal/analytics"
+	"github.com/cxbridge/cxbridge/internal/answers"
+)
+
+// Delivery answers questions about delivery. See answers.Delivery for its errors.
+type Delivery interface {
+	Report(ctx context.Context, q answers.Question) (*analytics.Report, error)
+}
+
+// The types of what analytics answers.
+const (
+	jsonType = "application/json"
+	csvType  = "text/csv"
+)
+
+type deliveryInput struct {
+	Window  string `query:"window" default:"24h" maxLength:"32" doc:"Length of the window that ends now: a Go duration, which may begin with days; from 1m to 90d" example:"7d"`
+	Step    string `query:"step" maxLength:"32" doc:"Between the points of a series; without one there is no series. In whole seconds, from a minute on in whole minutes, from an hour on in whole hours, from a day on in whole days, and of at most 1500 points." example:"1h"`
+	Carrier string `query:"carrier" maxLength:"256" doc:"Only messages of this carrier, in any case" example:"VODAFONE"`
+	Region  string `query:"region" maxLength:"32" doc:"Only messages of this region: ISO 3166-1 alpha-2" example:"GB"`
+	Format  string `query:"format" enum:"json,csv" doc:"csv: the rows of the carriers. Without a format, the Accept header decides; it is json when that names no text/csv."`
+	Series  string `query:"series" enum:"csv" doc:"csv: the points of the series, for which a step is needed"`
+}
+
+// deliveryOutput is JSON or CSV, so it is written here.
+type deliveryOutput struct {
+	ContentType string `header:"Content-Type"`
+	Vary        string `header:"Vary"`
+	Body        []byte
+}
+
+func (c *Handler) analyticsRoutes() {
+	report := c.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[analytics.Report](), true, "Report")
+	register(c, access.Viewer, huma.Operation{
+		OperationID: "get-delivery", Method: http.MethodGet, Path: "/analytics/delivery",
+		Summary: "How messages are delivered, how fast and at what cost, by carrier and region", Tags: []string{"analytics"},
+		Description: "A message belongs to the window of its first receipt. Answers are exact counts over all messages; " +
+			"quantiles are within 2 %. The same question within a second has the same answer.",
+		Middlewares: huma.Middlewares{acceptCSV},
+		Responses: map[string]*huma.Response{"200": {
+			Description: "OK",
+			Content: map[string]*huma.MediaType{
+				jsonType: {Schema: report, Example: exampleReport()},
+				csvType:  {Schema: &huma.Schema{Type: huma.TypeString, Description: "With a header, which has the names of the JSON"}},
+			},
+		}},
+	}, c.getDelivery)
+}
+
+// wantsCSV is the key of a context for a client that would rather have CSV.
+type wantsCSV struct{}
+
+// acceptCSV notes whether a client asks for CSV by its Accept header.
+func acceptCSV(ctx huma.Context, next func(huma.Context)) {
+	r, _ := humago.Unwrap(ctx)
+	next(huma.WithValue(ctx, wantsCSV{}, strings.Contains(strings.ToLower(r.Header.Get("Accept")), csvType)))
+}
+
+func (c *Handler) getDelivery(ctx context.Context, in *deliveryInput) (*deliveryOutput, error) {
+	q, err := in.question()
+	if err != nil {
+		return nil, err
+	}
+	report, err := c.Delivery.Report(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	accepts, _ := ctx.Value(wantsCSV{}).(bool)
+	switch isCSV := in.Format == "csv" || in.Format == "" && accepts; {
+	case in.Series != "":
+		err = report.WriteSeriesCSV(&b)
+	case isCSV:
+		err = report.WriteCSV(&b)
+	default:
+		err = json.NewEncoder(&b).Encode(report)
+		return &deliveryOutput{ContentType: jsonType, Vary: "Accept", Body: b.Bytes()}, err
+	}
+	return &deliveryOutput{ContentType: csvType + "; charset=utf-8", Vary: "Accept", Body: b.Bytes()}, err
+}
+
+// question reads what is asked. Errors are for the caller.
+func (in *deliveryInput) question() (answers.Question, error) {
+	var q answers.Question
+	var err error
+	if q.Length, err = analytics.ParseLength(in.Window); err != nil {
+		return q, wrongQuery("window", in.Window, err)
+	}
+	if in.Step != "" {
+		if q.Step, err = analytics.ParseLength(in.Step); err == nil && q.Step == 0 {
+			err = errNoStep
+		}
+		if err != nil {
+			return q, wrongQuery("step", in.Step, err)
+		}
+	}
+	if in.Series != "" && q.Step == 0 {
+		return q, wrongQuery("series", in.Series, errSeriesWithoutStep)
+	}
+	if q.Filter, err = analytics.NewFilter(in.Carrier, in.Region); err != nil {
+		return q, wrongQuery("region", in.Region, err)
+	}
+	return q, nil
+}
+
+var (
+	errNoStep            = errors.New("the step must be longer than nothing")
+	errSeriesWithoutStep = errors.New("a series needs a step")
+)
+
+func wrongQuery(name, value string, err error) error {
+	return huma.Error422UnprocessableEntity(err.Error(), &huma.ErrorDetail{Location: "query." + name, Message: err.Error(), Value: value})
+}
+
+// exampleReport is one carrier to leave for another.
+func exampleReport() *analytics.Report {
+	rate := func(v float64) *float64 { return &v }
+	fewer := int64(56)
+	at := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	messages := analytics.Messages{
+		Total: 200, Delivered: 134, Failed: 62, Pending: 4, Segments: 200, DeliveryRate: rate(67), FailureRate: rate(31),
+	}
+	times := analytics.DeliveryTime{Messages: 196, Avg: 3.2, P50: 2.1, P95: 8.4, P99: 14.9}
+	return &analytics.Report{
+		From: at.Add(-24 * time.Hour), To: at, Window: "24h",
+		Processing: analytics.Processing{Receipts: 396, AvgLatencyMs: 4.1, P50LatencyMs: 3.2, P95LatencyMs: 9.7, P99LatencyMs: 18, SLACompliance: rate(100)},
+		Throughput: 3, Messages: messages, DeliveryTime: times,
+		Costs: []analytics.Cost{{Currency: "EUR", Messages: 200, Total: 8.4, Average: 0.042, CostPerDelivered: rate(0.062687)}},
+		Carriers: []analytics.Carrier{{
+			Carrier: "VODAFONE", Region: "GB", Currency: "EUR", Messages: messages, DeliveryTime: times,
+			AverageCost: rate(0.042), TotalCost: rate(8.4), CostPerDelivered: rate(0.062687),
+			Recommendation: analytics.Recommendation{
+				Action: analytics.Reroute, FailureRateLow: 24.99, FailureRateHigh: 37.71, Confidence: rate(99.99),
+				RouteTo: "TELEFONICA", FewerFailures: &fewer, Saving: rate(4.12), SavingPerMonth: rate(123.6),
+			},
+		}},
+	}
+}

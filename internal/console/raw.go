@@ -1,0 +1,50 @@
+package console
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/dustin/go-humanize"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	// rawShown is how much of a body is shown, in bytes.
+	rawShown = 128 << 10
+
+	// rawDepth is how deep JSON may be nested to be shown with its lines broken: each level moves all
+	// that is in it to the right.
+	rawDepth = 32
+)
+
+// raw writes a body as it came in: JSON with its lines broken, and anything else as it is.
+func raw(body []byte) string {
+	var b bytes.Buffer
+	if len(body) <= rawShown && isShallow(body) && json.Indent(&b, body, "", "  ") == nil {
+		return b.String()
+	}
+	return plain(body)
+}
+
+// plain writes a body as it is.
+func plain(body []byte) string {
+	if len(body) <= rawShown {
+		return string(body)
+	}
+	// No more than that is made a text of.
+	shown, _ := cutText(string(body[:rawShown+1]), rawShown)
+	return fmt.Sprintf("%s\n… %s in all", shown, humanize.IBytes(uint64(len(body))))
+}
+
+// isShallow reports whether a text is JSON that is nested no deeper than rawDepth.
+func isShallow(body []byte) bool {
+	d := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	for d.StackDepth() <= rawDepth {
+		if _, err := d.ReadToken(); err != nil {
+			return err == io.EOF
+		}
+	}
+	return false
+}

@@ -1,0 +1,245 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/reconcile"
+	"github.com/cxbridge/cxbridge/internal/store"
+	"github.com/cxbridge/cxbridge/internal/thread"
+)
+
+// Waker has the CRM told of a thread at once. See ingest.Replayer for its errors.
+type Waker interface {
+	WakeThread(ctx context.Context, threadID string) error
+}
+
+const (
+	// messagesOnPage is how many messages of a conversation a page has.
+	messagesOnPage = 100
+
+	// membersNamed is of how many threads of a conversation the participants are read.
+	membersNamed = 20
+
+	// peopleShown is how many participants of a thread are read.
+	peopleShown = 200
+
+	// eventsShown is how many events of the journal a page has. Each may be large.
+	eventsShown = 10
+)
+
+// threadView is what the page of a thread shows.
+type threadView struct {
+	threadRow
+	Breaker      string // state of the CRM's circuit breaker; "" without a CRM
+	CanWake      bool
+	CanReconcile bool
+
+	Family       *branch
+	IsCut        bool // its link is the newest of a ring
+	Conversation []stretch
+	People       []person
+	Pager        pager
+	Trail        []trailEntry
+	Events       []store.ThreadEvent
+}
+
+// PageTitle names the thread.
+func (v *threadView) PageTitle() string { return "Thread " + v.ID }
+
+// WakePath and ReconcilePath are those of the actions, LettersPath that of its dead letters.
+func (v *threadView) WakePath() string      { return actionPath("wake", v.ID) }
+func (v *threadView) ReconcilePath() string { return actionPath("reconcile", v.ID) }
+func (v *threadView) LettersPath() string {
+	return withQuery(deadLettersPath, map[string]string{"text": v.ID})
+}
+
+func actionPath(action, id string) string {
+	return threadsPath + "/" + action + "?id=" + url.QueryEscape(id)
+}
+
+// HasFamily reports whether the thread is linked to others.
+func (v *threadView) HasFamily() bool { return len(v.Family.Children) > 0 || v.ParentID() != "" }
+
+// Meaning tells what the state means.
+func (v *threadView) Meaning() string {
+	switch v.State {
+	case store.StateSynced:
+		return "The CRM has all of it."
+	case store.StatePending:
+		return "The CRM is about to get it."
+	case store.StateRetrying:
+		return "The last attempt failed. It is tried again by itself."
+	case store.StateParked:
+		return "The CRM refused it. It waits for an operator, or for a new event."
+	}
+	return "No CRM is set. It is kept until there is one."
+}
+
+func (c *Console) loadThread(ctx context.Context, r *http.Request) (any, error) {
+	id := idOf(r)
+	if !askable(id) {
+		return nil, store.ErrNotFound
+	}
+	row, err := c.Store.Thread(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	links, err := c.Store.Links(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	v := &threadView{
+		threadRow: threadRow{*row, c.stateOf(&row.Sync)}, Family: familyTree(id, links), IsCut: thread.IsCut(id, links),
+		CanWake: c.HasCRM && c.Waker != nil, CanReconcile: c.Reconciler != nil,
+	}
+	if crm := c.Figures.Figures().CRM; crm != nil {
+		v.Breaker = crm.Breaker
+	}
+	if v.Trail, err = c.loadTrail(ctx, id); err != nil {
+		return nil, err
+	}
+	if v.Events, err = c.Store.Events(ctx, id, eventsShown); err != nil {
+		return nil, err
+	}
+	return v, c.loadConversation(ctx, r, v, links)
+}
+
+// loadConversation reads a page of what the thread and those merged into it show.
+func (c *Console) loadConversation(ctx context.Context, r *http.Request, v *threadView, links map[string]thread.Link) error {
+	after, err := parsePlace(r.URL.Query().Get("after"))
+	if err != nil {
+		return err
+	}
+	family := thread.Family(v.ID, links)
+	items, err := c.Store.Timeline(ctx, family, after, messagesOnPage+1)
+	if err != nil {
+		return err
+	}
+	span := span{after: after}
+	if after != (store.ItemPosition{}) {
+		v.Pager.First = v.Path()
+	}
+	if len(items) > messagesOnPage {
+		items = items[:messagesOnPage]
+		last := items[len(items)-1]
+		span.until = store.ItemPosition{At: last.At, ID: last.ID}
+		v.Pager.Next = withQuery(v.Path(), map[string]string{"after": placeOf(span.until)})
+	}
+	people, err := c.loadPeople(ctx, v, items)
+	if err != nil {
+		return err
+	}
+	marks, err := c.loadMarks(ctx, v, family, links, span)
+	if err != nil {
+		return err
+	}
+	messages := make([]*said, len(items))
+	for i, item := range items {
+		if messages[i], err = saidOf(item, c.deliveryOf(item), people); err != nil {
+			return err
+		}
+	}
+	v.Conversation = conversationOf(v.ID, messages, marks)
+	return nil
+}
+
+// placeOf writes the place after which a page begins, for a query.
+func placeOf(p store.ItemPosition) string {
+	return strconv.FormatInt(p.At.UnixMicro(), 10) + "." + p.ID
+}
+
+// parsePlace reads what placeOf wrote. "" is the beginning.
+func parsePlace(text string) (p store.ItemPosition, err error) {
+	if text == "" {
+		return p, nil
+	}
+	micros, id, isPlace := strings.Cut(text, ".")
+	at, err := strconv.ParseInt(micros, 10, 64)
+	p = store.ItemPosition{At: time.UnixMicro(at).UTC(), ID: id}
+	if err != nil || !isPlace || !askable(id) || p.At.Year() < 0 || p.At.Year() > 9999 {
+		return store.ItemPosition{}, &visitorError{http.StatusNotFound, "This page of the conversation does not exist."}
+	}
+	return p, nil
+}
+
+// loadPeople reads the participants of the thread into the view, and returns those of the threads whose
+// messages are shown, by thread and id.
+func (c *Console) loadPeople(ctx context.Context, v *threadView, items []*thread.Item) (map[thread.ItemKey]person, error) {
+	members := []string{v.ID}
+	seen := map[string]bool{v.ID: true}
+	for _, item := range items {
+		if !seen[item.ThreadID] && len(members) < membersNamed {
+			seen[item.ThreadID] = true
+			members = append(members, item.ThreadID)
+		}
+	}
+	people := make(map[thread.ItemKey]person)
+	for _, id := range members {
+		participants, err := c.Store.Items(ctx, id, thread.KindParticipant, store.ItemPosition{}, peopleShown)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range participants {
+			p, err := personOf(item, c.deliveryOf(item))
+			if err != nil {
+				return nil, err
+			}
+			people[item.ItemKey] = p
+			if id == v.ID {
+				v.People = append(v.People, p)
+			}
+		}
+	}
+	return people, nil
+}
+
+// wakeThread has the CRM told of a thread at once.
+func (c *Console) wakeThread(ctx context.Context, r *http.Request) (next, notice string, err error) {
+	id := idOf(r)
+	if c.Waker == nil || !c.HasCRM {
+		return "", "", &visitorError{http.StatusConflict, "No CRM is set, so there is nobody to tell of the thread."}
+	}
+	if !askable(id) {
+		return "", "", store.ErrNotFound
+	}
+	if err := c.Waker.WakeThread(ctx, id); err != nil {
+		return "", "", err
+	}
+	return pathOf(threadsPath, id), "The thread is tried now. This page shows what comes of it.", nil
+}
+
+// reconcileThread compares a thread with CXone.
+func (c *Console) reconcileThread(ctx context.Context, r *http.Request) (next, notice string, err error) {
+	id := idOf(r)
+	if c.Reconciler == nil {
+		return "", "", &visitorError{http.StatusConflict, "CXone is not set: there is nothing to compare the thread with."}
+	}
+	if !askable(id) {
+		return "", "", store.ErrNotFound
+	}
+	outcome, err := c.Reconciler.Reconcile(ctx, id)
+	if upstream, isUpstream := errors.AsType[*reconcile.UpstreamError](err); isUpstream {
+		return "", "", &visitorError{http.StatusBadGateway, upstream.Error() + "."}
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return "", "", &visitorError{http.StatusNotFound, "CXone does not know this thread."}
+	}
+	if err != nil {
+		return "", "", busy(err)
+	}
+	notice = "Nothing was missing: we and the CRM have all that CXone has."
+	switch outcome.Status {
+	case reconcile.Reconciled:
+		notice = fmt.Sprintf("Something was missing. Now we and the CRM have version %d.", outcome.Version)
+	case reconcile.Stored:
+		notice = "We have all that CXone has. The CRM is not told: none is set, or the database is away."
+	}
+	return pathOf(threadsPath, id), notice, nil
+}

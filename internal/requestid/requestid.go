@@ -1,0 +1,61 @@
+// Package requestid gives every request an id, by which what is told of it in one log is found in
+// another. The header is X-Request-Id.
+package requestid
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+)
+
+// Header is the header of the id, in its canonical form.
+const Header = "X-Request-Id"
+
+// maxLength bounds the ids of others, in bytes.
+const maxLength = 128
+
+// New draws an id: 26 letters and digits.
+func New() string { return rand.Text() }
+
+// Of returns the id that the sender or a proxy gave a request, if it is fit for a log and a header:
+// 1 to 128 printable ASCII characters, none of them a space. Else it draws one.
+func Of(h http.Header) string {
+	if values := h[Header]; len(values) == 1 && isFit(values[0]) {
+		return values[0]
+	}
+	return New()
+}
+
+func isFit(id string) bool {
+	if id == "" || len(id) > maxLength {
+		return false
+	}
+	for i := range len(id) {
+		if id[i] <= ' ' || id[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// Handler gives each request an id before next sees it, in its header, and puts it into the header of
+// the answer.
+func Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := []string{Of(r.Header)}
+		r.Header[Header] = id
+		w.Header()[Header] = id
+		next.ServeHTTP(w, r)
+	})
+}
+
+type key struct{}
+
+// With returns a context for requests to others that are to have an id.
+func With(ctx context.Context, id string) context.Context { return context.WithValue(ctx, key{}, id) }
+
+// From returns the id that requests to others are to have, "" when there is none.
+func From(ctx context.Context) string {
+	id, _ := ctx.Value(key{}).(string)
+	return id
+}

@@ -1,0 +1,38 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Phase is a part of a work that is done in steps.
+type Phase struct {
+	Name string
+
+	// Step does the step at a position and returns the next one: "" is the first, and the end.
+	Step func(position string) (next string, err error)
+}
+
+// StepPhases does the step of a work that a cursor tells, and returns the next cursor: "" is the
+// begin, and the end. One phase follows the other.
+func StepPhases(phases []Phase, cursor string) (next string, err error) {
+	name, position, _ := strings.Cut(cursor, " ")
+	if cursor == "" {
+		name = phases[0].Name
+	}
+	i := slices.IndexFunc(phases, func(p Phase) bool { return p.Name == name })
+	if i < 0 {
+		return "", fmt.Errorf("%w: the cursor is of another work", ErrRefused)
+	}
+	if position, err = phases[i].Step(position); err != nil {
+		return "", err
+	}
+	switch {
+	case position != "":
+		return name + " " + position, nil
+	case i+1 < len(phases):
+		return phases[i+1].Name + " ", nil
+	}
+	return "", nil
+}

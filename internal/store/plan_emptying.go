@@ -1,0 +1,38 @@
+package store
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/cxbridge/cxbridge/internal/thread"
+)
+
+// Emptying is what the expiry of threads does to the database: it marks Threads as not their own, so
+// that they are not found any more, and deletes Items and the dead letters of Letters. The rows of
+// the threads stay, with the links, the versions and the end of the audit chain, and nothing that was
+// said: an event that comes again is known by its key and finds them, and one that is new goes on
+// from them.
+type Emptying struct {
+	Threads []string
+	Items   []thread.ItemKey
+	Letters [][32]byte // sorted
+	Done    int        // how many of Threads, the first ones, have no more items
+}
+
+// PlanEmptying plans the expiry of threads, in the order of their ids. It is given their first items,
+// in the order of their keys: one more than may be deleted, if there are so many.
+func PlanEmptying(threads []string, items []thread.ItemKey, most int) *Emptying {
+	e := &Emptying{Threads: threads, Items: items, Done: len(threads)}
+	if len(items) > most {
+		e.Done = slices.Index(threads, items[most].ThreadID)
+		e.Threads, e.Items = threads[:e.Done+1], items[:most]
+	}
+	for _, id := range e.Threads {
+		e.Letters = append(e.Letters, PushLetter(id).Digest())
+	}
+	for _, key := range e.Items {
+		e.Letters = append(e.Letters, ItemLetter(key).Digest())
+	}
+	slices.SortFunc(e.Letters, func(a, b [32]byte) int { return bytes.Compare(a[:], b[:]) })
+	return e
+}

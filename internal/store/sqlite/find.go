@@ -1,0 +1,61 @@
+package sqlite
+
+import (
+	"context"
+	"strings"
+
+	"github.com/cxbridge/cxbridge/internal/sms"
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+// listedMessage is readColumns without the raw body.
+var listedMessage = strings.Replace(readColumns, "raw_payload", "NULL", 1)
+
+var (
+	// The index sms_messages_recipient gives the rows of each spelling in their order, and they are
+	// merged: the cost is that of a page, however many messages a number has got.
+	messagesTo = "SELECT " + listedMessage + ` FROM sms_messages WHERE rowid IN (
+			SELECT rowid FROM sms_messages WHERE recipient = ?1
+			UNION ALL SELECT rowid FROM sms_messages WHERE recipient = ?2
+			ORDER BY rowid DESC LIMIT ?3)
+		ORDER BY rowid DESC`
+
+	recentMessages = "SELECT " + listedMessage + " FROM sms_messages ORDER BY rowid DESC LIMIT ?"
+)
+
+const threadJournal = `SELECT type, version, updated_at, received_at, raw FROM thread_events
+	WHERE thread_id = ? ORDER BY received_at DESC, version DESC LIMIT ?`
+
+// MessagesTo implements store.Finder. Rows are in the order in which they were inserted, and there is
+// no spool beside this store: that is the order in which the messages were first seen.
+func (s *Store) MessagesTo(ctx context.Context, recipient string, limit int) ([]*sms.Message, error) {
+	numbers := store.Spellings(recipient)
+	messages, err := query(ctx, s.readers, scanMessage, messagesTo, numbers[0], numbers[1], limit)
+	if err != nil {
+		return nil, failed("find messages", err)
+	}
+	return messages, nil
+}
+
+// RecentMessages implements store.Finder. See MessagesTo for the order.
+func (s *Store) RecentMessages(ctx context.Context, limit int) ([]*sms.Message, error) {
+	messages, err := query(ctx, s.readers, scanMessage, recentMessages, limit)
+	if err != nil {
+		return nil, failed("list messages", err)
+	}
+	return messages, nil
+}
+
+// Events implements store.Finder.
+func (s *Store) Events(ctx context.Context, threadID string, limit int) ([]store.ThreadEvent, error) {
+	events, err := query(ctx, s.readers, scanEvent, threadJournal, threadID, limit)
+	if err != nil {
+		return nil, failed("read journal", err)
+	}
+	return events, nil
+}
+
+func scanEvent(r row) (e store.ThreadEvent, err error) {
+	err = r.Scan(&e.Type, &e.Version, instant{&e.UpdatedAt}, instant{&e.Received}, &e.Raw)
+	return e, err
+}

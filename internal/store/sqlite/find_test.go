@@ -1,0 +1,44 @@
+package sqlite
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// People who look for something do not read all that there is: each list is in the order of an index
+// or of the rows.
+func TestFindIndexes(t *testing.T) {
+	s, err := Open(filepath.Join(t.TempDir(), "x.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, statement, index string
+		args                   []any
+		sorts                  int // how often something is sorted
+	}{
+		{"MessagesTo", messagesTo, "USING COVERING INDEX sms_messages_recipient", []any{"1", "+1", 50}, 0},
+		{"RecentMessages", recentMessages, "SCAN sms_messages", []any{50}, 0},
+		{"Events", threadJournal, "USING INDEX thread_events_thread", []any{"t", 50}, 1}, // those that came together
+		{"Backlog", selectBacklog, "USING INDEX threads_queue", []any{1000}, 0},
+	} {
+		plan, err := query(t.Context(), s.readers, func(r row) (step string, err error) {
+			var id, parent, unused int
+			err = r.Scan(&id, &parent, &unused, &step)
+			return step, err
+		}, "EXPLAIN QUERY PLAN "+c.statement, c.args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Join(plan, "\n")
+		if !strings.Contains(text, c.index) || strings.Count(text, "TEMP B-TREE") != c.sorts {
+			t.Errorf("%s is carried out so:\n%s", c.name, text)
+		}
+		t.Log(text)
+	}
+}

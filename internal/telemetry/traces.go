@@ -1,0 +1,106 @@
+// Package telemetry makes visible what cxbridge does: traces by OpenTelemetry, and the metrics that
+// are drawn from the database or the binary.
+//
+//	traces.go   traces to a collector, by OTLP over HTTP
+//	exporter.go what happens while the collector is away
+//	backlog.go  what waits in the database
+//	build.go    which program this is
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+)
+
+const (
+	// exportTimeout bounds one attempt to hand spans to the collector.
+	exportTimeout = 10 * time.Second
+
+	// flushTimeout bounds how long Close waits for the collector to take what is left.
+	flushTimeout = 3 * time.Second
+
+	// maxAttribute bounds the text of an attribute, in characters: ids come from outside.
+	maxAttribute = 256
+)
+
+// TraceConfig says where traces go.
+type TraceConfig struct {
+	Endpoint string  // base URL of the collector, which /v1/traces is joined to; "" is no traces
+	Ratio    float64 // share of the requests that are traced, unless the caller has decided: 0 to 1
+	Version  string  // of the program
+
+	Registry prometheus.Registerer
+	Log      *slog.Logger
+}
+
+// Traces sends spans to a collector, in the background: whoever makes a span never waits for it.
+// Spans that the collector does not take in time are dropped. A nil *Traces is off, and costs
+// nothing.
+//
+// What else OpenTelemetry lets an operator set by its variables, such as the headers and the
+// certificate for the collector or more attributes of the resource, is taken from there.
+type Traces struct {
+	provider *sdktrace.TracerProvider
+	exporter *exporter
+}
+
+// OpenTraces makes no call; the collector need not be there. It returns nil when there are to be no
+// traces.
+func OpenTraces(ctx context.Context, c TraceConfig) (*Traces, error) {
+	if c.Endpoint == "" {
+		return nil, nil
+	}
+	address, err := url.JoinPath(c.Endpoint, "v1", "traces")
+	if err != nil {
+		return nil, fmt.Errorf("traces: %w", err)
+	}
+	otlp, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(address), otlptracehttp.WithTimeout(exportTimeout))
+	if err != nil {
+		return nil, fmt.Errorf("traces: %w", err)
+	}
+	about, err := resource.New(ctx,
+		resource.WithAttributes(semconv.ServiceName("cxbridge"), semconv.ServiceVersion(c.Version)),
+		resource.WithTelemetrySDK(), resource.WithFromEnv())
+	if err != nil {
+		return nil, fmt.Errorf("traces: OTEL_RESOURCE_ATTRIBUTES: %w", err)
+	}
+	e := newExporter(otlp, c.Registry, c.Log)
+	limits := sdktrace.NewSpanLimits()
+	limits.AttributeValueLengthLimit = maxAttribute
+	return &Traces{exporter: e, provider: sdktrace.NewTracerProvider(
+		sdktrace.WithBatcher(e, sdktrace.WithExportTimeout(exportTimeout)),
+		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(c.Ratio))),
+		sdktrace.WithResource(about), sdktrace.WithRawSpanLimits(limits),
+	)}, nil
+}
+
+// Provider returns what makes tracers, nil when there are no traces.
+func (t *Traces) Provider() trace.TracerProvider {
+	if t == nil {
+		return nil
+	}
+	return t.provider
+}
+
+// Close hands the spans that have ended to the collector. It does not wait for long: what the
+// collector has not taken by then is dropped.
+func (t *Traces) Close() {
+	if t == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	defer cancel()
+	if err := t.provider.Shutdown(ctx); err != nil {
+		t.exporter.abort()
+	}
+}

@@ -1,0 +1,161 @@
+package telemetry
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/goleak"
+
+	"github.com/cxbridge/cxbridge/internal/telemetry/telemetrytest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func openTraces(t *testing.T, endpoint string, ratio float64, log *slog.Logger) *Traces {
+	t.Helper()
+	traces, err := OpenTraces(t.Context(), TraceConfig{
+		Endpoint: endpoint, Ratio: ratio, Version: "v1", Registry: prometheus.NewRegistry(), Log: log,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return traces
+}
+
+var silent = slog.New(slog.DiscardHandler)
+
+func TestSpansReachTheCollector(t *testing.T) {
+	var c telemetrytest.Collector
+	server := httptest.NewServer(&c)
+	defer server.Close()
+	traces := openTraces(t, server.URL+"/", 1, silent)
+	_, span := traces.Provider().Tracer("test").Start(t.Context(), "work")
+	span.SetAttributes(attribute.String("long", strings.Repeat("é", 1000)))
+	span.End()
+	traces.Close()
+
+	spans := c.Spans()
+	if len(spans) != 1 || spans[0].Name != "work" || spans[0].Trace != span.SpanContext().TraceID().String() {
+		t.Fatalf("the collector has %+v, refused %q", spans, c.Problems())
+	}
+	if long := spans[0].Attributes["long"]; long != strings.Repeat("é", maxAttribute) {
+		t.Errorf("an attribute of 1000 characters has %d bytes", len(long))
+	}
+	if services := c.Services(); !slices.Equal(services, []string{"cxbridge"}) {
+		t.Errorf("spans of %q", services)
+	}
+}
+
+func TestSampling(t *testing.T) {
+	for _, tt := range []struct {
+		ratio  float64
+		parent trace.TraceFlags // of a caller; 2 for none
+		want   bool
+	}{{1, 2, true}, {0, 2, false}, {0, trace.FlagsSampled, true}, {1, 0, false}} {
+		traces := openTraces(t, "http://127.0.0.1:9", tt.ratio, silent)
+		ctx := t.Context()
+		if tt.parent != 2 {
+			ctx = trace.ContextWithRemoteSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{
+				TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: tt.parent,
+			}))
+		}
+		// It never ends, so nothing is sent.
+		_, span := traces.Provider().Tracer("test").Start(ctx, "work")
+		if got := span.SpanContext().IsSampled(); got != tt.want {
+			t.Errorf("ratio %v, caller %v: sampled %t, want %t", tt.ratio, tt.parent, got, tt.want)
+		}
+		traces.Close()
+	}
+}
+
+func TestOff(t *testing.T) {
+	traces := openTraces(t, "", 1, silent)
+	if traces != nil || traces.Provider() != nil {
+		t.Errorf("%v of no endpoint", traces)
+	}
+	traces.Close()
+}
+
+// A collector that is away is told of once, and costs its spans.
+func TestCollectorAway(t *testing.T) {
+	var works atomic.Bool
+	var c telemetrytest.Collector
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !works.Load() {
+			w.WriteHeader(http.StatusBadRequest) // which is not tried again
+			return
+		}
+		c.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	var out bytes.Buffer
+	traces := openTraces(t, server.URL, 1, slog.New(slog.NewTextHandler(&out, nil)))
+	export := func() {
+		_, span := traces.Provider().Tracer("test").Start(t.Context(), "work")
+		span.End()
+		if err := traces.provider.ForceFlush(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	export()
+	export()
+	works.Store(true)
+	export()
+	traces.Close()
+	var m dto.Metric
+	if err := traces.exporter.dropped.Write(&m); err != nil {
+		t.Fatal(err)
+	}
+	if dropped := m.GetCounter().GetValue(); dropped != 2 || len(c.Spans()) != 1 {
+		t.Errorf("%v spans are dropped, %d taken", dropped, len(c.Spans()))
+	}
+	text := out.String()
+	if strings.Count(text, "does not take traces") != 1 || strings.Count(text, "takes traces again") != 1 {
+		t.Errorf("logged: %s", text)
+	}
+}
+
+// Neither one who makes spans nor the end of the program waits for a collector that hangs.
+func TestCollectorHangs(t *testing.T) {
+	release := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	defer server.Close()
+	defer close(release)
+	traces := openTraces(t, server.URL, 1, silent)
+	tracer := traces.Provider().Tracer("test")
+	made := make(chan struct{})
+	go func() {
+		defer close(made)
+		for range 10_000 { // more than the queue of spans takes
+			_, span := tracer.Start(context.Background(), "work")
+			span.End()
+		}
+	}()
+	select {
+	case <-made:
+	case <-time.After(time.Minute):
+		t.Fatal("spans wait for the collector")
+	}
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		traces.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(flushTimeout + time.Minute):
+		t.Fatal("the end waits for the collector")
+	}
+}
