@@ -207,7 +207,9 @@ func TestMatchingInSQLite(t *testing.T) {
 		t.Errorf("answer %+v", got)
 	}
 	told := make(map[string]int)
-	for _, e := range decode[struct{ Items []struct{ Action, Outcome string } }](t, b.ask(t, "GET", "/api/audit", viewerToken), http.StatusOK).Items {
+	for _, e := range decode[struct {
+		Items []struct{ Action, Outcome string }
+	}](t, b.ask(t, "GET", "/api/audit", viewerToken), http.StatusOK).Items {
 		told[e.Action+" "+e.Outcome]++
 	}
 	if diff := cmp.Diff(map[string]int{"replay accepted": 3, "replay refused": 3, "delete deleted": 3}, told); diff != "" {

@@ -41,6 +41,7 @@ const (
 	ActionReconcile Action = "reconcile" // a thread that waited was tried at once
 	ActionRaise     Action = "raise"     // an alarm was raised
 	ActionClear     Action = "clear"     // an alarm was cleared
+	ActionErase     Action = "erase"     // a person was erased
 )
 
 // Hash is the SHA-256 of an entry.

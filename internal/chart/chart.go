@@ -91,6 +91,11 @@ func (l *Lines) SVG() (template.HTML, error) {
 	}}
 	opt.Legend.Show = charts.Ptr(false)
 	opt.Symbol = charts.SymbolNone
+	for i, s := range l.Series {
+		if !isWhole(s) {
+			opt.SeriesList[i].Symbol = charts.SymbolDot // a point between two gaps has no line
+		}
+	}
 	opt.LineStrokeWidth = 2
 	if l.Stacked {
 		opt.StackSeries, opt.FillOpacity = charts.Ptr(true), 190
@@ -113,7 +118,7 @@ func (l *Lines) hints() []string {
 	hints := make([]string, len(l.Times))
 	for i := range l.Times {
 		for _, s := range l.Series {
-			if !math.IsNaN(s.Values[i]) {
+			if !isNone(s.Values[i]) {
 				hints[i] += "\n" + s.Name + ": " + l.Format(s.Values[i])
 			}
 		}
@@ -159,11 +164,14 @@ func (b *Bars) SVG() (template.HTML, error) {
 	return page{title: b.Title, palette: palette}.from(drawn), nil
 }
 
-// isWhole reports whether a series has a value at every point. The library fills the area below one
-// with gaps in a wrong shape.
+// isWhole reports whether a series has a value at every point. Below one with gaps the library fills
+// the area in a wrong shape.
 func isWhole(s Series) bool {
-	return !slices.ContainsFunc(s.Values, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
+	return !slices.ContainsFunc(s.Values, isNone)
 }
+
+// isNone reports whether a value is none that can be drawn.
+func isNone(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }
 
 // values returns what the library takes: it has a value of its own for none.
 func values(series []Series) [][]float64 {
@@ -171,7 +179,7 @@ func values(series []Series) [][]float64 {
 	for i, s := range series {
 		all[i] = make([]float64, len(s.Values))
 		for j, v := range s.Values {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
+			if isNone(v) {
 				v = charts.GetNullValue()
 			}
 			all[i][j] = v
@@ -204,7 +212,7 @@ func highest(series []Series, stacked bool) (most float64) {
 		sum := 0.0
 		for _, s := range series {
 			v := s.Values[i]
-			if math.IsNaN(v) || math.IsInf(v, 0) {
+			if isNone(v) {
 				continue
 			}
 			sum += v

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,8 +44,7 @@ type messageRow struct{ *sms.Message }
 func (m messageRow) Path() string { return pathOf(messagesPath, m.ID) }
 
 func (c *Console) loadMessages(ctx context.Context, r *http.Request) (any, error) {
-	// An id may have spaces around it, but what is pasted has them more often.
-	list := &messageList{Query: strings.TrimSpace(r.URL.Query().Get("q"))}
+	list := &messageList{Query: r.URL.Query().Get("q")}
 	var found []*sms.Message
 	var err error
 	switch {
@@ -66,24 +66,20 @@ func (c *Console) loadMessages(ctx context.Context, r *http.Request) (any, error
 // findMessages looks for the message of an id, and for the messages to a number: one more than are
 // shown, where there are so many.
 func (c *Console) findMessages(ctx context.Context, query string) ([]*sms.Message, error) {
-	var found []*sms.Message
+	pasted := strings.TrimSpace(query) // an id may have spaces around it, but what is pasted has them more often
 	byID, _, err := c.Store.Message(ctx, query)
-	switch {
-	case err == nil:
-		found = append(found, byID)
-	case !errors.Is(err, store.ErrNotFound):
+	if errors.Is(err, store.ErrNotFound) && pasted != query {
+		byID, _, err = c.Store.Message(ctx, pasted)
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	to, err := c.Store.MessagesTo(ctx, dialled(query), messagesShown+1)
-	if err != nil {
-		return nil, err
+	found, err := c.Store.MessagesTo(ctx, dialled(pasted), messagesShown+1)
+	if err != nil || byID == nil {
+		return found, err
 	}
-	for _, m := range to {
-		if byID == nil || m.ID != byID.ID {
-			found = append(found, m)
-		}
-	}
-	return found, nil
+	found = slices.DeleteFunc(found, func(m *sms.Message) bool { return m.ID == byID.ID })
+	return slices.Insert(found, 0, byID), nil
 }
 
 // dialled returns a number without what people write into it to read it better. What is no number

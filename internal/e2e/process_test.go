@@ -85,17 +85,25 @@ func (p *process) awaitReady(t testing.TB) {
 	}
 }
 
-// launch starts the binary. It ends with the test at the latest, which shows the end of its log
-// when it has failed.
+// launch starts the binary.
 func launch(t testing.TB, s settings, args ...string) *process {
 	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.Dir, cmd.Env = t.TempDir(), s.environment()
+	// It is not to outlive a test that panics.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return begin(t, cmd)
+}
+
+// begin starts a command that is a cxbridge. It ends with the test at the latest, which shows the end
+// of its log when it has failed.
+func begin(t testing.TB, cmd *exec.Cmd) *process {
+	t.Helper()
 	p := &process{
-		cmd: exec.Command(program, args...), exited: make(chan struct{}), log: journal{ready: make(chan string, 1)},
+		cmd: cmd, exited: make(chan struct{}), log: journal{ready: make(chan string, 1)},
 		client: &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
 	}
-	p.cmd.Dir, p.cmd.Env, p.cmd.Stdout = t.TempDir(), s.environment(), &p.stdout
-	// It is not to outlive a test that panics.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	p.cmd.Stdout = &p.stdout
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +121,7 @@ func launch(t testing.TB, s settings, args ...string) *process {
 		p.kill(t)
 		p.client.CloseIdleConnections()
 		if t.Failed() {
-			t.Logf("the log of %v ends with\n%s", args, p.log.tail(40))
+			t.Logf("the log of %v ends with\n%s", cmd.Args, p.log.tail(40))
 		}
 	})
 	return p

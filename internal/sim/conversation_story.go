@@ -1,9 +1,11 @@
 package sim
 
+import "slices"
+
 // Stories says what happens to conversations, by weights, which are not negative. The zero Stories is
 // a usual day.
 type Stories struct {
-	Conversation float64 // people write, join and leave their names
+	Conversation float64 // people write, join and change their names
 	Merge        float64
 	Split        float64
 	Storm        float64 // changes that are part of a storm
@@ -51,5 +53,6 @@ func (c *Conversations) likelihoods() []likely {
 	for _, l := range talking {
 		list = append(list, likely{l.share * s.Conversation / sum, l.change})
 	}
-	return list
+	// What cannot happen makes way for the next one, which is not to be one without any weight.
+	return slices.DeleteFunc(list, func(l likely) bool { return l.share == 0 })
 }

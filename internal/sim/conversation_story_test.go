@@ -49,7 +49,7 @@ func TestStories(t *testing.T) {
 func TestShareOfStorms(t *testing.T) {
 	c := newConversations(4, sim.Social{Threads: 50, Orderly: true})
 	c.SetStories(sim.Stories{Conversation: 1, Storm: 3})
-	const all = 20_000
+	const all = 6000
 	stormed := 0
 	for range all {
 		c.Next(start)

@@ -93,3 +93,40 @@ func TestLedgerAgreesWithTheDomain(t *testing.T) {
 		}
 	}
 }
+
+// A sample is bounded, has all of what it has, and is the same in any order.
+func TestSample(t *testing.T) {
+	posts := stream(8, 2000)
+	whole, sample, again := sim.NewLedger(), sim.NewSample(100), sim.NewSample(100)
+	for _, p := range posts {
+		whole.Record(p)
+		sample.Record(p)
+	}
+	rand.New(rand.NewPCG(8, 8)).Shuffle(len(posts), func(i, j int) { posts[i], posts[j] = posts[j], posts[i] })
+	for _, p := range posts {
+		again.Record(p)
+	}
+	all, some := whole.Expected(), sample.Expected()
+	if len(some) < 20 || len(some) > 100 || len(all) < 400 {
+		t.Errorf("%d of %d messages", len(some), len(all))
+	}
+	for id, state := range some {
+		if state != all[id] {
+			t.Errorf("%s is %+v, want %+v", id, state, all[id])
+		}
+	}
+	if diff := cmp.Diff(some, again.Expected()); diff != "" {
+		t.Errorf("in another order: %s", diff)
+	}
+}
+
+func TestLedgerInDoubt(t *testing.T) {
+	l := sim.NewLedger()
+	l.Record(sim.Post{Receipts: []sim.Receipt{receipt("a", 0, "PENDING", start), receipt("b", 0, "PENDING", start)}})
+	l.Doubt(sim.Post{Receipts: []sim.Receipt{receipt("b", 1, "FAILED", start), receipt("c", 1, "FAILED", start)}})
+	l.Record(sim.Post{Receipts: []sim.Receipt{receipt("c", 0, "PENDING", start)}})
+	want := map[string]sim.State{"a": {Status: "PENDING", Carrier: "ATT", Region: "US", Receipts: 1}}
+	if diff := cmp.Diff(want, l.Expected()); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -80,6 +80,7 @@ func TestSenderCounts(t *testing.T) {
 			`200 {"acknowledged":true,"messageId":"d","queuedForRetry":true}`,
 			`200 {"acknowledged":true,"accepted":5,"duplicates":2,"rejected":[{"index":3,"error":"no"}]}`,
 			`200 {"acknowledged":true,"accepted":3,"duplicates":0,"rejected":[],"queuedForRetry":true}`,
+			`200 {"acknowledged":true,"accepted":4,"duplicates":0,"rejected":[],"flagged":1,"quarantined":2}`,
 			`200 {"status":"ACCEPTED"}`,
 			`200 {"status":"ACCEPTED","queuedForRetry":true}`,
 			`200 {"status":"SYNCED"}`,
@@ -93,17 +94,17 @@ func TestSenderCounts(t *testing.T) {
 			`503 {"error":"busy"}`,
 		))
 		want := sim.Counts{
-			Posts: 17, OK: 13, Refused: 3, GivenUp: 1, Busy: 3, Retries: 2,
-			Statuses: map[int]int{200: 13, 400: 1, 422: 1, 401: 1, 503: 1},
+			Posts: 18, OK: 14, Refused: 3, GivenUp: 1, Busy: 3, Retries: 2,
+			Statuses: map[int]int{200: 14, 400: 1, 422: 1, 401: 1, 503: 1},
 			Events: sim.Events{
-				Accepted: 1 + 1 + 1 + 5 + 3 + 1 + 1 + 1 + 2 + 2, Duplicate: 1 + 2, Flagged: 1, Quarantined: 1, Spooled: 1 + 3 + 1 + 1,
+				Accepted: 1 + 1 + 1 + 5 + 3 + 2 + 1 + 1 + 1 + 2 + 2, Duplicate: 1 + 2, Flagged: 1 + 1, Quarantined: 1 + 2, Spooled: 1 + 3 + 1 + 1,
 				Refused: 1 + 2 + 1, Ignored: 1 + 1, Synced: 1 + 1,
 			},
 		}
 		if diff := cmp.Diff(want, s.Counts()); diff != "" {
 			t.Error(diff)
 		}
-		if len(answers) != 17 || answers[`422 {"error":"invalid"}`] != 422 {
+		if len(answers) != 18 || answers[`422 {"error":"invalid"}`] != 422 {
 			t.Errorf("told of %v", answers)
 		}
 	})
@@ -148,6 +149,54 @@ func TestSenderKeepsToItsRate(t *testing.T) {
 		s.Run(ctx, func() (sim.Post, bool) { return sim.Post{}, true })
 		if n < 499 || n > 501 {
 			t.Errorf("%d posts in 10 s at 50 a second", n)
+		}
+	})
+}
+
+// Posts that are due are sent at their times, or as soon as a worker is free. How late that is counts.
+func TestSenderSendsWhenDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		sent, took := make(map[string]time.Duration), make(map[string]time.Duration)
+		var mu sync.Mutex
+		s := newSender(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			mu.Lock()
+			sent[string(body)] = time.Since(began)
+			mu.Unlock()
+			time.Sleep(3 * time.Second) // in the bubble: both workers are busy when the third one is due
+		}))
+		s.Workers = 2
+		s.Answered = func(p sim.Post, a sim.Answer) {
+			mu.Lock()
+			defer mu.Unlock()
+			took[string(p.Body)] = a.Took
+		}
+		next := bodies("a", "b", "c", "d")
+		due := []time.Duration{0, time.Second, 2 * time.Second, 10 * time.Second}
+		s.Run(t.Context(), func() (sim.Post, bool) {
+			p, more := next()
+			if more {
+				p.Due, due = began.Add(due[0]), due[1:]
+			}
+			return p, more
+		})
+		wantSent := map[string]time.Duration{"a": 0, "b": time.Second, "c": 3 * time.Second, "d": 10 * time.Second}
+		wantTook := map[string]time.Duration{"a": 3 * time.Second, "b": 3 * time.Second, "c": 4 * time.Second, "d": 3 * time.Second}
+		if diff := cmp.Diff(wantSent, sent) + cmp.Diff(wantTook, took); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestSenderStopsBeforeWhatIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+		defer stop()
+		s := newSender(webhook)
+		s.Run(ctx, func() (sim.Post, bool) { return sim.Post{Due: time.Now().Add(time.Hour)}, true })
+		if s.Counts().Posts != 0 {
+			t.Errorf("got %+v", s.Counts())
 		}
 	})
 }

@@ -156,7 +156,7 @@ func (w *counted) requireReports(t *testing.T, s store.Store) {
 		m, _ := read(t, s, id)
 		messages = append(messages, m)
 	}
-	for range 25 {
+	for range 15 {
 		q := w.question(t)
 		filter, err := analytics.NewFilter(q.carrier, q.region)
 		if err != nil {

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/alecthomas/kong"
+	"github.com/mattn/go-isatty"
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/cxbridge/cxbridge/internal/audit"
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+type eraseCommand struct {
+	FileSettings
+	DatabaseSettings `group:"Database"`
+
+	Recipient   string `placeholder:"NUMBER" help:"The number that messages were sent to, with its country code."`
+	Participant string `placeholder:"ID" help:"The id of a participant in threads, or that of the person on the platform."`
+	Yes         bool   `help:"Does not ask before it begins."`
+}
+
+const eraseDetail = `Takes a person out of the whole database: numbers, names, the text of messages, and the bodies of
+receipts, events and dead letters that name the person. States, counts and the audit log stay. Then it
+reads everything once more and says where the person is still found; exits 1 if there is such a place.
+What it did cannot be undone. If it is stopped, run it again.
+
+It works on the database itself, as migrate does, also while the service runs. Erase the person in
+CXone and the CRM first, lest they come back from there. docs/privacy.md says what is kept where.
+
+Example:
+  cxbridge erase --recipient +4915112345678`
+
+// Help is what the help of the command says beside its settings.
+func (eraseCommand) Help() string { return eraseDetail }
+
+// leastDigits is how many digits make a number that is nobody else's, nor a time or a count.
+const leastDigits = 6
+
+// Validate is called by kong. Its errors do not repeat who is to be erased.
+func (c *eraseCommand) Validate() error {
+	digits := strings.Map(func(r rune) rune {
+		switch {
+		case r >= '0' && r <= '9':
+			return r
+		case strings.ContainsRune("+ ()-./", r):
+			return -1
+		}
+		return utf8.RuneError
+	}, c.Recipient)
+	switch {
+	case c.Recipient == "" && c.Participant == "":
+		return errors.New("who? Give --recipient or --participant")
+	case c.Recipient != "" && (strings.ContainsRune(digits, utf8.RuneError) || len(digits) < leastDigits):
+		return fmt.Errorf("--recipient must be a number of at least %d digits, such as +4915112345678", leastDigits)
+	case c.Participant != "" && strings.TrimSpace(c.Participant) == "":
+		return errors.New("--participant must be an id")
+	}
+	return nil
+}
+
+// errTraces says that the person is still found, as the output tells.
+var errTraces = errors.New("the person is still found in the database")
+
+// eraseStep is how many rows of a table one transaction looks at.
+const eraseStep = 1000
+
+// Run needs the settings of the database alone.
+func (c *eraseCommand) Run(ctx context.Context, p *program, k *kong.Context) (err error) {
+	r := &resolver{problems: load(k, p.env)}
+	cfg := Config{Database: r.database(c.DatabaseURL)}
+	if err := r.err(); err != nil {
+		return err
+	}
+	if path := cfg.Database.SQLite; path != "" && !exists(path) {
+		return fmt.Errorf("%v does not exist", cfg.Database) // to open it would make it
+	}
+	if err := c.confirm(p, cfg.Database); err != nil {
+		return err
+	}
+	st, err := p.openStore(ctx, cfg)
+	if err != nil {
+		return fmt.Errorf("open %v: %w", cfg.Database, err)
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	if err := st.Ping(ctx); err != nil {
+		return fmt.Errorf("%v: %w", cfg.Database, err)
+	}
+	person := store.Person{Recipient: c.Recipient, Participant: c.Participant}
+	rows, err := erase(ctx, st, person, p.stderr)
+	if err != nil {
+		return fmt.Errorf("erase from %v, and it is not over: run it again: %w", cfg.Database, err)
+	}
+	fmt.Fprintf(p.stdout, "%v: erased: %s\n", cfg.Database, listRows(rows))
+	traces, err := st.Traces(ctx, person)
+	if err != nil {
+		return fmt.Errorf("look for traces in %v: %w", cfg.Database, err)
+	}
+	if len(traces) > 0 {
+		fmt.Fprintf(p.stdout, "%v: still found in: %s\n", cfg.Database, listRows(traces))
+		return errTraces
+	}
+	fmt.Fprintf(p.stdout, "%v: nothing is left\n", cfg.Database)
+	return nil
+}
+
+// confirm asks whether to go on.
+func (c *eraseCommand) confirm(p *program, db Database) error {
+	if c.Yes {
+		return nil
+	}
+	if file, ok := p.stdin.(*os.File); !ok || !isatty.IsTerminal(file.Fd()) {
+		return errors.New("nobody is there to be asked: give --yes to erase without a question")
+	}
+	return askYes(p.stdin, p.stderr, fmt.Sprintf("This takes the person out of %v for good. Type yes to go on: ", db))
+}
+
+// askYes returns an error unless the answer to a question is yes.
+func askYes(in io.Reader, out io.Writer, question string) error {
+	fmt.Fprint(out, question)
+	answer, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil && err != io.EOF {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	if !strings.EqualFold(strings.TrimSpace(answer), "yes") {
+		return errors.New("nothing was erased")
+	}
+	return nil
+}
+
+// erase takes a person out in steps, and returns how many rows were changed, by table. The audit log
+// is told that somebody was erased, before and after, and not who.
+func erase(ctx context.Context, st store.Store, person store.Person, terminal io.Writer) (map[string]int, error) {
+	note := func(outcome string, detail audit.Detail) error {
+		return st.Audit(ctx, audit.Note{Subject: "erasure", Action: audit.ActionErase, Outcome: outcome, Detail: detail},
+			time.Now().UTC().Truncate(time.Microsecond))
+	}
+	if err := note("begun", nil); err != nil {
+		return nil, err
+	}
+	bar := newErasureProgress(terminal)
+	defer bar.clear()
+	rows, cursor := make(map[string]int), ""
+	for {
+		step, err := st.Erase(ctx, person, cursor, eraseStep)
+		if err != nil {
+			return nil, err
+		}
+		for table, n := range step.Rows {
+			rows[table] += n
+		}
+		bar.step()
+		if cursor = step.Cursor; cursor == "" {
+			break
+		}
+	}
+	detail := make(audit.Detail, len(rows))
+	for table, n := range rows {
+		detail[table] = n
+	}
+	return rows, note("erased", detail)
+}
+
+// newErasureProgress draws a bar without an end: how many rows there are is not known.
+func newErasureProgress(out io.Writer) *progress {
+	if !isTerminal(out) {
+		return nil
+	}
+	return &progress{progressbar.NewOptions(-1, progressbar.OptionSetWriter(out), progressbar.OptionShowCount(),
+		progressbar.OptionShowIts(), progressbar.OptionSetItsString("steps"), progressbar.OptionSetRenderBlankState(true))}
+}
+
+// listRows tells how many rows of which tables there are.
+func listRows(rows map[string]int) string {
+	if len(rows) == 0 {
+		return "no row"
+	}
+	var list []string
+	for _, table := range slices.Sorted(maps.Keys(rows)) {
+		list = append(list, fmt.Sprintf("%s %d", table, rows[table]))
+	}
+	return strings.Join(list, ", ")
+}
