@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"encoding/json"
-	"html"
 	"io"
 	"log/slog"
 	"net/http"
@@ -147,17 +146,6 @@ func wants(t *testing.T, page string, texts ...string) {
 			t.Errorf("wanted %q in %s", text, page)
 		}
 	}
-}
-
-// linkIn returns the path of the one link on a page that begins with a prefix.
-func linkIn(t *testing.T, page, prefix string) string {
-	t.Helper()
-	_, rest, found := strings.Cut(page, `href="`+prefix)
-	path, _, ended := strings.Cut(rest, `"`)
-	if !found || !ended {
-		t.Fatalf("no link to %s in %s", prefix, page)
-	}
-	return html.UnescapeString(prefix + path)
 }
 
 // liveRequest asks for the stream of what changes in a page.

@@ -85,19 +85,19 @@ func (p *process) awaitReady(t testing.TB) {
 	}
 }
 
-// launch starts the binary.
+// launch starts the binary with nothing but these settings.
 func launch(t testing.TB, s settings, args ...string) *process {
 	t.Helper()
 	cmd := exec.Command(program, args...)
 	cmd.Dir, cmd.Env = t.TempDir(), s.environment()
 	// It is not to outlive a test that panics.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	return begin(t, cmd)
+	return launchCommand(t, cmd)
 }
 
-// begin starts a command that is a cxbridge. It ends with the test at the latest, which shows the end
+// launchCommand starts a command that is a cxbridge. It ends with the test at the latest, which shows the end
 // of its log when it has failed.
-func begin(t testing.TB, cmd *exec.Cmd) *process {
+func launchCommand(t testing.TB, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{
 		cmd: cmd, exited: make(chan struct{}), log: journal{ready: make(chan string, 1)},

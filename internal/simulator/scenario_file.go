@@ -110,7 +110,10 @@ func (r *scriptReader) file(root ast.Node) {
 		r.script.Title = r.text(title, "title")
 	}
 	if threads := top.at("threads"); threads != nil {
-		r.script.Threads = int(r.number(threads, "threads", 1, MaxThreads))
+		n := r.number(threads, "threads", 1, MaxThreads)
+		if r.script.Threads = int(n); float64(r.script.Threads) != n {
+			r.problem(threads, "threads", "must be a whole number")
+		}
 	}
 	usual := Phase{Kind: KindBoth}
 	r.traffic(top, "", &usual)
@@ -193,7 +196,7 @@ func (r *scriptReader) rate(node ast.Node, field string) (from, to float64) {
 // traffic reads what is posted.
 func (r *scriptReader) traffic(keys entries, field string, p *Phase) {
 	if kind := keys.at("kind"); kind != nil {
-		p.Kind = Kind(r.text(kind, join(field, "kind")))
+		p.Kind = Kind(scalar(kind))
 		if !slices.Contains([]Kind{KindSMS, KindThreads, KindBoth}, p.Kind) {
 			r.problem(kind, join(field, "kind"), "must be %s, %s or %s", KindSMS, KindThreads, KindBoth)
 		}
@@ -217,7 +220,7 @@ func (r *scriptReader) regions(node ast.Node, field string) (codes []string) {
 	}
 	for i, item := range list.Values {
 		field := fmt.Sprintf("%s[%d]", field, i)
-		code := regionCode(r.text(item, field))
+		code := regionCode(scalar(item))
 		switch {
 		case !slices.Contains(sim.Regions(), code):
 			r.problem(item, field, "must be one of %s", strings.Join(sim.Regions(), ", "))

@@ -30,7 +30,7 @@ func (e entries) at(name string) ast.Node {
 }
 
 // mapping returns the entries of a mapping. A key that is not known is a problem, unless none are
-// given.
+// given. That a key is there twice the parser has told.
 func (r *scriptReader) mapping(node ast.Node, field string, known ...string) (list entries) {
 	m, ok := node.(ast.MapNode)
 	if !ok {
@@ -39,10 +39,7 @@ func (r *scriptReader) mapping(node ast.Node, field string, known ...string) (li
 	}
 	for it := m.MapRange(); it.Next(); {
 		name := it.Key().GetToken().Value
-		switch {
-		case list.at(name) != nil:
-			r.problem(it.Key(), join(field, name), "is there twice")
-		case known != nil && !slices.Contains(known, name):
+		if known != nil && !slices.Contains(known, name) {
 			r.problem(it.Key(), join(field, name), "unknown key; known are %s", strings.Join(known, ", "))
 		}
 		list = append(list, entry{name, it.Key(), it.Value()})
@@ -57,8 +54,8 @@ func join(field, key string) string {
 	return field + "." + key
 }
 
-// text returns a scalar as it is written. What is none is a problem.
-func (r *scriptReader) text(node ast.Node, field string) string {
+// scalar returns a scalar as it is written; "" for what is none.
+func scalar(node ast.Node) string {
 	switch n := node.(type) {
 	case *ast.StringNode:
 		return n.Value
@@ -67,13 +64,21 @@ func (r *scriptReader) text(node ast.Node, field string) string {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
 		return n.GetToken().Value
 	}
-	r.problem(node, field, "must be text or a number")
 	return ""
+}
+
+// text reads a text that is not empty.
+func (r *scriptReader) text(node ast.Node, field string) string {
+	text := scalar(node)
+	if text == "" {
+		r.problem(node, field, "must be a text")
+	}
+	return text
 }
 
 // number reads a number within bounds.
 func (r *scriptReader) number(node ast.Node, field string, least, most float64) float64 {
-	n, ok := parseNumber(r.text(node, field))
+	n, ok := parseNumber(scalar(node))
 	if !ok || n < least || n > most {
 		r.problem(node, field, "must be a number from %v to %s", least, strconv.FormatFloat(most, 'f', -1, 64))
 		return 0
@@ -83,7 +88,7 @@ func (r *scriptReader) number(node ast.Node, field string, least, most float64) 
 
 // share reads a part of a whole: 0.3 or 30%.
 func (r *scriptReader) share(node ast.Node, field string) float64 {
-	text, perCent := strings.CutSuffix(r.text(node, field), "%")
+	text, perCent := strings.CutSuffix(scalar(node), "%")
 	n, ok := parseNumber(text)
 	if perCent {
 		n /= 100
@@ -102,7 +107,7 @@ func parseNumber(text string) (n float64, ok bool) {
 
 // duration reads a time within bounds.
 func (r *scriptReader) duration(node ast.Node, field string, least, most time.Duration) time.Duration {
-	d, err := time.ParseDuration(strings.TrimSpace(r.text(node, field)))
+	d, err := time.ParseDuration(strings.TrimSpace(scalar(node)))
 	if err != nil || d < least || d > most {
 		r.problem(node, field, "must be a time from %v to %v, such as 30s", least, most)
 		return 0

@@ -1,0 +1,161 @@
+package console
+
+import (
+	"encoding/csv"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/analytics"
+	"github.com/cxbridge/cxbridge/internal/answers"
+	"github.com/cxbridge/cxbridge/internal/store"
+)
+
+func TestCarriers(t *testing.T) {
+	b := newBench()
+	b.report = reportWithReroute()
+	b.report.Unpriced = 2
+	b.store.alarms = []store.Alarm{slowAlarm("VODAFONE")}
+	page := b.get(t, "/carriers", viewerToken).Body.String()
+	want(t, page,
+		`id="carriers-table"`, `id="carriers-charts"`, "31.00 %", "25.0 to 37.7 %", "0.0627 EUR", "8.40 EUR",
+		`<span class="badge bad">Reroute</span> <strong>to TELEFONICA</strong>`,
+		"Fails in 31 % of the messages, above 15 % with 99.99 % confidence. About 56 fewer would have failed at TELEFONICA, and it saves 12.30 EUR a month.",
+		"Fails in 3 % of the messages, which is not above 15 %.", "Only 2 messages are in a final state; 50 are needed to judge.",
+		`<span class="badge warn">Slow</span>`, "34 % of its messages took longer than 5 min within 1 h.",
+		"2 messages have no price", "no price", "/carriers.csv?", "&lt;script&gt;alert(1)&lt;/script&gt;", `<option>GB</option>`,
+	)
+	wantNot(t, page, "<script>alert")
+	if len(b.asked) == 0 || b.asked[0] != (answers.Question{Length: 24 * time.Hour}) {
+		t.Errorf("asked %+v", b.asked)
+	}
+}
+
+func TestCarriersFilter(t *testing.T) {
+	b := newBench()
+	b.report = reportWithReroute()
+	page := b.get(t, "/carriers?window=7d&carrier=vodafone&region=fr", viewerToken).Body.String()
+	if want := (answers.Question{Length: 7 * day, Filter: analytics.Filter{Carrier: "vodafone", Region: "FR"}}); b.asked[0] != want {
+		t.Errorf("asked %+v", b.asked[0])
+	}
+	want(t, page, `value="vodafone"`, `<option selected>FR</option>`, `name="window" value="7d"`,
+		`href="/carriers?carrier=vodafone&amp;region=fr&amp;window=1h"`, `href="/carriers.csv?carrier=vodafone&amp;region=fr&amp;window=7d"`)
+	if w := b.get(t, "/carriers?region=nowhere", viewerToken); w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("a region that is none: %d", w.Code)
+	}
+}
+
+var rowName = regexp.MustCompile(`<th scope="row" class="name">([^< ]*)`)
+
+func TestCarriersSort(t *testing.T) {
+	b := newBench()
+	b.report = reportWithReroute()
+	const odd = "&lt;script&gt;alert(1)&lt;/script&gt;"
+	for sort, want := range map[string][]string{
+		"":         {"VODAFONE", odd, "TELEFONICA"},
+		"carrier":  {odd, "TELEFONICA", "VODAFONE"},
+		"-carrier": {"VODAFONE", "TELEFONICA", odd},
+		"-failure": {odd, "VODAFONE", "TELEFONICA"},
+		"failure":  {"TELEFONICA", "VODAFONE", odd},
+		"-total":   {"TELEFONICA", "VODAFONE", odd},
+		"-cost":    {"TELEFONICA", "VODAFONE", odd},
+		"each":     {odd, "TELEFONICA", "VODAFONE"},
+		"region":   {odd, "TELEFONICA", "VODAFONE"},
+		"nothing":  {odd, "TELEFONICA", "VODAFONE"},
+	} {
+		page := b.get(t, "/carriers?sort="+sort, viewerToken).Body.String()
+		var got []string
+		for _, m := range rowName.FindAllStringSubmatch(page, -1) {
+			got = append(got, m[1])
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("by %q: %q, want %q", sort, got, want)
+		}
+	}
+	page := b.get(t, "/carriers?sort=-failure", viewerToken).Body.String()
+	want(t, page, `aria-sort="descending"><a href="/carriers?sort=failure">Failed`, `<a href="/carriers?sort=-total">Messages`, `<a href="/carriers?sort=carrier">Carrier`)
+}
+
+func TestCarriersExport(t *testing.T) {
+	b := newBench()
+	b.report = reportWithReroute()
+	b.report.Carriers[2].Carrier = "=HYPERLINK(1)"
+	w := b.get(t, "/carriers.csv?window=7d", viewerToken)
+	if got := w.Header(); w.Code != http.StatusOK || got.Get("Content-Type") != "text/csv; charset=utf-8" || got.Get("Content-Disposition") != `attachment; filename="carriers-7d.csv"` {
+		t.Errorf("%d %v", w.Code, got)
+	}
+	rows, err := csv.NewReader(w.Body).ReadAll()
+	if err != nil || len(rows) != 4 || rows[2][0] != "VODAFONE" || rows[3][0] != "'=HYPERLINK(1)" {
+		t.Errorf("%v %q", err, rows)
+	}
+	if w := b.get(t, "/carriers.csv", ""); w.Code != http.StatusSeeOther {
+		t.Errorf("a stranger gets %d", w.Code)
+	}
+	if w := b.get(t, "/carriers.csv?window=x", viewerToken); w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("a window that is none: %d", w.Code)
+	}
+	b.store.err = store.ErrUnavailable
+	if w := b.get(t, "/carriers.csv", viewerToken); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("without a database: %d", w.Code)
+	}
+}
+
+// A carrier that is paid in two currencies has two rows and one advice.
+func TestAdvice(t *testing.T) {
+	policy := analytics.DefaultPolicy()
+	row := func(failed, total int64, rec analytics.Recommendation, currency string) *analytics.Carrier {
+		return &analytics.Carrier{Carrier: "A", Region: "DE", Currency: currency, Recommendation: rec,
+			Messages: analytics.Messages{Total: total, Failed: failed, Delivered: total - failed}}
+	}
+	reroute := func(to string, fewer int64, saving *float64) analytics.Recommendation {
+		r := analytics.Recommendation{Action: analytics.Reroute, Confidence: of(97.5), RouteTo: to, SavingPerMonth: saving}
+		if to != "" {
+			r.FewerFailures = &fewer
+		}
+		return r
+	}
+	for _, test := range []struct {
+		rows []*analytics.Carrier
+		want string
+	}{
+		{[]*analytics.Carrier{row(40, 100, reroute("", 0, nil), "EUR")},
+			"Fails in 40 % of the messages, above 15 % with 97.5 % confidence. No other carrier of this region surely fails less."},
+		{[]*analytics.Carrier{row(40, 100, reroute("B", 30, of(-3.2)), "EUR")},
+			"Fails in 40 % of the messages, above 15 % with 97.5 % confidence. About 30 fewer would have failed at B, and it costs 3.20 EUR a month more."},
+		{[]*analytics.Carrier{row(40, 100, reroute("B", 30, of(10)), "EUR"), row(20, 100, reroute("B", 11, of(2)), "USD")},
+			"Fails in 30 % of the messages, above 15 % with 97.5 % confidence. About 41 fewer would have failed at B, and it saves 10.00 EUR a month and saves 2.00 USD a month."},
+		{[]*analytics.Carrier{row(40, 100, reroute("B", 30, nil), "")},
+			"Fails in 40 % of the messages, above 15 % with 97.5 % confidence. About 30 fewer would have failed at B."},
+		{[]*analytics.Carrier{row(12, 70, analytics.Recommendation{Action: analytics.InsufficientData, FailureRateLow: 10.08, FailureRateHigh: 27.6}, "")},
+			"Fails in 17.1 %, but of so few messages that this may be chance: it is 10.1 to 27.6 %."},
+	} {
+		report := new(analytics.Report)
+		for _, r := range test.rows {
+			report.Carriers = append(report.Carriers, *r)
+		}
+		routes := routesOf(report)
+		if len(routes) != 1 {
+			t.Fatalf("%d routes", len(routes))
+		}
+		if got := advice(routes[0], policy); got != test.want {
+			t.Errorf("got  %s\nwant %s", got, test.want)
+		}
+	}
+}
+
+// A chart shows no more bars than can be read.
+func TestCarrierChartsAreBounded(t *testing.T) {
+	report := new(analytics.Report)
+	for i := range 200 {
+		report.Carriers = append(report.Carriers, analytics.Carrier{
+			Carrier: "C" + strings.Repeat("x", i), Messages: analytics.Messages{Total: int64(i + 1), Failed: 1},
+		})
+	}
+	drawings, err := carrierCharts(report)
+	if err != nil || len(drawings) != 2 || len(drawings[0].Names) != maxBars {
+		t.Fatalf("%v %d", err, len(drawings))
+	}
+}
