@@ -36,12 +36,12 @@ demo: build ## Watch receipts arrive, be judged and be counted: one process, not
 RACE := -race -gcflags='modernc.org/...=-d=checkptr=0'
 
 .PHONY: test
-test: compiler postgres chromium vet ## Check the code and run every test with the race detector
+test: compiler postgres chromium systemd vet deploy ## Check the code and run every test with the race detector
 	CGO_ENABLED=1 $(GO) test $(RACE) -timeout 15m ./...
 
 .PHONY: vet
 vet: ## Check format, vet and staticcheck
-	@unformatted=$$(gofmt -l cmd internal); if [ -n "$$unformatted" ]; then echo "gofmt would change:" $$unformatted; exit 1; fi
+	@unformatted=$$(gofmt -l cmd internal deploy); if [ -n "$$unformatted" ]; then echo "gofmt would change:" $$unformatted; exit 1; fi
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
@@ -56,6 +56,17 @@ compiler: ## Install a C compiler with apt when there is none
 postgres: ## Install PostgreSQL with apt when it is missing
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends postgresql; }
+
+# The files in deploy/ are checked by what reads them. That is a module of its own, so that cxbridge
+# does not depend on all of it.
+.PHONY: deploy
+deploy: ## Check the files in deploy/
+	cd deploy/lint && $(GO) vet ./... && CGO_ENABLED=0 $(GO) test ./...
+
+.PHONY: systemd
+systemd: ## Install systemd-analyze with apt when it is missing
+	@command -v systemd-analyze >/dev/null || \
+		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends systemd; }
 
 # Tests of the console drive a real browser.
 .PHONY: chromium

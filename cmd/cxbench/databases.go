@@ -27,6 +27,9 @@ type database interface {
 
 	// describe names the version and the settings that matter.
 	describe(ctx context.Context) (string, error)
+
+	// execute runs a statement that changes the database.
+	execute(ctx context.Context, statement string) error
 }
 
 // counters only grow; the work of a run is the difference.
@@ -120,6 +123,13 @@ func (d *postgresDatabase) describe(ctx context.Context) (string, error) {
 	return line, nil
 }
 
+func (d *postgresDatabase) execute(ctx context.Context, statement string) error {
+	return d.connect(ctx, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, statement)
+		return err
+	})
+}
+
 type sqliteDatabase struct{ path string }
 
 func (d *sqliteDatabase) rows(ctx context.Context, prefix string) (load.Rows, error) {
@@ -155,4 +165,14 @@ func (d *sqliteDatabase) describe(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("SQLite %s: journal_mode=%s", version, journal), nil
+}
+
+func (d *sqliteDatabase) execute(ctx context.Context, statement string) error {
+	db, err := sql.Open("sqlite", d.path)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.ExecContext(ctx, statement)
+	return err
 }

@@ -9,7 +9,8 @@
 // for several rounds, and the figures are medians over the rounds. After every run the rows of the
 // database are compared with the 2xx answers: one row too few fails the program.
 //
-// `cxbench threads` measures the way of social threads to a CRM instead.
+// `cxbench threads` measures the way of social threads to a CRM instead, and `cxbench answers` what
+// people ask of large databases.
 package main
 
 import (
@@ -56,11 +57,15 @@ func command(args []string) error {
 	return err
 }
 
-// parse returns the course that the command line asks for: receipts, or `threads`.
+// parse returns the course that the command line asks for: receipts, `threads` or `answers`.
 func parse(args []string) (course func(context.Context) error, err error) {
 	if len(args) > 0 && args[0] == "threads" {
 		s, err := parseThreadSettings(args[1:])
 		return func(ctx context.Context) error { return threadBench(ctx, s) }, err
+	}
+	if len(args) > 0 && args[0] == "answers" {
+		s, err := parseAnswerSettings(args[1:])
+		return func(ctx context.Context) error { return answerBench(ctx, s) }, err
 	}
 	s, err := parseSettings(args)
 	return func(ctx context.Context) error { return bench(ctx, s) }, err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	_ "embed"
 	"errors"
 	"io"
 	"net"
@@ -37,7 +38,7 @@ const demoAddress = "127.0.0.1:3000"
 
 // demo runs the whole program on an embedded store, with a simulated CXone, CRM and traffic. It
 // compares what the API says of every message with what was sent, and the CRM with CXone. On a
-// terminal it then goes on serving, to be looked at, until ctx is done.
+// terminal it then goes on with some traffic, to be looked at, until ctx is done.
 func demo(ctx context.Context, c demoCommand, out io.Writer) (err error) {
 	folder, err := os.MkdirTemp("", "cxbridge-demo-")
 	if err != nil {
@@ -58,6 +59,9 @@ func demo(ctx context.Context, c demoCommand, out io.Writer) (err error) {
 	listener, err := listenDemo()
 	if err != nil {
 		return err
+	}
+	if err := os.WriteFile(filepath.Join(folder, demoCardName), demoCard, 0o600); err != nil {
+		return errors.Join(err, listener.Close())
 	}
 	cfg, err := demoConfig(folder, listener.Addr(), remote)
 	if err != nil {
@@ -136,6 +140,11 @@ func demoConfig(folder string, address net.Addr, remote *remotes) (Config, error
 		"CXONE_CLIENT_SECRET": remote.cxoneSecret,
 		"CRM_API_URL":         remote.crmURL,
 		"CRM_API_TOKEN":       remote.crmToken,
+		"RATE_CARD":           filepath.Join(folder, demoCardName),
+		"SIMULATOR":           "true",
+
+		// Nobody watches a demo for long enough to see the default.
+		"SLOW_CARRIER_AFTER": "12s",
 	}
 	return serveConfig(nil, func(name string) (string, bool) {
 		text, ok := settings[name]
@@ -144,6 +153,13 @@ func demoConfig(folder string, address net.Addr, remote *remotes) (Config, error
 }
 
 const demoClientID = "demo"
+
+// demoCard is what the simulated carriers ask for a segment.
+//
+//go:embed demo_rate_card.yaml
+var demoCard []byte
+
+const demoCardName = "rate-card.yaml"
 
 // listenDemo listens at the address of the demo, or at a free port when it is in use.
 func listenDemo() (net.Listener, error) {

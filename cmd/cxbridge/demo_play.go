@@ -55,12 +55,21 @@ func (d *demonstration) run(ctx context.Context) error {
 	running.Go(func() { served = d.service.run(serving) })
 	err := d.play(ctx)
 	if err == nil && d.terminal && ctx.Err() == nil {
-		fmt.Fprintln(d.out, "The service goes on, for you to look around. Ctrl-C ends it.")
-		<-ctx.Done()
+		fmt.Fprintf(d.out, "Some traffic goes on, for you to look around at %s. Ctrl-C ends it.\n", d.service.address())
+		d.goOn(ctx)
 	}
 	stop()
 	running.Wait()
 	return errors.Join(err, served)
+}
+
+// afterRate is how many posts a second go on once the outcome is checked.
+const afterRate = 10
+
+// goOn sends a little traffic until ctx is done.
+func (d *demonstration) goOn(ctx context.Context) {
+	d.sender.Rate = afterRate
+	d.sender.Run(ctx, func() (sim.Post, bool) { return d.traffic.Next(time.Now()), true })
 }
 
 // introduce says where to look.
@@ -68,15 +77,14 @@ func (d *demonstration) introduce(logPath string) {
 	address, token := d.service.address(), d.service.config.AdminToken.Reveal()
 	fmt.Fprintf(d.out, `cxbridge demo: one process, an embedded database, a simulated CXone and CRM, %v of traffic.
 
-  API address     %s
+  console         %s
   operator token  %s
   log             %s
   this traffic    cxbridge demo --seed %d
 
-  curl -H 'Authorization: Bearer %s' %s/api/dead-letters
-  curl -H 'Authorization: Bearer %s' %s/api/threads
+Open the console and sign in with the token: which carrier is bad, and why, is on its first page.
 
-`, d.command.Duration, address, token, logPath, d.command.Seed, token, address, token, address)
+`, d.command.Duration, address, token, logPath, d.command.Seed)
 }
 
 // play sends the traffic through the real webhooks, then checks the outcome.

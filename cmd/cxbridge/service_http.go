@@ -1,16 +1,13 @@
 package main
 
 import (
-	"context"
 	"net/http"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/cxbridge/cxbridge/internal/answers"
 	"github.com/cxbridge/cxbridge/internal/api"
-	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/console"
 	"github.com/cxbridge/cxbridge/internal/ingest"
 	"github.com/cxbridge/cxbridge/internal/reconcile"
@@ -97,7 +94,7 @@ func (s *service) people(simulator api.Simulator, registry *prometheus.Registry)
 	s.console, err = console.New(console.Config{
 		AdminToken: cfg.AdminToken.Reveal(), ViewerToken: cfg.ViewerToken.Reveal(),
 		Store: s.store, Delivery: delivery, Replayer: replayer, Figures: s, Health: s,
-		HasCRM: s.syncer != nil, Waker: s.waker(), Reconciler: s.reconciler(), Simulator: simulator,
+		HasCRM: s.syncer != nil, Waker: replayer, Reconciler: s.reconciler(), Simulator: simulator,
 		Settings: cfg.shown(), OpenAPI: tools.OpenAPI(), SLA: cfg.Analytics.SLA, Policy: cfg.Analytics.Policy,
 		Version: release, Log: s.log,
 	})
@@ -111,25 +108,4 @@ func (s *service) people(simulator api.Simulator, registry *prometheus.Registry)
 		}
 		tools.ServeHTTP(w, r)
 	}), nil
-}
-
-// waker tries a thread at once when an operator asks for it.
-type waker struct{ s *service }
-
-// waker returns nil when no CRM is set.
-func (s *service) waker() console.Waker {
-	if s.syncer == nil {
-		return nil
-	}
-	return waker{s}
-}
-
-// WakeThread implements console.Waker.
-func (w waker) WakeThread(ctx context.Context, threadID string) error {
-	note := audit.Note{Subject: threadID, Action: audit.ActionReconcile, Outcome: "asked for"}
-	if err := w.s.store.Wake(ctx, threadID, 0, note, time.Now().UTC().Truncate(time.Microsecond)); err != nil {
-		return err
-	}
-	w.s.syncer.Wake()
-	return nil
 }

@@ -21,9 +21,9 @@ type simulateCommand struct {
 
 	Server   *url.URL       `arg:"" optional:"" name:"url" default:"http://localhost:3000" help:"Where cxbridge serves; http://localhost:3000 when left out."`
 	Scenario string         `placeholder:"NAME|FILE" help:"What to post: bad-carrier, black-friday, merge-and-split, or the path of a YAML file. See docs/simulator.md."`
-	Rate     *float64       `placeholder:"N" help:"Posts per second without a scenario, up to 20000. [default 200]"`
-	Duration *time.Duration `placeholder:"TIME" help:"How long to post without a scenario, up to 24h. [default 30s]"`
-	Kind     simulator.Kind `placeholder:"KIND" help:"Which webhooks get posts without a scenario: sms, threads or both. [default both]"`
+	Rate     *float64       `placeholder:"N" help:"Posts per second without a scenario, up to 20000; 200 when left out."`
+	Duration *time.Duration `placeholder:"TIME" help:"How long to post without a scenario, up to 24h; 30s when left out."`
+	Kind     simulator.Kind `placeholder:"KIND" help:"Which webhooks get posts without a scenario: sms, threads or both, which it is when left out."`
 	Seed     uint64         `default:"0" placeholder:"N" help:"Repeats the events of an earlier run; 0 draws new ones."`
 	Workers  int            `default:"64" placeholder:"N" help:"Posts under way at a time for each webhook, from 1 to 1000."`
 	Retries  int            `default:"10" placeholder:"N" help:"Attempts after the first one, from 0 to 100. They come after the answer's Retry-After, or a second."`

@@ -77,6 +77,9 @@ func (v *verification) run(ctx context.Context, stderr io.Writer) {
 		failing = v.pass(ctx, failing)
 	}
 	slices.Sort(v.lines)
+	if v.err != nil {
+		v.without = "it broke off"
+	}
 }
 
 // pass makes checks, several at a time, and returns those that found something.

@@ -187,12 +187,15 @@ func (c *Counts) deliveryTime() DeliveryTime {
 	if n == 0 {
 		return DeliveryTime{}
 	}
-	quantile := func(q float64) float64 { return c.Times.Quantile(q).Round(time.Millisecond).Seconds() }
+	quantile := func(q float64) float64 { return wholeMillis(c.Times.Quantile(q)) }
 	return DeliveryTime{
-		Messages: n, Avg: (c.TimeSum / time.Duration(n)).Round(time.Millisecond).Seconds(),
+		Messages: n, Avg: wholeMillis(c.TimeSum / time.Duration(n)),
 		P50: quantile(0.50), P95: quantile(0.95), P99: quantile(0.99),
 	}
 }
+
+// wholeMillis is a time in seconds with three decimals.
+func wholeMillis(d time.Duration) float64 { return float64(d.Round(time.Millisecond).Milliseconds()) / 1000 }
 
 // cost is that of messages that have one, and are at least one.
 func (c *Counts) cost(currency string) Cost {

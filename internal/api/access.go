@@ -1,7 +1,10 @@
 package api
 
 import (
+	"log/slog"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -25,16 +28,33 @@ func (c *Handler) allows(w http.ResponseWriter, r *http.Request, need access.Rol
 	if need == access.Anyone {
 		return true
 	}
-	switch has := c.tokens.RoleOfBearer(r.Header.Get("Authorization")); {
+	shown := r.Header.Get("Authorization")
+	switch has := c.tokens.RoleOfBearer(shown); {
 	case has >= need:
 		return true
 	case has == access.Anyone:
+		if shown != "" && c.isLimited(w, r) {
+			return false
+		}
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		writeProblem(w, http.StatusUnauthorized, "a valid token is needed: Authorization: Bearer TOKEN")
 	default:
 		writeProblem(w, http.StatusForbidden, "this needs the operator's token")
 	}
 	return false
+}
+
+// isLimited notes a wrong token, and reports whether there were too many. If so, it has answered. Only
+// those who show one are limited: see access.Failures.
+func (c *Handler) isLimited(w http.ResponseWriter, r *http.Request) bool {
+	wait := c.Failures.Failed(r, time.Now())
+	if wait == 0 {
+		c.Log.LogAttrs(r.Context(), slog.LevelWarn, "api: wrong token", slog.String("client", access.AddressOf(r).String()))
+		return false
+	}
+	w.Header().Set("Retry-After", strconv.FormatInt(access.Seconds(wait), 10))
+	writeProblem(w, http.StatusTooManyRequests, "there were too many wrong tokens from this address")
+	return true
 }
 
 // admit lets only callers of a role through to an operation.

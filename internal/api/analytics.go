@@ -57,7 +57,10 @@ func (c *Handler) analyticsRoutes() {
 			Description: "OK",
 			Content: map[string]*huma.MediaType{
 				jsonType: {Schema: report, Example: exampleReport()},
-				csvType:  {Schema: &huma.Schema{Type: huma.TypeString, Description: "With a header, which has the names of the JSON"}},
+				csvType: {
+					Schema:  &huma.Schema{Type: huma.TypeString, Description: "With a header, which has the names of the JSON"},
+					Example: exampleCSV(),
+				},
 			},
 		}},
 	}, c.getDelivery)
@@ -126,6 +129,13 @@ var (
 
 func wrongQuery(name, value string, err error) error {
 	return huma.Error422UnprocessableEntity(err.Error(), &huma.ErrorDetail{Location: "query." + name, Message: err.Error(), Value: value})
+}
+
+// exampleCSV is the same as a table.
+func exampleCSV() string {
+	var b strings.Builder
+	_ = exampleReport().WriteCSV(&b) // a Builder takes everything
+	return b.String()
 }
 
 // exampleReport is one carrier to leave for another.

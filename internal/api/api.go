@@ -5,6 +5,9 @@
 //	access.go       tokens and roles
 //	problem.go      errors, as problem+json (RFC 9457)
 //	cursor.go       where the next page of a list begins
+//	openapi.go      the description of the API
+//	webhooks.go     what it says of the webhooks, which are served elsewhere
+//	examples.go     examples in it; examples.json
 //	messages.go     GET /api/messages, /api/messages/{id}
 //	threads.go      /api/threads
 //	reconcile.go    /api/reconcile/{id}
@@ -21,9 +24,7 @@ package api
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"path"
@@ -43,6 +44,8 @@ import (
 type Config struct {
 	AdminToken  string // lets an operator in, who may do everything
 	ViewerToken string // lets a viewer in, who may read; optional
+
+	Failures *access.Failures // limits wrong tokens; nil does not
 
 	Store    Store
 	Delivery Delivery
@@ -124,19 +127,16 @@ func New(cfg Config) (*Handler, error) {
 	c.simulatorRoutes()
 	c.figureRoutes()
 	c.healthRoutes()
-	if err := c.openAPIRoute(); err != nil {
-		return nil, err
-	}
+	c.openAPIRoute()
 	c.refuseTheRest()
-	return c, nil
+	return c, c.describe()
 }
 
 // apiConfig describes the API. It serves no page that loads scripts from elsewhere, and its
 // answers hold no link to a schema: such a link would be made of the Host header.
 func apiConfig(version string) huma.Config {
 	config := huma.DefaultConfig("cxbridge", cmp.Or(version, "dev"))
-	config.Info.Description = "State of SMS messages and social threads, dead letters, audit log, figures and health. " +
-		"Errors are problem+json (RFC 9457)."
+	config.Info.Description = aboutAPI
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.CreateHooks = nil
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
@@ -197,23 +197,6 @@ func jsonOnly(ctx huma.Context, next func(huma.Context)) {
 	r, _ := humago.Unwrap(ctx)
 	r.Header.Del("Accept")
 	next(ctx)
-}
-
-// openAPIRoute serves the description of all the routes that were added so far.
-func (c *Handler) openAPIRoute() error {
-	c.registerPlain(access.Viewer, huma.Operation{
-		OperationID: "get-openapi", Method: http.MethodGet, Path: "/openapi.json",
-		Summary: "This description, in OpenAPI 3.1", Tags: []string{"api"},
-		Responses: map[string]*huma.Response{"200": {Description: "OpenAPI document"}},
-	}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/openapi+json")
-		_, _ = w.Write(c.document)
-	}))
-	var err error
-	if c.document, err = json.Marshal(c.huma.OpenAPI()); err != nil {
-		return fmt.Errorf("api: describe the API: %w", err)
-	}
-	return nil
 }
 
 // refuseTheRest answers 405 on every path of the API for the methods it does not know, and 404 on every

@@ -39,7 +39,7 @@ func showDeadLetter(d *store.DeadLetter) deadLetter {
 
 // deadLetterID is the input of the operations on one dead letter.
 type deadLetterID struct {
-	ID int64 `path:"id" minimum:"1"`
+	ID int64 `path:"id" minimum:"1" doc:"As the list has it"`
 }
 
 // matchingTimeout is how long all that match may take.

@@ -88,6 +88,10 @@ func (c *Handler) figureRoutes() {
 	c.registerPlain(access.Viewer, huma.Operation{
 		OperationID: "get-prometheus-metrics", Method: http.MethodGet, Path: "/metrics",
 		Summary: "The same and more, for Prometheus", Tags: []string{"figures"},
-		Responses: map[string]*huma.Response{"200": {Description: "Prometheus exposition format"}},
+		Responses: map[string]*huma.Response{"200": {
+			Description: "Prometheus exposition format", Content: map[string]*huma.MediaType{"text/plain": {
+				Schema: &huma.Schema{Type: huma.TypeString}, Example: "# TYPE cxbridge_build_info gauge\ncxbridge_build_info{version=\"1.0.0\"} 1\n",
+			}},
+		}},
 	}, c.Metrics)
 }

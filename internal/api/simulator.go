@@ -105,19 +105,24 @@ type simulateThreadsOutput struct {
 	}
 }
 
-// maxSeed is the largest number that every JSON parser keeps as it is.
-const maxSeed = 1<<53 - 1
+// MaxSeed is the largest number that every JSON parser keeps as it is.
+const MaxSeed = 1<<53 - 1
+
+// NewStory returns what to ask a Simulator for. Without a seed, one up to MaxSeed is drawn; without a
+// size, it is the usual one of the scenario.
+func NewStory(scenario simulator.Scenario, seed uint64, size int) simulator.Story {
+	if seed == 0 {
+		seed = 1 + rand.Uint64N(MaxSeed)
+	}
+	usual := storySize
+	if scenario == simulator.Storm {
+		usual = stormSize
+	}
+	return simulator.Story{Scenario: scenario, Seed: seed, Size: cmp.Or(size, usual)}
+}
 
 func (c *Handler) simulateThreads(ctx context.Context, in *struct{ Body simulateThreadsBody }) (*simulateThreadsOutput, error) {
-	ask := simulator.Story{Scenario: simulator.Scenario(in.Body.Scenario), Seed: in.Body.Seed, Size: in.Body.Size}
-	if ask.Seed == 0 {
-		ask.Seed = 1 + rand.Uint64N(maxSeed)
-	}
-	size := storySize
-	if ask.Scenario == simulator.Storm {
-		size = stormSize
-	}
-	ask.Size = cmp.Or(ask.Size, size)
+	ask := NewStory(simulator.Scenario(in.Body.Scenario), in.Body.Seed, in.Body.Size)
 	posted, err := c.Simulator.Story(ctx, ask)
 	if err != nil {
 		return nil, err

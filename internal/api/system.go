@@ -27,6 +27,14 @@ type system struct {
 	Backlog       *backlog        `json:"backlog" doc:"What waits for the CRM; null while the database is away"`
 }
 
+// TransformSchema says that what the database tells is null while it is away.
+func (system) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	for _, name := range []string{"database", "backlog"} {
+		s.Properties[name] = objectOrNull(s.Properties[name])
+	}
+	return s
+}
+
 type database struct {
 	Engine  string `json:"engine" example:"PostgreSQL"`
 	Version string `json:"version" doc:"Of the engine"`

@@ -112,7 +112,7 @@ type healthPart struct {
 // Level tells how good or bad the state is.
 func (p healthPart) Level() string {
 	switch p.State {
-	case "up", "empty", "active":
+	case "up", "empty", "subscribed":
 		return "ok"
 	case "down", "full", "failing", "stopping":
 		return "bad"

@@ -5,12 +5,20 @@
 //	console.go      what it needs, its routes, what every answer has in common
 //	page.go         what a page is, and how it is written
 //	format.go       how values are written for people
+//	raw.go          how bodies are written that came from outside
+//	paths.go        how ids stand in paths
 //	live.go         pages that change while they are open
 //	signin.go       sessions
+//	badge.go        how states are written for people
+//	windows.go      the time that a page is about
 //	overview.go     throughput, latency, backlog, over time
-//	carriers.go     rates, cost and recommendation by carrier
+//	attention.go    what needs attention, in plain words
+//	carriers.go     rates, cost and recommendation by carrier; its charts are in carriers_charts.go
+//	advice.go       what to do about a carrier, in plain words
+//	drawing.go      charts in pages
 //	messages.go     messages and their receipts
-//	threads.go      threads, their timelines and their way to the CRM
+//	threads.go      threads by their way to the CRM
+//	thread.go       one thread; its conversation, family and trail are in thread_*.go
 //	deadletters.go  what was refused
 //	simulator.go    made-up traffic
 //	system.go       subscriptions, spool, database, replicas, settings
@@ -42,6 +50,8 @@ import (
 type Config struct {
 	AdminToken  string // signs an operator in, who may do everything
 	ViewerToken string // signs a viewer in, who may read; optional
+
+	Failures *access.Failures // limits wrong tokens; nil does not
 
 	Store    Store
 	Delivery Delivery

@@ -8,7 +8,9 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,24 +42,39 @@ func (fakeFigures) Figures() api.Figures { return api.Figures{TotalProcessed: 43
 // fakeStore tells of the whole what a test puts into it.
 type fakeStore struct {
 	Store   // nil: what a test does not ask for
+	mu      sync.Mutex
 	backlog store.Backlog
 	alarms  []store.Alarm
 	letters int
 	err     error
 }
 
-func (f *fakeStore) Backlog(context.Context, int) (store.Backlog, error) { return f.backlog, f.err }
+// fail lets every method fail with an error, or none.
+func (f *fakeStore) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
+}
 
-func (f *fakeStore) Alarms(context.Context, int) ([]store.Alarm, error) { return f.alarms, f.err }
+func (f *fakeStore) fault() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+func (f *fakeStore) Backlog(context.Context, int) (store.Backlog, error) { return f.backlog, f.fault() }
+
+func (f *fakeStore) Alarms(context.Context, int) ([]store.Alarm, error) { return f.alarms, f.fault() }
 
 func (f *fakeStore) CountDeadLetters(_ context.Context, _ store.LetterFilter, most int) (int, error) {
-	return min(f.letters, most), f.err
+	return min(f.letters, most), f.fault()
 }
 
 // bench is a console on fakes, with everything in order until a test says otherwise.
 type bench struct {
 	Config
 	store   *fakeStore
+	mu      sync.Mutex
 	report  analytics.Report
 	asked   []answers.Question
 	figures api.Figures
@@ -78,8 +95,25 @@ func newBench() *bench {
 }
 
 func (b *bench) Report(_ context.Context, q answers.Question) (*analytics.Report, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.asked = append(b.asked, q)
-	return &b.report, b.store.err
+	report := b.report
+	return &report, b.store.fault()
+}
+
+// questions returns what was asked so far.
+func (b *bench) questions() []answers.Question {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.asked)
+}
+
+// answer changes what is answered from now on.
+func (b *bench) answer(report analytics.Report) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.report = report
 }
 
 func (b *bench) Figures() api.Figures { return b.figures }

@@ -229,6 +229,9 @@ func sentence(text string) string { return capital(text) + "." }
 
 // capital writes the first letter of a text as a capital.
 func capital(text string) string {
+	if text == "" {
+		return ""
+	}
 	first, size := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(first)) + text[size:]
 }

@@ -1,7 +1,9 @@
 package console
 
 import (
+	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/cxbridge/cxbridge/internal/access"
@@ -35,17 +37,28 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
 	next := localPath(r.PostFormValue("next"))
 	session, ok := c.sessions.SignIn(r.PostFormValue("token"), c.now())
 	if !ok {
-		c.write(w, r, http.StatusUnauthorized, "login", &view{Title: "Sign in", Data: signIn{
-			Next: next, Error: "This token is not known here. It is that of ADMIN_TOKEN or VIEWER_TOKEN.",
-		}})
+		c.refuseSignIn(w, r, next)
 		return
 	}
 	http.SetCookie(w, c.cookie(r, session, int(access.SessionLength.Seconds())))
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
+// refuseSignIn answers a wrong token. Only those who show one are limited: see access.Failures.
+func (c *Console) refuseSignIn(w http.ResponseWriter, r *http.Request, next string) {
+	status, message := http.StatusUnauthorized, "This token is not known here. It is that of ADMIN_TOKEN or VIEWER_TOKEN."
+	if wait := c.Failures.Failed(r, c.now()); wait > 0 {
+		w.Header().Set("Retry-After", strconv.FormatInt(access.Seconds(wait), 10))
+		status, message = http.StatusTooManyRequests, "There were too many wrong tokens from your address. This one is wrong, too. Wait a little."
+	} else {
+		c.Log.LogAttrs(r.Context(), slog.LevelWarn, "console: wrong token", slog.String("client", access.AddressOf(r).String()))
+	}
+	c.write(w, r, status, "login", &view{Title: "Sign in", Data: signIn{Next: next, Error: message}})
+}
+
 // cookie returns that of a session. It is Lax, so that who follows a link from a chat or an alert is
-// still signed in. What changes something is posted, and a post from another site has no cookie.
+// still signed in. What changes something is posted, and a post from another site has no cookie. Whether
+// the header is to be believed was decided before it came here: see access.Proxies.
 func (c *Console) cookie(r *http.Request, session string, maxAge int) *http.Cookie {
 	return &http.Cookie{
 		Name: sessionCookie, Value: session, Path: "/", MaxAge: maxAge,

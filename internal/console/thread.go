@@ -140,11 +140,9 @@ func (c *Console) loadConversation(ctx context.Context, r *http.Request, v *thre
 	if err != nil {
 		return err
 	}
-	messages := make([]*said, len(items))
-	for i, item := range items {
-		if messages[i], err = saidOf(item, c.deliveryOf(item), people); err != nil {
-			return err
-		}
+	messages, err := c.saidIn(items, people)
+	if err != nil {
+		return err
 	}
 	v.Conversation = conversationOf(v.ID, messages, marks)
 	return nil

@@ -107,6 +107,17 @@ var sides = map[string]string{
 // textShown is how much of a text is shown, in bytes: twice what the CRM takes, of most letters.
 const textShown = 20_000
 
+func (c *Console) saidIn(items []*thread.Item, people map[thread.ItemKey]person) ([]*said, error) {
+	messages := make([]*said, len(items))
+	for i, item := range items {
+		var err error
+		if messages[i], err = saidOf(item, c.deliveryOf(item), people); err != nil {
+			return nil, err
+		}
+	}
+	return messages, nil
+}
+
 func saidOf(item *thread.Item, d thread.Delivery, people map[thread.ItemKey]person) (*said, error) {
 	var m struct{ Text, Timestamp, AuthorID, Direction string }
 	if err := json.Unmarshal(item.Content, &m); err != nil {

@@ -48,7 +48,7 @@ func inOrder(t *testing.T, page string, texts ...string) {
 	}
 }
 
-// part of a page that stands in the element of an id.
+// element returns the part of a page that begins with the element of an id.
 func element(t *testing.T, page, id string) string {
 	t.Helper()
 	_, rest, found := strings.Cut(page, `id="`+id+`"`)

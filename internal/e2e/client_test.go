@@ -172,8 +172,8 @@ func (p *process) ready(t testing.TB) (status int, parts map[string]string) {
 	return status, parts
 }
 
-// metric returns the value of a metric without labels.
-func (p *process) metric(t testing.TB, name string) float64 {
+// metrics returns what /metrics says.
+func (p *process) metrics(t testing.TB) string {
 	t.Helper()
 	request, err := http.NewRequest(http.MethodGet, p.address+"/metrics", nil)
 	if err != nil {
@@ -189,7 +189,13 @@ func (p *process) metric(t testing.TB, name string) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(string(text)) {
+	return string(text)
+}
+
+// metric returns the value of a metric without labels.
+func (p *process) metric(t testing.TB, name string) float64 {
+	t.Helper()
+	for line := range strings.Lines(p.metrics(t)) {
 		if number, ok := strings.CutPrefix(strings.TrimSpace(line), name+" "); ok {
 			value, err := strconv.ParseFloat(number, 64)
 			if err != nil {

@@ -34,6 +34,10 @@ func run(m *testing.M) int {
 		return 1
 	}
 	code := pgtest.Main(m)
+	if err := stopBrowser(); err != nil {
+		fmt.Println(err)
+		return 1
+	}
 	if code != 0 {
 		return code
 	}

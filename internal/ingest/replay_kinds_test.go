@@ -121,6 +121,24 @@ func TestReplayMakesAThreadDue(t *testing.T) {
 	}
 }
 
+// A thread can be made due without a dead letter, too.
+func TestWakeThread(t *testing.T) {
+	letters := &fakeLetters{}
+	woken := 0
+	rp := Replayer{Store: letters, Wake: func() { woken++ }}
+	if err := rp.WakeThread(context.Background(), "t"); err != nil {
+		t.Fatal(err)
+	}
+	note := audit.Note{Subject: "t", Action: audit.ActionReconcile, Outcome: "woken"}
+	if diff := cmp.Diff([]audit.Note{note}, letters.notes); diff != "" || woken != 1 || letters.woken[0] != 0 {
+		t.Errorf("told %d times, resolved %v, notes (-want +got)\n%s", woken, letters.woken, diff)
+	}
+	letters.wakeErr = store.ErrNotFound
+	if err := rp.WakeThread(context.Background(), "t"); !errors.Is(err, store.ErrNotFound) || woken != 1 {
+		t.Errorf("got %v, told %d times", err, woken)
+	}
+}
+
 // Through a running Ingest, the replay of an event wakes whoever pushes, and one that is refused by
 // the database leaves the dead letter where it is.
 func TestReplayOfAThreadEventReachesStore(t *testing.T) {

@@ -24,6 +24,7 @@ type Config struct {
 	Connections int     // at once; each carries one request at a time
 	Batch       int     // receipts in a request; above 1 they are sent as a JSON array
 	Repeat      float64 // share of receipts for a message that had one before: from 0 to 0.5
+	Mixed       bool    // of all Carriers, to all Regions, with times of submission; else of one, without
 
 	// Rate is how many requests per second are sent, whether or not the server keeps up (open
 	// loop). 0 sends the next one on each connection as soon as the last one is answered (closed

@@ -21,6 +21,10 @@ const (
 	timestampMark = "$$$$$$$$$$$$$$$$$$$$$$$$$$" // a JSON string
 	areaMark      = "%%%"                        // an area code
 	lineMark      = "&&"                         // the end of a number from 555-0100 to 555-0199, which are kept for fiction
+
+	carrierMark = "^^^^^^^^^^^^" // a JSON string and blanks
+	regionMark  = "**"           // ISO 3166-1 alpha-2
+	milliMark   = "~~~"          // milliseconds
 )
 
 var areaCodes = [8]string{"202", "212", "303", "312", "404", "415", "512", "617"}
@@ -28,6 +32,18 @@ var areaCodes = [8]string{"202", "212", "303", "312", "404", "415", "512", "617"
 const receiptTemplate = `{"eventType":"messaging.status.update","payload":{` +
 	`"messageId":"PREFIX-` + idMark + `-load-source","status":` + statusMark + `,"errorCode":null,"carrier":"TMOBILE",` +
 	`"from":"+12025550142","to":"+1` + areaMark + `55501` + lineMark + `","timestamp":` + timestampMark + `}}`
+
+// mixedTemplate is a receipt of any carrier and region, with a time of submission.
+const mixedTemplate = `{"eventType":"messaging.status.update","payload":{` +
+	`"messageId":"PREFIX-` + idMark + `-load-source","status":` + statusMark + `,"errorCode":null,"carrier":` + carrierMark + `,` +
+	`"from":"+12025550142","to":"+1` + areaMark + `55501` + lineMark + `","region":"` + regionMark + `",` +
+	`"submittedAt":"2026-03-02T09:29:59.` + milliMark + `Z","timestamp":` + timestampMark + `}}`
+
+// The carriers and regions of mixed receipts.
+var (
+	Carriers = [...]string{"ATT", "ORANGE", "TELEFONICA", "TELSTRA", "TIM", "TMOBILE", "VERIZON", "VODAFONE"}
+	Regions  = [...]string{"AU", "BR", "CA", "DE", "ES", "FR", "GB", "IN", "IT", "US"}
+)
 
 // source makes the requests of one connection. Message ids are as long as a UUID and as unordered,
 // as a platform's are: ordered ones would spare the database's index a good part of its work.
@@ -50,6 +66,7 @@ type source struct {
 // item is a receipt in the request.
 type item struct {
 	id, status, timestamp, area, line []byte // its places in wire
+	carrier, region, milli            []byte // nil unless the load is mixed
 
 	message uint64 // which message of the connection it is about
 	second  bool
@@ -61,7 +78,11 @@ const lagMessages = 64
 func newSource(cfg *Config, number int) *source {
 	s := &source{space: uint64(number) << 40, repeat: cfg.Repeat}
 	s.acked = make([]bool, max(lagMessages, cfg.Batch))
-	receipt := bytes.Replace([]byte(receiptTemplate), []byte("PREFIX"), []byte(cfg.Prefix), 1)
+	template := receiptTemplate
+	if cfg.Mixed {
+		template = mixedTemplate
+	}
+	receipt := bytes.Replace([]byte(template), []byte("PREFIX"), []byte(cfg.Prefix), 1)
 	body := receipt
 	if cfg.Batch > 1 {
 		body = append([]byte{'['}, bytes.Repeat(append(receipt, ','), cfg.Batch)...)
@@ -78,8 +99,15 @@ func newSource(cfg *Config, number int) *source {
 		var it item
 		it.id, rest = place(rest, idMark)
 		it.status, rest = place(rest, statusMark)
+		if cfg.Mixed {
+			it.carrier, rest = place(rest, carrierMark)
+		}
 		it.area, rest = place(rest, areaMark)
 		it.line, rest = place(rest, lineMark)
+		if cfg.Mixed {
+			it.region, rest = place(rest, regionMark)
+			it.milli, rest = place(rest, milliMark)
+		}
 		it.timestamp, rest = place(rest, timestampMark)
 		s.items = append(s.items, it)
 	}
@@ -133,6 +161,23 @@ func (s *source) fill(it *item) {
 	copy(it.timestamp, form.timestamp)
 	copy(it.area, areaCodes[hash&7])
 	it.line[0], it.line[1] = '0'+byte(hash>>3%10), '0'+byte(hash>>7%10)
+	if it.carrier != nil {
+		it.mix(hash)
+	}
+}
+
+// mix says which carrier brought the message where, and when it was submitted. Both receipts of a
+// message say the same.
+func (it *item) mix(hash uint64) {
+	carrier := Carriers[hash>>16%uint64(len(Carriers))]
+	it.carrier[0] = '"'
+	rest := it.carrier[1+copy(it.carrier[1:], carrier):]
+	rest[0] = '"'
+	for i := range rest[1:] {
+		rest[1+i] = ' '
+	}
+	copy(it.region, Regions[hash>>24%uint64(len(Regions))])
+	it.milli[0], it.milli[1], it.milli[2] = '0'+byte(hash>>32%10), '0'+byte(hash>>36%10), '0'+byte(hash>>40%10)
 }
 
 // settle enters the outcome of the last request in the ledger.

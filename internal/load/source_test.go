@@ -8,12 +8,14 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 type receipt struct {
 	EventType string `json:"eventType"`
 	Payload   struct {
 		MessageID, Status, Carrier, From, To, Timestamp string
+		Region, SubmittedAt                             string // of mixed receipts
 		ErrorCode                                       *string
 	} `json:"payload"`
 }
@@ -118,5 +120,47 @@ func TestSourceWritesEnvelopesOfCXone(t *testing.T) {
 	}
 	if bytes.ContainsAny(wire, idMark+statusMark+timestampMark+areaMark+lineMark) {
 		t.Errorf("a mark is left in %s", wire)
+	}
+}
+
+// Both receipts of a message name the same carrier, region and time of submission, and all of them
+// are named about as often.
+func TestMixedSource(t *testing.T) {
+	cfg := testConfig(10, 0.3)
+	cfg.Mixed = true
+	s := newSource(cfg, 5)
+	type names struct{ carrier, region, submitted string }
+	known := make(map[string]names)
+	carriers, regions := make(map[string]int), make(map[string]int)
+	const requests = 400
+	for range requests {
+		for _, r := range receiptsIn(t, s.next()) {
+			p := &r.Payload
+			now := names{p.Carrier, p.Region, p.SubmittedAt}
+			if before, again := known[p.MessageID]; again && before != now {
+				t.Fatalf("message %s: %v, then %v", p.MessageID, before, now)
+			}
+			known[p.MessageID] = now
+			carriers[p.Carrier]++
+			regions[p.Region]++
+			at, err := time.Parse(time.RFC3339, p.SubmittedAt)
+			if sent, sentErr := time.Parse(time.RFC3339, p.Timestamp); err != nil || sentErr != nil || !at.Before(sent) {
+				t.Fatalf("submitted %q, sent %q", p.SubmittedAt, p.Timestamp)
+			}
+		}
+		s.settle(true, new(Ledger))
+	}
+	for _, tt := range []struct {
+		counts map[string]int
+		names  []string
+	}{{carriers, Carriers[:]}, {regions, Regions[:]}} {
+		for _, name := range tt.names {
+			if even := requests * 10 / len(tt.names); tt.counts[name] < even/2 || tt.counts[name] > even*2 {
+				t.Errorf("%s is named %d times, of about %d", name, tt.counts[name], even)
+			}
+		}
+		if len(tt.counts) != len(tt.names) {
+			t.Errorf("named are %v", tt.counts)
+		}
 	}
 }

@@ -2,7 +2,8 @@
 //
 //	CXone          a platform that issues tokens, takes subscriptions    cxone.go, webhooks.go,
 //	               and tells of threads                                  cxone_threads.go
-//	Traffic        SMS receipts as gateways send them, good and bad      traffic.go, life.go, form.go
+//	Traffic        SMS receipts as gateways send them, good and bad      traffic.go, mix.go, life.go,
+//	                                                                     form.go
 //	Ledger         what a correct receiver must make of that traffic     ledger.go
 //	Conversations  social threads that grow, merge and split, and what   conversation_*.go
 //	               CXone posts of them, good and bad
@@ -19,6 +20,9 @@
 //	conversation_truth.go   what is true of the threads, and which link of a ring does not count
 //	conversation_life.go    what happens to a thread on its own, and storms
 //	conversation_links.go   merges and splits
+//	conversation_story.go   how often what happens, where somebody has a say in it
+//	conversation_timeline.go
+//	                        what a thread shows of itself and of those that were merged into it
 //	conversation_flaw.go    what a CRM does not take, and its correction
 //	conversation_event.go   the events, and bodies that are none
 //	conversation_stream.go  when they are posted

@@ -148,6 +148,31 @@ func TestLoadScript(t *testing.T) {
 	}
 }
 
+// The example of the documentation is one.
+func TestDocumentedScript(t *testing.T) {
+	page, err := os.ReadFile("../../docs/simulator.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, isThere := strings.Cut(string(page), "```yaml\n")
+	example, _, ends := strings.Cut(rest, "```")
+	if !isThere || !ends {
+		t.Fatal("the page has no example")
+	}
+	script, err := ParseScript([]byte(example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(script.Phases) != 3 || len(script.Phases[2].Mix.Carriers) != 2 || script.Threads != 100 {
+		t.Errorf("%+v", script)
+	}
+	for _, name := range BuiltinScripts() {
+		if !strings.Contains(string(page), "| `"+name+"` |") {
+			t.Errorf("the page does not tell of %s", name)
+		}
+	}
+}
+
 // Whatever a file holds, it is refused, or what it means is within bounds and can be played.
 func FuzzParseScript(f *testing.F) {
 	for _, name := range BuiltinScripts() {

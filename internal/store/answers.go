@@ -158,17 +158,20 @@ const SlowCarrier = "slow-carrier"
 // Archive is the part of a Store that forgets.
 type Archive interface {
 	// Expire deletes what is older than a time, in one transaction: it looks at no more than limit
-	// rows, from a cursor on, and returns where to go on. The cursor is "" at the begin, and again at
-	// the end.
+	// rows of a table, from a cursor on, and returns where to go on. The cursor is "" at the begin, and
+	// again at the end. What somebody else is working on is left for another time. An embedded store
+	// may keep a row until those that were stored beside it are too old.
 	Expire(ctx context.Context, kind Expirable, before time.Time, cursor string, limit int) (Expired, error)
 
 	// Erase takes a person out of every table, in steps of bounded size: it looks at no more than limit
-	// rows, from a cursor on, and returns where to go on, as Expire does. What is counted stays
-	// counted, and the audit log stays as it is: it holds nothing of a person.
+	// rows of a table, from a cursor on, and returns where to go on, as Expire does. What is counted
+	// stays counted, nothing is pushed because of it, and what comes again is known and stays erased.
+	// The audit log stays as it is. The last step of an embedded store writes its file anew: it takes
+	// as long as the file is large, and fails with ErrUnavailable while somebody reads.
 	Erase(ctx context.Context, p Person, cursor string, limit int) (Erased, error)
 
-	// Traces looks for a person in every table that holds text, and returns how many rows of each name
-	// it has still, by the table's name. It reads everything.
+	// Traces looks for a person in every table that holds text, the audit log too, and returns how many
+	// rows name the person still, by the table's name. It reads everything.
 	Traces(ctx context.Context, p Person) (map[string]int, error)
 }
 
@@ -178,9 +181,9 @@ type Expirable string
 // What can be too old, and by which of its times.
 const (
 	ExpireMessages    Expirable = "messages"     // with their receipts; first seen
-	ExpireThreads     Expirable = "threads"      // with their items, when the CRM has all of it; last changed
+	ExpireThreads     Expirable = "threads"      // with their items, when the CRM has all of it; last changed. See Emptying
 	ExpireJournal     Expirable = "journal"      // events of threads; received
-	ExpireDeadLetters Expirable = "dead-letters" // received
+	ExpireDeadLetters Expirable = "dead-letters" // but for those that a thread needs; received
 )
 
 // Expired is what a step of Expire did.

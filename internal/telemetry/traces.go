@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -64,7 +65,8 @@ func OpenTraces(ctx context.Context, c TraceConfig) (*Traces, error) {
 	if err != nil {
 		return nil, fmt.Errorf("traces: %w", err)
 	}
-	otlp, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(address), otlptracehttp.WithTimeout(exportTimeout))
+	otlp, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(address),
+		otlptracehttp.WithTimeout(exportTimeout), otlptracehttp.WithProxy(proxyOf))
 	if err != nil {
 		return nil, fmt.Errorf("traces: %w", err)
 	}
@@ -82,6 +84,16 @@ func OpenTraces(ctx context.Context, c TraceConfig) (*Traces, error) {
 		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(c.Ratio))),
 		sdktrace.WithResource(about), sdktrace.WithRawSpanLimits(limits),
 	)}, nil
+}
+
+// proxyOf stops redirects, which would carry the headers for the collector to a place that nobody
+// configured. A client of our own could refuse them as well, but the exporter would then no longer use the
+// certificates that the variables of OpenTelemetry name.
+func proxyOf(r *http.Request) (*url.URL, error) {
+	if r.Response != nil {
+		return nil, fmt.Errorf("the collector redirects to %s, which is not followed: check OTEL_EXPORTER_OTLP_ENDPOINT", r.URL.Host)
+	}
+	return http.ProxyFromEnvironment(r)
 }
 
 // Provider returns what makes tracers, nil when there are no traces.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/requestid"
 )
 
@@ -17,6 +19,7 @@ import (
 type Options struct {
 	Secrets  *Secrets
 	Limits   Limits
+	Failures *access.Failures      // limits wrong secrets; nil does not
 	Logger   *slog.Logger          // nil logs nothing
 	Registry prometheus.Registerer // nil shows the metrics nowhere
 	Traces   trace.TracerProvider  // nil traces nothing
@@ -26,20 +29,24 @@ type Options struct {
 // Gate is what all webhooks have in common: who may come in, how much of it, and what is told of
 // it. Its limits hold for all of them together. It is safe for concurrent use.
 type Gate struct {
-	secrets *Secrets
-	limits  Limits
-	logger  *slog.Logger
-	metrics *metrics
-	tracer  trace.Tracer
-	now     func() time.Time
-	load    load
-	waiting waiting
+	secrets  *Secrets
+	limits   Limits
+	failures *access.Failures
+	logger   *slog.Logger
+	metrics  *metrics
+	tracer   trace.Tracer
+	now      func() time.Time
+	load     load
+	waiting  waiting
 }
 
 // NewGate makes a Gate and registers its metrics. It panics if the registry has them already, as
 // there is one Gate in a program.
 func NewGate(o Options) *Gate {
-	g := &Gate{secrets: o.Secrets, limits: o.Limits.withDefaults(), logger: o.Logger, tracer: newTracer(o.Traces), now: o.Now}
+	g := &Gate{
+		secrets: o.Secrets, limits: o.Limits.withDefaults(), failures: o.Failures,
+		logger: o.Logger, tracer: newTracer(o.Traces), now: o.Now,
+	}
 	if g.logger == nil {
 		g.logger = slog.New(slog.DiscardHandler)
 	}
@@ -91,6 +98,8 @@ type visit struct {
 	ticket ticket
 	unread bool          // there is a body, or the rest of one, that was not read
 	late   bool          // and it is not to be waited for
+
+	stranger netip.Addr // where a caller comes from who has not proven itself
 	bytes  int           // of the body, once it is read
 	waited time.Duration // for the CRM
 }
@@ -131,7 +140,7 @@ func (rt *route) answer(w http.ResponseWriter, r *http.Request, v *visit) (rep r
 	}
 	known, claims, err := g.secrets.examine(r.Header, v.start)
 	if err != nil {
-		return stranger(err)
+		return g.stranger(r, v, err)
 	}
 	if !plain(r.Header) {
 		return denial(http.StatusUnsupportedMediaType, "encoding",
@@ -149,11 +158,23 @@ func (rt *route) answer(w http.ResponseWriter, r *http.Request, v *visit) (rep r
 	}
 	if !known {
 		if err := verify(claims, body); err != nil {
-			return stranger(err)
+			return g.stranger(r, v, err)
 		}
 		rt.welcome(v, r.Header)
 	}
 	return rt.deliver(r, v, body)
+}
+
+// stranger answers a caller who has not proven itself. One who shows nothing guesses nothing, and is not
+// counted as one who does.
+func (g *Gate) stranger(r *http.Request, v *visit, err error) reply {
+	v.stranger = access.AddressOf(r)
+	if err != errNoCredential {
+		if wait := g.failures.Failed(r, v.start); wait > 0 {
+			return limited(wait)
+		}
+	}
+	return unauthenticated(err)
 }
 
 // welcome notes that the caller is one of ours.

@@ -14,14 +14,17 @@ import (
 // payload but the id of the message or thread, and nothing of the credentials.
 func (rt *route) log(ctx context.Context, v *visit, rep *reply, took time.Duration) {
 	level := slog.LevelInfo
-	if rep.status >= http.StatusBadRequest {
+	switch {
+	case rep.status == http.StatusTooManyRequests:
+		level = slog.LevelDebug // a flood of guesses is not to flood the log, too
+	case rep.status >= http.StatusBadRequest:
 		level = slog.LevelWarn
 	}
 	if !rt.gate.logger.Enabled(ctx, level) {
 		return
 	}
 	t := &rep.tally
-	attrs := make([]slog.Attr, 0, 21)
+	attrs := make([]slog.Attr, 0, 22)
 	attrs = append(attrs,
 		slog.String("route", rt.name),
 		slog.Int("status", rep.status),
@@ -49,6 +52,9 @@ func (rt *route) log(ctx context.Context, v *visit, rep *reply, took time.Durati
 	}
 	if v.waited > 0 {
 		attrs = append(attrs, slog.Int64("waited_us", v.waited.Microseconds()))
+	}
+	if v.stranger.IsValid() {
+		attrs = append(attrs, slog.String("client", v.stranger.String()))
 	}
 	if rep.reason != "" {
 		attrs = append(attrs, slog.String("reason", rep.reason))

@@ -17,6 +17,7 @@ var answers = map[int][]string{
 	http.StatusRequestEntityTooLarge: {"too_large"},
 	http.StatusUnsupportedMediaType:  {"encoding"},
 	http.StatusUnprocessableEntity:   {"refused"},
+	http.StatusTooManyRequests:       {"limited"},
 	http.StatusServiceUnavailable:    {"busy", "slow", "cut", "gone", "error", "panic"},
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/ingest"
 )
 
@@ -40,16 +41,22 @@ func denial(status int, outcome, reason string) reply {
 	return reply{status: status, body: append(body, '}'), outcome: outcome, reason: reason}
 }
 
-// stranger answers a caller who has not proven itself. RFC 9110 wants a challenge in a 401; there
+// unauthenticated answers a caller who has not proven itself. RFC 9110 wants a challenge in a 401; there
 // is no registered scheme for what we take.
-func stranger(err error) reply {
+func unauthenticated(err error) reply {
 	return denial(http.StatusUnauthorized, "unauthorized", err.Error()).with("Www-Authenticate", `Webhook realm="cxbridge"`)
+}
+
+// limited answers a caller who has shown too many wrong secrets.
+func limited(wait time.Duration) reply {
+	return denial(http.StatusTooManyRequests, "limited", "too many wrong secrets or signatures from this address").
+		with("Retry-After", strconv.FormatInt(access.Seconds(wait), 10))
 }
 
 // unavailable asks the caller to come again: in whole seconds, rounded up, and at least one.
 func unavailable(outcome, reason string, after time.Duration) reply {
-	seconds := max(1, int64((after+time.Second-1)/time.Second))
-	return denial(http.StatusServiceUnavailable, outcome, reason).with("Retry-After", strconv.FormatInt(seconds, 10))
+	return denial(http.StatusServiceUnavailable, outcome, reason).
+		with("Retry-After", strconv.FormatInt(access.Seconds(after), 10))
 }
 
 // unreadable answers a body that could not be taken in. One that is late or breaks off gets a 503

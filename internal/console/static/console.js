@@ -130,6 +130,8 @@
     open();
   }
 
+  // On a narrow screen the menu scrolls.
+  document.querySelector(".top nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   localize(document);
   const path = document.body.dataset.live;
   if (path) {

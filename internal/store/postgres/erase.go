@@ -30,7 +30,7 @@ func (s *Store) Erase(ctx context.Context, p store.Person, cursor string, limit 
 	}
 	err = s.retryRaces("erase", func() error {
 		return pgx.BeginFunc(ctx, s.reads, func(tx pgx.Tx) (err error) {
-			if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(eraseLock)); err != nil {
+			if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1), "+alongIndexes, int64(eraseLock)); err != nil {
 				return err
 			}
 			e := &erasure{ctx: ctx, tx: tx, seeker: seeker, needles: seeker.Needles(), limit: limit, rows: make(map[string]int)}
@@ -92,9 +92,9 @@ func hasNeedleBytes(column, parameter string) string {
 
 var (
 	// Messages are walked through by time, in the order in which they are stored.
-	messagePage = `SELECT message_id, first_seen_at::text FROM sms_messages
-		WHERE first_seen_at >= $1::timestamptz AND (first_seen_at, message_id) > ($1::timestamptz, $2)
-		ORDER BY first_seen_at, message_id LIMIT $3`
+	messagePage = `SELECT message_id, first_seen_at::text FROM sms_messages m
+		WHERE m.first_seen_at >= $1::timestamptz AND (m.first_seen_at, m.message_id) > ($1::timestamptz, $2)
+		ORDER BY m.first_seen_at, m.message_id LIMIT $3`
 
 	messagesNaming = `SELECT message_id FROM sms_messages WHERE message_id = ANY($1)
 			AND ` + hasNeedle("concat_ws(' ', recipient, sender_id, raw_payload::text)", "$2") + `

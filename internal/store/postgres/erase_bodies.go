@@ -26,9 +26,9 @@ func threadsOf(page []place) []string {
 
 var (
 	// Events are walked through by time, in the order in which they are stored.
-	eventPage = `SELECT received_at::text, encode(event_key, 'hex'), thread_id FROM thread_events
-		WHERE received_at >= $1::timestamptz AND (received_at, event_key) > ($1::timestamptz, $2::bytea)
-		ORDER BY received_at, event_key LIMIT $3`
+	eventPage = `SELECT received_at::text, encode(event_key, 'hex'), thread_id FROM thread_events e
+		WHERE e.received_at >= $1::timestamptz AND (e.received_at, e.event_key) > ($1::timestamptz, $2::bytea)
+		ORDER BY e.received_at, e.event_key LIMIT $3`
 
 	eventsNaming = `SELECT event_key, thread_id, raw::text FROM thread_events
 		WHERE event_key = ANY($1) AND (thread_id = ANY($2) OR ` + hasNeedle("raw::text", "$3") + ")"
@@ -92,8 +92,8 @@ func (e *erasure) namingEvents(keys [][]byte, threads []string) (naming [][]byte
 }
 
 var (
-	letterPage = `SELECT '', id::text, CASE kind WHEN 'sms' THEN '' ELSE subject END FROM dead_letters
-		WHERE id > $1 ORDER BY id LIMIT $2`
+	letterPage = `SELECT '', id::text, CASE kind WHEN 'sms' THEN '' ELSE subject END FROM dead_letters l
+		WHERE l.id > $1 ORDER BY l.id LIMIT $2`
 
 	lettersNaming = `SELECT id FROM dead_letters WHERE id > $1 AND id <= $2
 			AND (kind <> 'sms' AND subject = ANY($3) OR ` + hasNeedle("subject || ' ' || reason", "$4") + ` OR ` + hasNeedleBytes("raw", "$4") + `)

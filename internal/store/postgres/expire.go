@@ -33,6 +33,9 @@ func (s *Store) Expire(ctx context.Context, kind store.Expirable, before time.Ti
 	}
 	var expired store.Expired
 	err := pgx.BeginFunc(ctx, s.reads, func(tx pgx.Tx) (err error) {
+		if _, err := tx.Exec(ctx, "SELECT "+alongIndexes); err != nil {
+			return err
+		}
 		expired, err = step(ctx, tx, expiry{before, cursor, limit})
 		return err
 	})
@@ -41,6 +44,11 @@ func (s *Store) Expire(ctx context.Context, kind store.Expirable, before time.Ti
 	}
 	return expired, nil
 }
+
+// alongIndexes makes a transaction find rows by indexes, however little the planner knows of the
+// tables, as writerConfig does for a connection: a step looks at few rows of many.
+const alongIndexes = `set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+	set_config('enable_mergejoin', 'off', true)`
 
 // The rows that are too old come from an index by time, from that of the step before on: so the
 // entries of rows that were just deleted are not passed over again and again.

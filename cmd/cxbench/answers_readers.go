@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"golang.org/x/sync/errgroup"
+)
+
+// readers is how many questions are under way at once, at most.
+const readers = 8
+
+// asker asks a server questions at a constant rate, and notes how long the answers take.
+type asker struct {
+	addr, token string
+	client      *http.Client
+	questions   []question
+	rate        float64 // questions per second
+
+	mu    sync.Mutex
+	fresh []*hdrhistogram.Histogram // by question; in microseconds, from when it was due
+	again *hdrhistogram.Histogram   // of questions that were just answered
+	wrong map[string]int            // what was not answered with 200, by path and status
+}
+
+// newAsker signs in to the console.
+func newAsker(ctx context.Context, addr, token string, questions []question, rate float64) (*asker, error) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	a := &asker{
+		addr: addr, token: token, questions: questions, rate: rate, wrong: make(map[string]int), again: newMicros(),
+		client: &http.Client{Jar: jar, Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: readers}},
+	}
+	for range questions {
+		a.fresh = append(a.fresh, newMicros())
+	}
+	form := strings.NewReader(url.Values{"token": {token}}.Encode())
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/login", form)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if status, _, err := a.do(request); err != nil || status != http.StatusOK {
+		return nil, fmt.Errorf("sign in to the console: %d %w", status, err)
+	}
+	return a, nil
+}
+
+func newMicros() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1, int64(time.Minute/time.Microsecond), 3)
+}
+
+// run asks all questions in turn, for a time, and each a second time as soon as it is answered if the
+// answer may be kept.
+func (a *asker) run(ctx context.Context, length time.Duration) error {
+	defer a.client.CloseIdleConnections()
+	start := time.Now()
+	numbers := make(chan int)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(numbers)
+		for i := range int(a.rate * length.Seconds()) {
+			select {
+			case numbers <- i:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	for range readers {
+		g.Go(func() error {
+			for i := range numbers {
+				due := start.Add(time.Duration(float64(i) / a.rate * float64(time.Second)))
+				time.Sleep(time.Until(due))
+				if err := a.turn(ctx, i, due); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func (a *asker) turn(ctx context.Context, i int, due time.Time) error {
+	which := i % len(a.questions)
+	q := &a.questions[which]
+	path := q.path(i)
+	if _, err := a.ask(ctx, path, due, a.fresh[which]); err != nil || !q.isAnswer {
+		return err
+	}
+	_, err := a.ask(ctx, path, time.Now(), a.again)
+	return err
+}
+
+// ask asks one question, and enters how long the answer took since it was due.
+func (a *asker) ask(ctx context.Context, path string, due time.Time, into *hdrhistogram.Histogram) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.addr+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	if strings.HasPrefix(path, "/analytics/") {
+		request.Header.Set("Authorization", "Bearer "+a.token)
+	}
+	status, body, err := a.do(request)
+	if err != nil {
+		return nil, err
+	}
+	took := time.Since(due)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if status != http.StatusOK {
+		pattern, _, _ := strings.Cut(path, "?")
+		a.wrong[fmt.Sprintf("%s: %d", pattern, status)]++
+	}
+	return body, into.RecordValue(max(1, took.Microseconds()))
+}
+
+func (a *asker) do(request *http.Request) (status int, body []byte, err error) {
+	response, err := a.client.Do(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	body, err = io.ReadAll(response.Body)
+	return response.StatusCode, body, err
+}

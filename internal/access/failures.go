@@ -1,0 +1,96 @@
+package access
+
+import (
+	"container/list"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// How many wrong secrets an address may show: a few at once, as after a mistake, then one every two
+// seconds.
+const (
+	failureBurst = 10
+	failureEvery = 2 * time.Second
+)
+
+// maxClients is how many addresses are remembered. The one whose last failure is longest ago is
+// forgotten first; a table takes at most a few MB.
+const maxClients = 10_000
+
+// Failures limits how often each client address is told that its secret is wrong. It is asked about
+// failures alone, after the secret was found to be wrong: CXone and an attacker may come from one
+// address, that of a proxy, and whoever shows a right secret is never kept out. So it takes nothing
+// from the odds of guessing, which the length of the secrets makes hopeless. It keeps a flood of
+// guesses cheap, out of the log, and in sight.
+//
+// A nil *Failures limits nothing. It is safe for concurrent use.
+type Failures struct {
+	mu      sync.Mutex
+	clients map[netip.Prefix]*list.Element // of *failing
+	recent  list.List                      // the latest failure in front
+	most    int
+}
+
+type failing struct {
+	client netip.Prefix
+	bucket *rate.Limiter
+}
+
+// NewFailures returns a table without failures.
+func NewFailures() *Failures {
+	return &Failures{clients: make(map[netip.Prefix]*list.Element), most: maxClients}
+}
+
+// Failed notes a failure, and returns how long to wait before the next when there were too many: 0 when
+// there were not.
+func (f *Failures) Failed(r *http.Request, now time.Time) (wait time.Duration) {
+	if f == nil {
+		return 0
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	bucket := f.bucketOf(network(AddressOf(r)))
+	if bucket.AllowN(now, 1) {
+		return 0
+	}
+	missing := 1 - bucket.TokensAt(now)
+	return time.Duration(missing * float64(failureEvery))
+}
+
+// bucketOf returns the bucket of a client. The caller holds the lock.
+func (f *Failures) bucketOf(client netip.Prefix) *rate.Limiter {
+	if known, ok := f.clients[client]; ok {
+		f.recent.MoveToFront(known)
+		return known.Value.(*failing).bucket
+	}
+	if f.recent.Len() >= f.most {
+		oldest := f.recent.Back()
+		delete(f.clients, f.recent.Remove(oldest).(*failing).client)
+	}
+	bucket := rate.NewLimiter(rate.Every(failureEvery), failureBurst)
+	f.clients[client] = f.recent.PushFront(&failing{client, bucket})
+	return bucket
+}
+
+// network is whom an address stands for: itself in IPv4, its /64 in IPv6, of which one machine may have
+// all the addresses.
+func network(addr netip.Addr) netip.Prefix {
+	bits := 32
+	if addr.Is6() {
+		bits = 64
+	}
+	prefix, err := addr.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{} // of what has no address
+	}
+	return prefix
+}
+
+// Seconds writes a time to wait for a Retry-After header: in whole seconds, rounded up, at least 1.
+func Seconds(wait time.Duration) int64 {
+	return max(1, int64((wait+time.Second-1)/time.Second))
+}

@@ -1,0 +1,67 @@
+package api
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+//go:embed examples.json
+var examplesFile []byte
+
+// example is what the description says of an operation by example. A test checks it against the schemas.
+type example struct {
+	Parameters map[string]json.RawMessage `json:"parameters"` // by name
+	Request    json.RawMessage            `json:"request"`
+	Answer     json.RawMessage            `json:"answer"`   // 200
+	Answers    map[int]json.RawMessage    `json:"answers"`  // others that are no errors, by status; of the same type
+	Problems   []int                      `json:"problems"` // beside those that callers, parameters and body bring about
+}
+
+// readExamples returns the examples by the id of the operation.
+func readExamples() (map[string]example, error) {
+	var all map[string]example
+	if err := json.Unmarshal(examplesFile, &all); err != nil {
+		return nil, fmt.Errorf("api: examples: %w", err)
+	}
+	return all, nil
+}
+
+// meanings tell what answers beside 200 say.
+var meanings = map[int]string{202: "The event waits in the spool, and the dead letter stays", 503: "Events cannot be accepted"}
+
+func (e *example) addTo(op *huma.Operation) {
+	for _, p := range op.Parameters {
+		if value, ok := e.Parameters[p.Name]; ok {
+			p.Example = value
+		}
+	}
+	if e.Request != nil {
+		op.RequestBody.Content[jsonType].Example = e.Request
+	}
+	ok := op.Responses["200"]
+	if ok == nil {
+		return
+	}
+	// The type of an answer is told by its content, and a time to wait comes with no 200.
+	for _, name := range []string{"Content-Type", retryAfterHeader.name} {
+		delete(ok.Headers, name)
+	}
+	if e.Answer != nil {
+		ok.Content[jsonType].Example = e.Answer
+	}
+	for status, answer := range e.Answers {
+		r := &huma.Response{
+			Description: meanings[status],
+			Content:     map[string]*huma.MediaType{jsonType: {Schema: ok.Content[jsonType].Schema, Example: answer}},
+		}
+		if slices.Contains([]int{503}, status) {
+			retryAfterHeader.addTo(r)
+		}
+		op.Responses[strconv.Itoa(status)] = r
+	}
+}
