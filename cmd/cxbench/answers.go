@@ -31,6 +31,7 @@ type answerSettings struct {
 	Asks     float64 // questions per second
 	Duration time.Duration
 	Warmup   time.Duration
+	Repeats  int // of each question, to measure its CPU time
 
 	Rounds int           // of the comparison with a server that does not count; 0 leaves it out
 	Length time.Duration // of a measurement in it
@@ -50,6 +51,7 @@ func parseAnswerSettings(args []string) (*answerSettings, error) {
 	flags.Float64Var(&s.Asks, "asks", 40, "questions per second")
 	flags.DurationVar(&s.Duration, "duration", 90*time.Second, "how long each database is asked")
 	flags.DurationVar(&s.Warmup, "warmup", 5*time.Second, "load before that")
+	flags.IntVar(&s.Repeats, "repeats", 30, "how often each question is asked beforehand, to measure its CPU time")
 	flags.IntVar(&s.Rounds, "rounds", 5, "rounds of the comparison with a server that counts nothing; 0 leaves it out")
 	flags.DurationVar(&s.Length, "length", 8*time.Second, "length of each measurement of the comparison")
 	flags.StringVar(&s.dir, "dir", "", "where the databases live while it runs; empty is the system's temporary folder")
@@ -59,7 +61,7 @@ func parseAnswerSettings(args []string) (*answerSettings, error) {
 		return nil, err
 	}
 	if *short {
-		*sizes, s.Rate, s.Duration, s.Warmup, s.Rounds, s.Length = "2000", 200, 3*time.Second, 0, 1, 400*time.Millisecond
+		*sizes, s.Rate, s.Duration, s.Warmup, s.Repeats, s.Rounds, s.Length = "2000", 200, 3*time.Second, 0, 2, 1, 400*time.Millisecond
 	}
 	for text := range strings.SplitSeq(*sizes, ",") {
 		n, err := strconv.Atoi(text)
@@ -74,7 +76,7 @@ func parseAnswerSettings(args []string) (*answerSettings, error) {
 	case s.Database != "postgres" && s.Database != "sqlite":
 		return nil, errors.New("cxbench answers: -database must be postgres or sqlite")
 	case flags.NArg() > 0, s.Rate <= 0, s.Rate > 100_000, s.Asks <= 0, s.Asks > 1000, s.Duration <= 0, s.Duration > maxDuration,
-		s.Warmup < 0, s.Warmup > maxDuration, s.Rounds < 0, s.Rounds > maxRounds, s.Length <= 0, s.Length > maxDuration:
+		s.Warmup < 0, s.Warmup > maxDuration, s.Repeats < 1, s.Repeats > 1000, s.Rounds < 0, s.Rounds > maxRounds, s.Length <= 0, s.Length > maxDuration:
 		return nil, errors.New("cxbench answers: a flag is out of its bounds; see -h")
 	}
 	return s, nil
@@ -132,6 +134,7 @@ type sized struct {
 	filled   time.Duration
 	bytes    int64 // of the database
 	asker    *asker
+	costs    []time.Duration // by question: CPU time of server and database for an answer
 	intake   load.Result
 	server   time.Duration // CPU time, of asking and intake
 	database time.Duration
@@ -264,6 +267,9 @@ func (c *answerCourse) ask(ctx context.Context, server *serverProcess, cfg load.
 	if one.asker, err = newAsker(ctx, server.addr, c.token, questions(stocked), c.settings.Asks); err != nil {
 		return err
 	}
+	if one.costs, err = c.costs(ctx, server, one.asker); err != nil {
+		return err
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		one.intake, err = load.Run(gctx, cfg)
@@ -285,6 +291,38 @@ func (c *answerCourse) ask(ctx context.Context, server *serverProcess, cfg load.
 		return err
 	}
 	return one.checkTotal(ctx)
+}
+
+// costs measures what each answer costs while nothing else goes on. It is CPU time, of which the kernel
+// tells hundredths of a second, so each question is asked several times.
+func (c *answerCourse) costs(ctx context.Context, server *serverProcess, a *asker) ([]time.Duration, error) {
+	used := func() (cpu time.Duration, err error) {
+		if c.w.cluster != nil {
+			if cpu, err = familyCPUTime(c.w.cluster.PID()); err != nil {
+				return 0, err
+			}
+		}
+		return cpu + cpuOf(server), nil
+	}
+	costs := make([]time.Duration, len(a.questions))
+	forgotten := newMicros()
+	for i, q := range a.questions {
+		before, err := used()
+		if err != nil {
+			return nil, err
+		}
+		for n := range c.settings.Repeats {
+			if _, err := a.ask(ctx, q.path(n), time.Now(), forgotten); err != nil {
+				return nil, err
+			}
+		}
+		after, err := used()
+		if err != nil {
+			return nil, err
+		}
+		costs[i] = (after - before) / time.Duration(c.settings.Repeats)
+	}
+	return costs, nil
 }
 
 // checkTotal compares the answer for the longest window with what is in the database: what it was

@@ -35,12 +35,12 @@ func (c *answerCourse) heads(first string) []string {
 }
 
 func (c *answerCourse) printQuestions(w io.Writer) {
-	fmt.Fprint(w, "\n#### Answers, p50 / p95 / p99 in milliseconds\n\n")
+	fmt.Fprint(w, "\n#### Answers: CPU time of server and database, and p50 / p95 / p99 meanwhile, in milliseconds\n\n")
 	t := table{c.heads("question")}
 	for i, q := range c.sizes[0].asker.questions {
 		row := []string{q.name}
 		for _, one := range c.sizes {
-			row = append(row, quantiles(one.asker.fresh[i]))
+			row = append(row, fmt.Sprintf("CPU %.1f; %s", one.costs[i].Seconds()*1000, quantiles(one.asker.fresh[i])))
 		}
 		t = append(t, row)
 	}

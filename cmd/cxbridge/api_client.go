@@ -20,6 +20,14 @@ type apiClient struct {
 	http   *http.Client
 }
 
+// newAPIHTTP returns what makes the requests. A redirect would carry the token to a place that nobody named.
+func newAPIHTTP(timeout time.Duration) *http.Client {
+	return &http.Client{
+		Timeout:       timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
 // apiError is an answer of the API that is no 2xx.
 type apiError struct {
 	status int

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/apiurl"
 	"github.com/cxbridge/cxbridge/internal/crm"
 	"github.com/cxbridge/cxbridge/internal/cxone"
@@ -16,7 +17,9 @@ import (
 
 // Config is what the settings mean, checked. It can be printed and logged: secrets show as "set".
 type Config struct {
-	Addr             string // host:port; port 0 is any free one
+	Addr             string    // host:port; port 0 is any free one
+	TLS              *TLSFiles // nil: no TLS
+	TrustedProxies   access.Proxies
 	ShutdownDelay    time.Duration
 	ShutdownTimeout  time.Duration
 	MaxInFlightBytes int64
@@ -104,6 +107,8 @@ func (s *Settings) Resolve(found *problems) (Config, error) {
 	p := &resolver{problems: found}
 	cfg := Config{
 		Addr:             p.addr(s.Addr, s.Port),
+		TLS:              p.tls(&s.TLSSettings),
+		TrustedProxies:   p.proxies(s.TrustedProxies),
 		ShutdownDelay:    p.duration(s.ShutdownDelay, 0, 10*time.Minute),
 		ShutdownTimeout:  p.duration(s.ShutdownTimeout, time.Millisecond, 10*time.Minute),
 		MaxInFlightBytes: p.size(s.MaxInFlightBytes, webhook.MinBytes),
@@ -171,5 +176,10 @@ func (p *resolver) compareSecrets(s *Settings, cfg *Config) {
 	}
 	for _, warning := range cfg.secretWarnings() {
 		p.warn(warning)
+	}
+	for _, v := range s.all() {
+		if v.isExposed(cfg) {
+			p.warn(v.name + " is given as a flag, which every user of this machine can see in the list of processes: use the environment, or " + v.name + fileSuffix)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"strings"
 
 	"github.com/cxbridge/cxbridge/internal/console"
 )
@@ -39,12 +40,7 @@ func (c Config) LogValue() slog.Value {
 // show makes the summary of the settings.
 func (s *Settings) show(cfg *Config) []Setting {
 	var shown []Setting
-	all := reflect.ValueOf(s).Elem()
-	for _, field := range reflect.VisibleFields(all.Type()) {
-		v, ok := all.FieldByIndex(field.Index).Interface().(Value)
-		if !ok {
-			continue
-		}
+	for _, v := range s.all() {
 		line := Setting{Name: v.name, Shown: v.show(cfg), Source: v.source}
 		if line.Source == "" {
 			line.Source = "default"
@@ -52,6 +48,27 @@ func (s *Settings) show(cfg *Config) []Setting {
 		shown = append(shown, line)
 	}
 	return shown
+}
+
+// all lists every setting in the order of the help.
+func (s *Settings) all() []Value {
+	var list []Value
+	all := reflect.ValueOf(s).Elem()
+	for _, field := range reflect.VisibleFields(all.Type()) {
+		if v, ok := all.FieldByIndex(field.Index).Interface().(Value); ok {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// isExposed reports whether a secret stands in the command line itself. Most addresses of databases hold
+// no password.
+func (v Value) isExposed(cfg *Config) bool {
+	if v.name == "DATABASE_URL" && !strings.Contains(cfg.Database.String(), "***") {
+		return false
+	}
+	return v.secret && strings.HasPrefix(v.source, flagSource)
 }
 
 func (v Value) show(cfg *Config) string {

@@ -200,3 +200,13 @@ func (p *resolver) senderRules(v Value) *sms.SenderRules {
 	}
 	return rules
 }
+
+// items splits a list that is separated by commas. Empty items are left out.
+func items(text string) (list []string) {
+	for item := range strings.SplitSeq(text, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			list = append(list, item)
+		}
+	}
+	return list
+}

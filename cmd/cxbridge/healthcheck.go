@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -22,25 +23,30 @@ const healthTimeout = 2 * time.Second
 // Run needs the address alone, so that it can run beside a service whose secrets it may not read.
 func (c *healthcheckCommand) Run(ctx context.Context, p *program, k *kong.Context) error {
 	r := &resolver{problems: load(k, p.env)}
-	addr := r.addr(c.Addr, c.Port)
+	addr, speaksTLS := r.addr(c.Addr, c.Port), !c.TLSCertFile.isMissing()
 	if err := r.err(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	return askHealth(ctx, addr)
+	return askHealth(ctx, addr, speaksTLS)
 }
 
 // askHealth returns an error unless the service that listens on addr answers that it is alive. To dial
 // an address without a host, or one that is unspecified, is to dial this machine: no name is resolved,
-// which a container may not be able to, and no proxy of the environment is asked.
-func askHealth(ctx context.Context, addr string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/healthz", nil)
+// which a container may not be able to, and no proxy of the environment is asked. The certificate is not
+// checked: it names the service as others know it, and the question holds no secret.
+func askHealth(ctx context.Context, addr string, speaksTLS bool) error {
+	scheme := "http"
+	if speaksTLS {
+		scheme = "https"
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://localhost/healthz", nil)
 	if err != nil {
 		return err
 	}
 	direct := &http.Transport{
-		DisableKeepAlives: true,
+		DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, addr)
 		},

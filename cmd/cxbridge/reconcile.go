@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"slices"
@@ -57,7 +56,7 @@ var errNotReconciled = errors.New("some threads could not be reconciled")
 
 func (c *reconcileCommand) Run(ctx context.Context, p *program, k *kong.Context) error {
 	r := &resolver{problems: load(k, p.env)}
-	api := &apiClient{server: c.Server, token: r.token(c.AdminToken), http: &http.Client{Timeout: c.Timeout}}
+	api := &apiClient{server: c.Server, token: r.token(c.AdminToken), http: newAPIHTTP(c.Timeout)}
 	r.required(c.AdminToken)
 	if err := r.err(); err != nil {
 		return err

@@ -58,6 +58,9 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
+	if cfg.TLS != nil {
+		log.Info("TLS", "certificate", cfg.TLS.Cert)
+	}
 	s, err := newService(ctx, cfg, log, listener)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/console"
 	"github.com/cxbridge/cxbridge/internal/cxone"
 	"github.com/cxbridge/cxbridge/internal/ingest"
@@ -27,6 +28,7 @@ import (
 type service struct {
 	config     Config
 	log        *slog.Logger
+	failures   *access.Failures  // of all doors together
 	traces     *telemetry.Traces // nil: off
 	store      store.Store
 	spool      *ingest.Spool  // nil with SQLite: where the database is, there is the disk
@@ -64,7 +66,7 @@ const (
 
 // newService opens everything behind the listener, which it takes over, but serves nothing yet.
 func newService(ctx context.Context, cfg Config, log *slog.Logger, listener net.Listener) (_ *service, err error) {
-	s := &service{config: cfg, log: log, listener: listener, started: time.Now()}
+	s := &service{config: cfg, log: log, failures: access.NewFailures(), listener: listener, started: time.Now()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -101,6 +103,11 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger, listener net.
 		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	if cfg.TLS != nil {
+		if s.server.TLSConfig, err = cfg.TLS.serverConfig(log); err != nil {
+			return nil, err
+		}
 	}
 	s.server.RegisterOnShutdown(gate.StopWaiting)
 	s.server.RegisterOnShutdown(s.console.Stop)
@@ -179,7 +186,7 @@ func (s *service) run(ctx context.Context) error {
 	}
 
 	failed := make(chan error, 1)
-	go func() { failed <- s.server.Serve(s.listener) }()
+	go func() { failed <- s.serve() }()
 	s.log.Info("ready", "address", s.address(), "took_ms", time.Since(s.started).Milliseconds(), "database_up", s.ingest.DatabaseUp())
 
 	var err error
@@ -204,6 +211,13 @@ func (s *service) run(ctx context.Context) error {
 	return err
 }
 
+func (s *service) serve() error {
+	if s.server.TLSConfig != nil {
+		return s.server.ServeTLS(s.listener, "", "")
+	}
+	return s.server.Serve(s.listener)
+}
+
 // address is where the service is reached from this machine.
 func (s *service) address() string {
 	host, port, err := net.SplitHostPort(s.listener.Addr().String())
@@ -213,7 +227,11 @@ func (s *service) address() string {
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	scheme := "http://"
+	if s.config.TLS != nil {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, port)
 }
 
 // close releases what newService opened, in the reverse order. It does so after run, or instead.

@@ -39,8 +39,8 @@ func (s *service) gate(registry prometheus.Registerer) (*webhook.Gate, error) {
 		return nil, err
 	}
 	return webhook.NewGate(webhook.Options{
-		Secrets: secrets, Limits: webhook.Limits{Bytes: s.config.MaxInFlightBytes}, Logger: s.log, Registry: registry,
-		Traces: s.traces.Provider(),
+		Secrets: secrets, Limits: webhook.Limits{Bytes: s.config.MaxInFlightBytes}, Failures: s.failures,
+		Logger: s.log, Registry: registry, Traces: s.traces.Provider(),
 	}), nil
 }
 
@@ -64,7 +64,7 @@ func (s *service) handler(gate *webhook.Gate, registry *prometheus.Registry) (ht
 		return nil, err
 	}
 	// No ServeMux: it would redirect paths that are not clean, where the API tells an error.
-	return requestid.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return s.config.TrustedProxies.Handler(requestid.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case smsPath:
 			receipts.ServeHTTP(w, r)
@@ -73,7 +73,7 @@ func (s *service) handler(gate *webhook.Gate, registry *prometheus.Registry) (ht
 		default:
 			people.ServeHTTP(w, r)
 		}
-	})), nil
+	}))), nil
 }
 
 // people returns what people and their tools look at: the API, and the console beside it.
@@ -82,7 +82,7 @@ func (s *service) people(simulator api.Simulator, registry *prometheus.Registry)
 	delivery := answers.New(s.store, cfg.Analytics.RateCard, cfg.Analytics.Policy)
 	replayer := &ingest.Replayer{Store: s.store, Reader: s.ingest.Reader(), Submit: s.ingest.Submit, Wake: s.wakeSyncer}
 	tools, err := api.New(api.Config{
-		AdminToken: cfg.AdminToken.Reveal(), ViewerToken: cfg.ViewerToken.Reveal(),
+		AdminToken: cfg.AdminToken.Reveal(), ViewerToken: cfg.ViewerToken.Reveal(), Failures: s.failures,
 		Store: s.store, Delivery: delivery, Replayer: replayer, Figures: s, Health: s,
 		Reconciler: s.reconciler(), HasCRM: s.syncer != nil, Simulator: simulator,
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
@@ -92,7 +92,7 @@ func (s *service) people(simulator api.Simulator, registry *prometheus.Registry)
 		return nil, err
 	}
 	s.console, err = console.New(console.Config{
-		AdminToken: cfg.AdminToken.Reveal(), ViewerToken: cfg.ViewerToken.Reveal(),
+		AdminToken: cfg.AdminToken.Reveal(), ViewerToken: cfg.ViewerToken.Reveal(), Failures: s.failures,
 		Store: s.store, Delivery: delivery, Replayer: replayer, Figures: s, Health: s,
 		HasCRM: s.syncer != nil, Waker: replayer, Reconciler: s.reconciler(), Simulator: simulator,
 		Settings: cfg.shown(), OpenAPI: tools.OpenAPI(), SLA: cfg.Analytics.SLA, Policy: cfg.Analytics.Policy,

@@ -34,6 +34,7 @@ func (s *service) housekeeping(registry prometheus.Registerer) []task {
 			Counts: s.store, Alarms: s.store, After: judge.SlowAfter, Share: judge.SlowShare, Window: judge.SlowWindow,
 			MinSample: minSlowSample, Metrics: housekeeping.NewSlowMetrics(registry), Log: s.log,
 		},
+		housekeeping.NewRetention(s.store, s.config.Retention, registry, s.log),
 		&housekeeping.Heartbeat{Store: s.store, Log: s.log, Replica: store.Replica{
 			ID: rand.Text(), Host: cmp.Or(host, "unknown"), Version: versionOf(version, built, nil).version,
 			Started: s.started.UTC().Truncate(time.Microsecond),

@@ -49,11 +49,9 @@ func startService(t *testing.T, vars map[string]string) *service {
 		}
 	})
 	// The listener keeps the request until the service serves.
-	response, err := http.Get(s.address() + "/healthz")
-	if err != nil {
+	if err := askHealth(t.Context(), listener.Addr().String(), cfg.TLS != nil); err != nil {
 		t.Fatal(err)
 	}
-	response.Body.Close()
 	return s
 }
 

@@ -44,6 +44,7 @@ type FileSettings struct {
 // HTTPSettings say how the service is reached.
 type HTTPSettings struct {
 	ListenSettings
+	TrustedProxies   Value `placeholder:"NETWORKS" list:"," help:"Addresses and networks of the reverse proxies in front, such as 10.0.0.0/8. Only they are believed in X-Forwarded-For and X-Forwarded-Proto."`
 	ShutdownDelay    Value `placeholder:"TIME" default:"0s" help:"How long to go on serving after the signal to stop, with /readyz at 503, so that a load balancer looks elsewhere first."`
 	ShutdownTimeout  Value `placeholder:"TIME" default:"15s" help:"How long to wait, when stopping, for requests in flight."`
 	MaxInFlightBytes Value `placeholder:"SIZE" default:"64MiB" help:"Most memory for requests in flight: their bodies, and 1 KiB for each item of an array. Above it the answer is 503 with Retry-After."`
@@ -53,6 +54,13 @@ type HTTPSettings struct {
 type ListenSettings struct {
 	Port Value `placeholder:"PORT" default:"3000" help:"TCP port to listen on, at every address of the machine. 0 takes any free port, and the log tells which."`
 	Addr Value `placeholder:"HOST:PORT" help:"Address to listen on, such as 127.0.0.1:3000. Wins over PORT."`
+	TLSSettings
+}
+
+// TLSSettings say whether the service speaks TLS by itself.
+type TLSSettings struct {
+	TLSCertFile Value `name:"tls-cert-file" placeholder:"FILE" help:"Certificate of the service, and what is between it and its root, in PEM. With TLS_KEY_FILE the service speaks TLS alone, 1.2 or later. Unset: no TLS."`
+	TLSKeyFile  Value `name:"tls-key-file" placeholder:"FILE" help:"Private key of the certificate, in PEM. Both files are read again when they change."`
 }
 
 // AccessSettings say who may write and who may read.

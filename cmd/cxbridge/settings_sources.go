@@ -149,6 +149,9 @@ func reason(err error) string {
 	return err.Error()
 }
 
+// flagSource begins what is said of a flag as a source.
+const flagSource = "flag --"
+
 // commandLine is the source of the flags that were given. One that is empty was not.
 func commandLine(ctx *kong.Context) source {
 	given := make(map[string]found)
@@ -157,7 +160,7 @@ func commandLine(ctx *kong.Context) source {
 			continue
 		}
 		if v := settingOf(p.Flag); v != nil && v.text != "" {
-			given[settingName(p.Flag.Name)] = found{text: v.text, where: "flag --" + p.Flag.Name}
+			given[settingName(p.Flag.Name)] = found{text: v.text, where: flagSource + p.Flag.Name}
 		}
 	}
 	return func(name string) (found, bool) {

@@ -31,6 +31,8 @@ var alertCases = map[string]map[string]bool{
 		 cxbridge_webhook_requests_total{route="sms",status="401",outcome="unauthorized"} 0+6x20`: true,
 		`cxbridge_webhook_requests_total{route="sms",status="200",outcome="accepted"} 0+60x20
 		 cxbridge_webhook_requests_total{route="sms",status="401",outcome="unauthorized"} 0+1x20`: false,
+		`cxbridge_webhook_requests_total{route="sms",status="401",outcome="unauthorized"} 0+1x20
+		 cxbridge_webhook_requests_total{route="sms",status="429",outcome="limited"} 0+60x20`: true,
 	},
 	"CxbridgeSLABurnsFast": {
 		`cxbridge_receipts_over_sla_total 0+20x60

@@ -195,7 +195,9 @@ func (c *Counts) deliveryTime() DeliveryTime {
 }
 
 // wholeMillis is a time in seconds with three decimals.
-func wholeMillis(d time.Duration) float64 { return float64(d.Round(time.Millisecond).Milliseconds()) / 1000 }
+func wholeMillis(d time.Duration) float64 {
+	return float64(d.Round(time.Millisecond).Milliseconds()) / 1000
+}
 
 // cost is that of messages that have one, and are at least one.
 func (c *Counts) cost(currency string) Cost {

@@ -15,8 +15,9 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// messageHead is a message without its receipts, as the API shows it. What no receipt has named is null.
-type messageHead struct {
+// MessageHead is a message without its receipts, as the API shows it. What no receipt has named is null.
+// It is exported because huma leaves embedded types that are not out of the description.
+type MessageHead struct {
 	MessageID        string     `json:"messageId" doc:"As the platform gave it"`
 	Status           string     `json:"status" enum:"PENDING,UNKNOWN,DELIVERED,FAILED,REJECTED,EXPIRED"`
 	RawStatus        string     `json:"rawStatus" doc:"The gateway's own word for the status"`
@@ -39,7 +40,7 @@ type messageHead struct {
 
 // message is a message as the API shows it.
 type message struct {
-	messageHead
+	MessageHead
 	Receipts []receipt `json:"receipts" nullable:"false" doc:"Every receipt, in the order they came in"`
 }
 
@@ -83,7 +84,7 @@ func (c *Handler) messageRoutes() {
 
 type messageList struct {
 	Body struct {
-		Items []messageHead `json:"items" nullable:"false"`
+		Items []MessageHead `json:"items" nullable:"false"`
 		Next  *string       `json:"next" doc:"Always null"`
 	}
 }
@@ -93,7 +94,7 @@ func (c *Handler) listMessages(ctx context.Context, in *struct {
 	Limit     int    `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Most items in the answer"`
 }) (*messageList, error) {
 	list := &messageList{}
-	list.Body.Items = []messageHead{}
+	list.Body.Items = []MessageHead{}
 	if !askable(in.Recipient) {
 		return list, nil
 	}
@@ -126,8 +127,8 @@ func (c *Handler) getMessage(ctx context.Context, in *struct {
 	return &oneMessage{showMessage(m, receipts)}, nil
 }
 
-func showMessageHead(m *sms.Message) messageHead {
-	return messageHead{
+func showMessageHead(m *sms.Message) MessageHead {
+	return MessageHead{
 		MessageID: m.ID, Status: m.Status.String(), RawStatus: m.RawStatus, StatusAt: timeOrNull(m.StatusAt),
 		Carrier: m.Carrier, ErrorCode: orNull(m.ErrorCode), SenderID: orNull(m.SenderID), Recipient: orNull(m.Recipient),
 		Region: orNull(m.Region), RegionSource: orNull(string(m.RegionSource)),
@@ -139,7 +140,7 @@ func showMessageHead(m *sms.Message) messageHead {
 }
 
 func showMessage(m *sms.Message, past []sms.PastReceipt) message {
-	shown := message{messageHead: showMessageHead(m), Receipts: make([]receipt, len(past))}
+	shown := message{MessageHead: showMessageHead(m), Receipts: make([]receipt, len(past))}
 	for i, p := range past {
 		shown.Receipts[i] = receipt{
 			Status: p.Status.String(), RawStatus: p.RawStatus,

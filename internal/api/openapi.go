@@ -119,6 +119,7 @@ type commonProblem struct {
 	header      *namedHeader
 }
 
+// namedHeader is one that an answer always has.
 type namedHeader struct{ name, description, example string }
 
 var retryAfterHeader = &namedHeader{"Retry-After", "Seconds to wait before the next attempt", "5"}
@@ -172,7 +173,9 @@ func (h *namedHeader) addTo(r *huma.Response) {
 	if r.Headers == nil {
 		r.Headers = make(map[string]*huma.Param)
 	}
-	r.Headers[h.name] = &huma.Param{Description: h.description, Schema: &huma.Schema{Type: huma.TypeString}, Example: h.example}
+	r.Headers[h.name] = &huma.Param{
+		Description: h.description, Required: true, Schema: &huma.Schema{Type: huma.TypeString}, Example: h.example,
+	}
 }
 
 // tellProblems names the answers in error of an operation: those that its callers, parameters and body

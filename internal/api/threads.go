@@ -14,8 +14,9 @@ import (
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
-// threadHead is a thread without its items, as the API shows it.
-type threadHead struct {
+// ThreadHead is a thread without its items, as the API shows it. It is exported because huma leaves
+// embedded types that are not out of the description.
+type ThreadHead struct {
 	ThreadID       string     `json:"threadId"`
 	Version        int64      `json:"version" doc:"As CXone counts it"`
 	UpdatedAt      *time.Time `json:"updatedAt" doc:"Of that version; null when no event named one"`
@@ -41,9 +42,9 @@ type syncState struct {
 	CRMVersion *int64     `json:"crmVersion" doc:"The version that the CRM acknowledged last"`
 }
 
-func (c *Handler) showHead(r *store.ThreadRow, followed bool) threadHead {
+func (c *Handler) showHead(r *store.ThreadRow, followed bool) ThreadHead {
 	parent, link := r.Parent()
-	shown := threadHead{
+	shown := ThreadHead{
 		ThreadID: r.ID, Version: r.Version, UpdatedAt: timeOrNull(r.UpdatedAt),
 		ParentThreadID: orNull(parent), Link: orNull(string(link)), LinkFollowed: followed && parent != "",
 		FirstSeenAt: r.FirstSeen.UTC(), ChangedAt: r.Changed.UTC(),
@@ -129,7 +130,7 @@ func (c *Handler) threadRoutes() {
 
 type threadPage struct {
 	Body struct {
-		Items []threadHead `json:"items" nullable:"false"`
+		Items []ThreadHead `json:"items" nullable:"false"`
 		Next  *string      `json:"next" doc:"Cursor of the next page; null when this is the last one"`
 	}
 }
@@ -146,7 +147,7 @@ func (c *Handler) listThreads(ctx context.Context, in *struct {
 		return nil, badCursor(in.Cursor, err)
 	}
 	var page threadPage
-	page.Body.Items = []threadHead{}
+	page.Body.Items = []ThreadHead{}
 	q := store.ThreadQuery{State: store.SyncState(in.State), Text: in.Text, Since: in.Since.UTC(), After: after, Limit: in.Limit + 1}
 	if waiting := q.State == store.StateWaiting; waiting || q.State == store.StatePending {
 		if waiting == c.HasCRM {
@@ -190,7 +191,7 @@ type threadInput struct {
 
 type threadOutput struct {
 	Body struct {
-		threadHead
+		ThreadHead
 		Participants []threadParticipant `json:"participants" nullable:"false"`
 		Messages     []threadMessage     `json:"messages" nullable:"false"`
 		MessagesNext *string             `json:"messagesNext" doc:"Cursor of the next page of messages; null when this is the last one"`
@@ -218,7 +219,7 @@ func (c *Handler) getThread(ctx context.Context, in *threadInput) (*threadOutput
 		return nil, err
 	}
 	out := &threadOutput{}
-	out.Body.threadHead = c.showHead(row, !thread.IsCut(in.ID, links))
+	out.Body.ThreadHead = c.showHead(row, !thread.IsCut(in.ID, links))
 	messages, out.Body.MessagesNext = cutPage(messages, in.Limit)
 	if out.Body.Messages, err = showMessages(messages); err != nil {
 		return nil, err

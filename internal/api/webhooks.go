@@ -158,7 +158,7 @@ type webhookError struct {
 }
 
 type fieldError struct {
-	Path  string `json:"path" doc:"JSON Pointer, or names with slashes, of the bad field"`
+	Path  string `json:"path" doc:"JSON Pointer to the bad field"`
 	Error string `json:"error"`
 }
 
@@ -225,7 +225,9 @@ func (c *Handler) describeWebhooks() {
 			d.oneOf("Invalid, and kept as dead letters", receiptRefusals, d.ref(reflect.TypeFor[receiptRefused]()), d.ref(reflect.TypeFor[receiptsRefused]()))),
 	})
 	accepted := d.oneOf("Durable", eventAnswers, d.ref(reflect.TypeFor[eventAnswer]()), d.ref(reflect.TypeFor[eventsAnswer]()))
-	(&namedHeader{"Preference-Applied", "That there was a wait", "wait=5"}).addTo(accepted)
+	accepted.Headers = map[string]*huma.Param{"Preference-Applied": {
+		Description: "That there was a wait", Schema: &huma.Schema{Type: huma.TypeString}, Example: "wait=5",
+	}}
 	doc.AddOperation(&huma.Operation{
 		OperationID: "receive-thread-events", Method: http.MethodPost, Path: threadsPath,
 		Summary: "Take in events of social threads: one, or an array of them", Tags: []string{webhooksTag},

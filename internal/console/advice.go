@@ -1,7 +1,10 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 
 	"github.com/cxbridge/cxbridge/internal/analytics"
@@ -49,6 +52,75 @@ func (r *route) where() string {
 	return " in " + r.Region
 }
 
+// routesToLeave returns those for which another carrier is recommended.
+func routesToLeave(report *analytics.Report) []*route {
+	return slices.DeleteFunc(routesOf(report), func(r *route) bool { return r.Action != analytics.Reroute })
+}
+
+// byCarrier yields runs of routes of the same carrier.
+func byCarrier(routes []*route) iter.Seq[[]*route] {
+	return func(yield func([]*route) bool) {
+		for len(routes) > 0 {
+			n := 1
+			for n < len(routes) && routes[n].Carrier == routes[0].Carrier {
+				n++
+			}
+			if !yield(routes[:n]) {
+				return
+			}
+			routes = routes[n:]
+		}
+	}
+}
+
+// rerouteText says of the routes of one carrier, all of them to be left, where to go instead, and why.
+func rerouteText(routes []*route) string {
+	first := routes[0]
+	if len(routes) == 1 {
+		text := fmt.Sprintf("%s fails in %.3g %% of the messages%s", first.Carrier, first.failureRate(), first.where())
+		if first.rows[0].RouteTo == "" {
+			return text + ", and no other carrier there surely fails less."
+		}
+		return text + ": route to " + first.rows[0].RouteTo + ". " + gains(first)
+	}
+	var whole route
+	var to []string                // the better carriers, in the order of their regions
+	where := map[string][]string{} // their regions
+	for _, r := range routes {
+		whole.Messages.Total += r.Messages.Total
+		whole.Messages.Failed += r.Messages.Failed
+		whole.rows = append(whole.rows, r.rows...)
+		better := r.rows[0].RouteTo
+		if where[better] == nil {
+			to = append(to, better)
+		}
+		where[better] = append(where[better], cmp.Or(r.Region, "places unknown"))
+	}
+	var parts []string
+	for _, better := range to {
+		if better != "" {
+			parts = append(parts, "to "+better+" in "+list(where[better]))
+		}
+	}
+	if alone := where[""]; alone != nil {
+		parts = append(parts, "nowhere yet in "+list(alone)+", where no other surely fails less")
+	}
+	text := fmt.Sprintf("%s fails in %.3g %% of its messages in %d regions: route %s.", first.Carrier, whole.failureRate(), len(routes), strings.Join(parts, ", "))
+	if fewer := fewerFailures(&whole); fewer > 0 {
+		text += " About " + number(fewer) + " fewer would have failed there."
+	}
+	return text
+}
+
+// list writes words as in "BR, DE and FR".
+func list(words []string) string {
+	last := len(words) - 1
+	if last == 0 {
+		return words[0]
+	}
+	return strings.Join(words[:last], ", ") + " and " + words[last]
+}
+
 // advice says in plain words what to do about a carrier in a region, and why.
 func advice(r *route, policy analytics.Policy) string {
 	row := r.rows[0] // what is said here is the same in all rows
@@ -59,7 +131,7 @@ func advice(r *route, policy analytics.Policy) string {
 		return fmt.Sprintf("Fails in %.3g %% of the messages, which is not above %.3g %%.", r.failureRate(), limit)
 	case analytics.InsufficientData:
 		if decided := r.Messages.Delivered + r.Messages.Failed; decided < policy.MinSample {
-			return fmt.Sprintf("Only %s messages are in a final state; %s are needed to judge.", number(decided), number(policy.MinSample))
+			return fmt.Sprintf("Only %s in a final state; %s are needed to judge.", plural(int(decided), "message is", "messages are"), number(policy.MinSample))
 		}
 		return fmt.Sprintf("Fails in %.3g %%, but of so few messages that this may be chance: it is %s.", r.failureRate(), between)
 	}
@@ -75,17 +147,20 @@ func advice(r *route, policy analytics.Policy) string {
 
 // gains says what the other carrier is better at.
 func gains(r *route) string {
-	var fewer int64
+	text := fmt.Sprintf("About %s fewer would have failed at %s", number(fewerFailures(r)), r.rows[0].RouteTo)
+	if money := savings(r); money != "" {
+		text += ", and it " + money
+	}
+	return text + "."
+}
+
+func fewerFailures(r *route) (fewer int64) {
 	for _, row := range r.rows {
 		if row.FewerFailures != nil {
 			fewer += *row.FewerFailures
 		}
 	}
-	text := fmt.Sprintf("About %s fewer would have failed at %s", number(fewer), r.rows[0].RouteTo)
-	if money := savings(r); money != "" {
-		text += ", and it " + money
-	}
-	return text + "."
+	return fewer
 }
 
 // savings says what the other carrier saves or costs in each currency, or "" when no price tells.

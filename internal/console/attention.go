@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cxbridge/cxbridge/internal/analytics"
 	"github.com/cxbridge/cxbridge/internal/api"
 	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/store"
@@ -66,18 +65,9 @@ func (c *Console) attention(o *overview) []finding {
 
 func (c *Console) carrierFindings(o *overview) []finding {
 	var all []finding
-	for _, r := range routesOf(o.Report) {
-		if r.Action != analytics.Reroute {
-			continue
-		}
-		text := fmt.Sprintf("%s fails in %.3g %% of the messages%s", r.Carrier, r.failureRate(), r.where())
-		if to := r.rows[0].RouteTo; to != "" {
-			text += ": route to " + to + ". " + gains(r)
-		} else {
-			text += ", and no other carrier there surely fails less."
-		}
-		query := url.Values{"window": {o.Window.Text}, "carrier": {r.Carrier}}
-		all = append(all, finding{"bad", "Reroute", text, "/carriers?" + query.Encode(), "Why"})
+	for bad := range byCarrier(routesToLeave(o.Report)) {
+		query := url.Values{"window": {o.Window.Text}, "carrier": {bad[0].Carrier}}
+		all = append(all, finding{"bad", "Reroute", rerouteText(bad), "/carriers?" + query.Encode(), "Why"})
 	}
 	if sla := o.Report.SLACompliance; sla != nil && *sla < slaGoal {
 		all = append(all, finding{"warn", "SLA", fmt.Sprintf("Only %s of the receipts were durable within %s.", percent(sla), formatDuration(c.SLA)), "/system", "System"})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -84,7 +85,7 @@ func (b *tab) watch(event any) {
 			b.note("%s %s: %s %s", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL)
 		}
 	case *network.EventRequestWillBeSent:
-		if !strings.HasPrefix(e.Request.URL, b.origin+"/") {
+		if !strings.HasPrefix(e.Request.URL, b.origin+"/") && e.Request.URL != "about:blank" {
 			b.note("request to %s", e.Request.URL)
 		}
 	case *network.EventLoadingFailed:
@@ -128,16 +129,23 @@ func (b *tab) open(path string) {
 	b.do(chromedp.Navigate(b.origin + path))
 }
 
+// leave goes away from the cxbridge, which may then end.
+func (b *tab) leave() {
+	b.t.Helper()
+	b.do(chromedp.Navigate("about:blank"))
+}
+
 // ask evaluates an expression in the page.
 func (b *tab) ask(expression string, out any) {
 	b.t.Helper()
 	b.do(chromedp.Evaluate(expression, out))
 }
 
-// until waits until an expression is true. In between, the page may be left for another.
+// until waits until the page is loaded and an expression is true. In between, the page may be left for
+// another.
 func (b *tab) until(expression string, values ...any) {
 	b.t.Helper()
-	expression = fmt.Sprintf(expression, values...)
+	expression = `document.readyState === "complete" && (` + fmt.Sprintf(expression, values...) + `)`
 	eventually(b.t, expression, func() (is bool) {
 		ctx, cancel := context.WithTimeout(b.ctx, patience)
 		defer cancel()
@@ -154,7 +162,7 @@ func (b *tab) shows(text string) {
 // isAt waits until the path of the page is one.
 func (b *tab) isAt(path string) {
 	b.t.Helper()
-	b.until(`document.readyState === "complete" && location.pathname === %s`, script(path))
+	b.until(`location.pathname === %s`, script(path))
 }
 
 // click clicks at the first element of a selector, as a mouse does. What changes while the page is
@@ -177,10 +185,10 @@ func (b *tab) fill(selector, text string) {
 // signIn signs in with a token, and waits for a page.
 func (b *tab) signIn(token, path string) {
 	b.t.Helper()
-	b.open("/login?next=" + path)
+	b.open("/login?next=" + url.QueryEscape(path))
 	b.fill("#token", token)
 	b.click("main button")
-	b.isAt(path)
+	b.until(`location.href === %s`, script(b.origin+path))
 }
 
 // picture takes a picture of the whole page, for people to look at. It never fails a test.

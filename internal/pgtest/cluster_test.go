@@ -42,6 +42,24 @@ func TestDataSurvivesKill(t *testing.T) {
 	query(t, c.URL, "SELECT n FROM kept")
 }
 
+// What was committed before every process of the server was killed is there when it runs again.
+func TestDataSurvivesCrash(t *testing.T) {
+	c := New(t)
+	query(t, c.URL, "CREATE TABLE kept (n int)")
+	for range 2 {
+		if err := c.Crash(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := pgx.Connect(context.Background(), c.URL); err == nil {
+			t.Fatal("a server that crashed answers")
+		}
+		if err := c.Resume(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		query(t, c.URL, "SELECT n FROM kept")
+	}
+}
+
 func query(t *testing.T, url, sql string) {
 	t.Helper()
 	ctx := context.Background()

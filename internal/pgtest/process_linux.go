@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // serverUser returns who runs the server: nil for the user of this process.
@@ -42,27 +43,84 @@ func (c *Cluster) signalAll(sig syscall.Signal) error {
 	if err := syscall.Kill(parent, sig); err != nil {
 		return err
 	}
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	children, err := childrenOf(parent)
 	if err != nil {
 		return err
 	}
-	for _, path := range stats {
-		stat, err := os.ReadFile(path)
-		if err != nil {
-			continue // it ended meanwhile
+	return signalEach(children, sig)
+}
+
+// Crash ends the server and every process of it by SIGKILL, in the middle of whatever they do: none of
+// them has time to write a word. The data stays.
+func (c *Cluster) Crash() error {
+	// None is to start another one, or to clean up after one that died before it.
+	if err := c.Pause(); err != nil {
+		return err
+	}
+	children, err := childrenOf(c.PID())
+	if err != nil {
+		return err
+	}
+	if err := signalEach(append(children, c.PID()), syscall.SIGKILL); err != nil {
+		return err
+	}
+	<-c.exited
+	// The server does not start again as long as a process holds its shared memory.
+	gone := time.NewTicker(time.Millisecond)
+	defer gone.Stop()
+	for _, child := range children {
+		for holdsMemory(child) {
+			<-gone.C
 		}
-		// The fields after the name, which is in brackets: state, parent's id, …
-		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-		if len(fields) < 2 || fields[1] != strconv.Itoa(parent) {
-			continue
-		}
-		child, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		if err != nil {
-			return err
-		}
-		if err := syscall.Kill(child, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+	}
+	return nil
+}
+
+// signalEach signals processes. Those that have ended do not mind.
+func signalEach(pids []int, sig syscall.Signal) error {
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return err
 		}
 	}
 	return nil
+}
+
+// childrenOf lists the processes that a process has started, and that run.
+func childrenOf(parent int) (children []int, err error) {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range stats {
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil {
+			return nil, err
+		}
+		if _, its, ok := stateOf(pid); ok && its == parent {
+			children = append(children, pid)
+		}
+	}
+	return children, nil
+}
+
+// holdsMemory reports whether a process is there, and is more than an entry in a table.
+func holdsMemory(pid int) bool {
+	state, _, ok := stateOf(pid)
+	return ok && state != "Z" && state != "X"
+}
+
+// stateOf reads the state of a process and the id of its parent; false when it has ended.
+func stateOf(pid int) (state string, parent int, ok bool) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return "", 0, false
+	}
+	// The fields after the name, which is in brackets: state, parent's id, …
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if len(fields) < 2 {
+		return "", 0, false
+	}
+	parent, err = strconv.Atoi(fields[1])
+	return fields[0], parent, err == nil
 }

@@ -53,7 +53,11 @@ func (a *attempt) setAside(item *thread.Item, reason string) {
 		Reason: fmt.Sprintf("%s %q is not sent to the CRM: %s", item.Kind, item.ID, reason),
 		Raw:    itemJSON(item),
 	})
-	a.note(audit.ActionSetAside, "kept as a dead letter", audit.Detail{"kind": item.Kind, "item": item.ID, "reason": reason})
+	detail := audit.Detail{"kind": item.Kind, "reason": reason}
+	if item.Kind == thread.KindMessage {
+		detail["item"] = item.ID // the id of a participant is a person's, and the audit log is never erased
+	}
+	a.note(audit.ActionSetAside, "kept as a dead letter", detail)
 }
 
 // itemJSON writes an item as the dead letter keeps it.

@@ -159,3 +159,31 @@ func TestCollectorHangs(t *testing.T) {
 		t.Fatal("the end waits for the collector")
 	}
 }
+
+// A redirect is not followed: what is for the collector alone would go to a stranger.
+func TestCollectorRedirects(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "api-key=top-secret")
+	var visits, known atomic.Int32
+	stranger := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) }))
+	defer stranger.Close()
+	for _, status := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Api-Key") == "top-secret" {
+				known.Add(1)
+			}
+			http.Redirect(w, r, stranger.URL, status)
+		}))
+		var out bytes.Buffer
+		traces := openTraces(t, server.URL, 1, slog.New(slog.NewTextHandler(&out, nil)))
+		_, span := traces.Provider().Tracer("test").Start(t.Context(), "work")
+		span.End()
+		traces.Close()
+		server.Close()
+		if text := out.String(); !strings.Contains(text, "not followed") || strings.Contains(text, "top-secret") {
+			t.Errorf("%d: logged %s", status, text)
+		}
+	}
+	if visits.Load() != 0 || known.Load() < 4 {
+		t.Errorf("%d visits to the stranger, %d to the collector with its header", visits.Load(), known.Load())
+	}
+}

@@ -96,12 +96,12 @@ type visit struct {
 	span   trace.Span
 	start  time.Time
 	ticket ticket
-	unread bool          // there is a body, or the rest of one, that was not read
-	late   bool          // and it is not to be waited for
+	unread bool // there is a body, or the rest of one, that was not read
+	late   bool // and it is not to be waited for
 
-	stranger netip.Addr // where a caller comes from who has not proven itself
-	bytes  int           // of the body, once it is read
-	waited time.Duration // for the CRM
+	stranger netip.Addr    // where a caller comes from who has not proven itself
+	bytes    int           // of the body, once it is read
+	waited   time.Duration // for the CRM
 }
 
 // ServeHTTP never answers 2xx unless accept has said so, and never panics on its own account.

@@ -161,7 +161,7 @@ func TestOneLineIsLogged(t *testing.T) {
 			with(line(200, 37, 1, 1, 0, 0, 0, 0, 1, "INFO", "accepted"), "message_id", "m1")},
 		{"invalid", `{"to":"` + number + `"}`, nil, &fakeIntake{}, line(422, 18, 1, 0, 0, 1, 0, 0, 0, "WARN", "refused")},
 		{"stranger", receipt, func(r *http.Request) { r.Header.Set(headerSecret, "sesame") }, &fakeIntake{},
-			with(line(401, 0, 0, 0, 0, 0, 0, 0, 0, "WARN", "unauthorized"), "reason", errWrongSecret.Error())},
+			with(with(line(401, 0, 0, 0, 0, 0, 0, 0, 0, "WARN", "unauthorized"), "reason", errWrongSecret.Error()), "client", "192.0.2.1")},
 		{"busy", receipt, nil, &fakeIntake{submit: failsWith(&ingest.BusyError{Reason: "the spool is full"})},
 			with(line(503, 37, 0, 0, 0, 0, 0, 0, 0, "WARN", "busy"), "reason", "the spool is full")},
 	}

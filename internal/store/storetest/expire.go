@@ -24,7 +24,7 @@ func expire(t failer, s store.Store, kind store.Expirable, before time.Time, lim
 		if err != nil {
 			t.Fatalf("Expire(%s, %q): %v", kind, cursor, err)
 		}
-		if e.Deleted < 0 || e.Deleted > limit || steps > 1000 {
+		if e.Deleted < 0 || e.Deleted > limit || steps > 100_000 {
 			t.Fatalf("step %d of Expire(%s) deletes %d, and goes on at %q", steps, kind, e.Deleted, e.Cursor)
 		}
 		deleted += e.Deleted

@@ -1,0 +1,55 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// hostile returns a text that would run a script, in several ways, if a page took it for HTML.
+func hostile(where string) string {
+	return fmt.Sprintf(`%s'"><img src=x onerror="window.pwned=1"><script>window.pwned=2</script>{{.}}`, where)
+}
+
+// What people and networks write is shown as text, whatever it is.
+func TestConsoleShowsTextsAsText(t *testing.T) {
+	t.Parallel()
+	w := words{
+		message: hostile("id"), sender: hostile("sender"), carrier: hostile("carrier"),
+		person: hostile("person"), text: hostile("text"), refused: hostile("refused"),
+	}
+	h := newHouse(t, w)
+	b := newTab(t, h.process)
+	b.allow(answered(http.StatusNotFound))
+	b.signIn(adminToken, "/")
+	shown := map[string][]string{
+		"messages":            {w.message, w.sender, w.carrier},
+		"messages-found":      {w.message},
+		"message":             {w.message, w.sender, w.carrier},
+		"carriers":            {w.carrier},
+		"thread":              {w.text, w.person, w.person + " elsewhere"},
+		"dead-letters":        {w.message},
+		"dead-letter":         {w.refused, w.message},
+		"dead-letter-refused": {w.refused},
+	}
+	for _, p := range append(h.pages(w), consolePage{"notice", "/threads?done=" + "<script>window.pwned=3</script>"}) {
+		b.open(p.path)
+		b.until(`document.querySelectorAll("main img, main script, main [onerror]").length === 0`)
+		var isPwned bool
+		if b.ask(`"pwned" in window`, &isPwned); isPwned {
+			t.Errorf("%s: a script of a text ran", p.name)
+		}
+		var text string
+		b.ask(`document.querySelector("main").textContent`, &text)
+		for _, want := range shown[p.name] {
+			if !strings.Contains(strings.ToLower(text), strings.ToLower(want)) && !strings.Contains(text, strings.Trim(script(want), `"`)) {
+				t.Errorf("%s does not show %s", p.name, want)
+			}
+		}
+		delete(shown, p.name)
+	}
+	for name := range shown {
+		t.Errorf("there is no page %s", name)
+	}
+}

@@ -1,0 +1,173 @@
+package proof
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+
+	"github.com/cxbridge/cxbridge/internal/sim"
+)
+
+// Verdict is what is wrong with what a service has made of what it acknowledged. The zero Verdict is
+// that nothing is.
+type Verdict struct {
+	Lost    int      // events that were acknowledged, and are not there
+	Doubled int      // events that count more than once
+	Wrong   []string // one line for each thing that is wrong, those too
+}
+
+// OK reports whether nothing is wrong.
+func (v *Verdict) OK() bool { return v.Lost == 0 && v.Doubled == 0 && len(v.Wrong) == 0 }
+
+// Add joins another verdict.
+func (v *Verdict) Add(other Verdict) {
+	v.Lost += other.Lost
+	v.Doubled += other.Doubled
+	v.Wrong = append(v.Wrong, other.Wrong...)
+}
+
+func (v *Verdict) wrong(format string, args ...any) {
+	v.Wrong = append(v.Wrong, fmt.Sprintf(format, args...))
+}
+
+func (v *Verdict) lost(format string, args ...any) {
+	v.Lost++
+	v.wrong(format, args...)
+}
+
+func (v *Verdict) doubled(format string, args ...any) {
+	v.Doubled++
+	v.wrong(format, args...)
+}
+
+// CheckKept holds what is stored at the moment against what was acknowledged so far: all of it is
+// there, and nothing twice. It says nothing of what was not acknowledged, so it is right also while
+// that is still to be repeated.
+func CheckKept(ctx context.Context, s *Store, p *Promises) (v Verdict, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	stored := make(map[receipt]int)
+	err = s.Query(ctx, "SELECT message_id, status, event_at FROM sms_receipt_history", func(rows *sql.Rows) error {
+		var r receipt
+		var at any
+		if err := rows.Scan(&r.id, &r.status, &at); err != nil {
+			return err
+		}
+		r.at, err = instant(at)
+		stored[r]++
+		return err
+	})
+	if err != nil {
+		return v, err
+	}
+	for r := range p.receipts {
+		if stored[r] == 0 {
+			v.lost("receipt %q %s of %s was acknowledged and is lost", r.id, r.status, r.at)
+		}
+	}
+	for r, times := range stored {
+		for range times - 1 {
+			v.doubled("receipt %q %s of %s is stored %d times", r.id, r.status, r.at, times)
+		}
+	}
+	return v, p.checkJournal(ctx, s, &v)
+}
+
+// checkJournal looks for the events of threads that were answered ACCEPTED. The caller holds the lock.
+func (p *Promises) checkJournal(ctx context.Context, s *Store, v *Verdict) error {
+	journal := make(map[threadEvent]bool)
+	err := s.Query(ctx, "SELECT thread_id, type, version FROM thread_events", func(rows *sql.Rows) error {
+		var e threadEvent
+		err := rows.Scan(&e.threadID, &e.kind, &e.version)
+		journal[e] = true
+		return err
+	})
+	for e := range p.threads {
+		if err == nil && !journal[e] {
+			v.lost("event %s of thread %q, version %s, was acknowledged and is lost", e.kind, e.threadID, e.version)
+		}
+	}
+	return err
+}
+
+// CheckAll holds all there is against all that was told, once all was acknowledged: messages, dead
+// letters, analytics, the CRM and the audit. It waits until the threads are synced; one that is stuck
+// is wrong.
+func CheckAll(ctx context.Context, s *Service, t *Traffic, crm *sim.CRM) (v Verdict, err error) {
+	p := t.Promises
+	if v, err = CheckKept(ctx, s.Store, p); err != nil {
+		return v, err
+	}
+	if err := s.AwaitSynced(ctx); err != nil {
+		v.wrong("%v", err)
+	}
+	v.Wrong = slices.Concat(v.Wrong, crm.Violations(), crm.Differences(t.Conversations.Expected()))
+	p.mu.Lock()
+	v.Wrong = append(v.Wrong, p.strange...)
+	p.strange = nil
+	p.mu.Unlock()
+	if err := checkMessages(ctx, s.Store, p, &v); err != nil {
+		return v, err
+	}
+	if err := checkDeadLetters(ctx, s.Store, p, &v); err != nil {
+		return v, err
+	}
+	if err := checkAnalytics(ctx, s, &v); err != nil {
+		return v, err
+	}
+	if err := s.Run("audit", "verify"); err != nil {
+		v.wrong("%v", err)
+	}
+	return v, nil
+}
+
+const selectMessages = `SELECT m.message_id, m.status, m.carrier_code, coalesce(m.region, ''), m.compliance, h.receipts
+FROM sms_messages m
+JOIN (SELECT message_id, count(*) AS receipts FROM sms_receipt_history GROUP BY message_id) h
+ON h.message_id = m.message_id`
+
+// checkMessages compares every message with its true story.
+func checkMessages(ctx context.Context, s *Store, p *Promises, v *Verdict) error {
+	found := make(map[string]sim.State)
+	err := s.Query(ctx, selectMessages, func(rows *sql.Rows) error {
+		var id, compliance string
+		var m sim.State
+		err := rows.Scan(&id, &m.Status, &m.Carrier, &m.Region, &compliance, &m.Receipts)
+		m.BadSender = compliance == "violation"
+		found[id] = m
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for id, want := range p.ledger.Expected() {
+		if got := found[id]; got != want {
+			v.wrong("message %q is %+v, not %+v", id, got, want)
+		}
+		delete(found, id)
+	}
+	for id := range found {
+		v.doubled("message %q is stored, and was never posted", id)
+	}
+	return nil
+}
+
+// checkDeadLetters wants each event that was to be refused to be kept, once.
+func checkDeadLetters(ctx context.Context, s *Store, p *Promises, v *Verdict) error {
+	n, err := s.count(ctx, "SELECT count(*) FROM dead_letters")
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	want := len(p.refused)
+	p.mu.Unlock()
+	if n < want {
+		v.Lost += want - n
+	}
+	v.Doubled += max(0, n-want)
+	if n != want {
+		v.wrong("%d dead letters, not %d", n, want)
+	}
+	return nil
+}

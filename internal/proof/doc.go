@@ -1,0 +1,18 @@
+// Package proof runs a real cxbridge, does it harm, and holds what it has kept against what it
+// promised. It is what the commands of cxproof have in common:
+//
+//	program.go     builds cxbridge once
+//	process.go     a process: started, killed, paused, stopped
+//	log.go         what it writes
+//	store.go       where it keeps its data: a SQLite file, or a PostgreSQL of its own to be crashed
+//	service.go     a cxbridge at one address, through its restarts, and its API
+//	waiting.go     what is waited for
+//	crm.go         a CRM that lies, throttles and hangs, with another writer
+//	traffic.go     receipts and thread events at a rate, and an account of what was acknowledged
+//	promises.go    what an acknowledgement is a promise of
+//	check.go       what is stored, and in the CRM, against what was promised
+//	analytics.go   the counts of analytics against a count of all messages
+//	table.go       the tables
+//
+// Nothing here knows the code under test: it is driven over HTTP, read by SQL, and killed by signals.
+package proof

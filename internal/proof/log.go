@@ -1,0 +1,60 @@
+package proof
+
+import (
+	"bufio"
+	"io"
+	"regexp"
+	"strings"
+	"sync"
+)
+
+// Log is the end of what a process writes to its standard error.
+type Log struct {
+	ready chan string // the address, when the process says that it is ready
+
+	mu    sync.Mutex
+	lines []string
+}
+
+// logLines is how much of a log is kept, in lines.
+const logLines = 2000
+
+func newLog() *Log { return &Log{ready: make(chan string, 1)} }
+
+// record reads until the process closes its end.
+func (l *Log) record(from io.Reader) {
+	lines := bufio.NewReader(from)
+	for {
+		line, err := lines.ReadString('\n')
+		if line != "" {
+			l.add(line)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// readyLine finds the address in the line that says that the service is ready, in either format.
+var readyLine = regexp.MustCompile(`msg"?[:=]"?ready"?.*address"?[:=]"?(http://[0-9.:]+)`)
+
+func (l *Log) add(line string) {
+	l.mu.Lock()
+	if l.lines = append(l.lines, line); len(l.lines) > 2*logLines {
+		l.lines = append([]string(nil), l.lines[logLines:]...)
+	}
+	l.mu.Unlock()
+	if found := readyLine.FindStringSubmatch(line); found != nil {
+		select {
+		case l.ready <- found[1]:
+		default:
+		}
+	}
+}
+
+// Tail returns the last n lines.
+func (l *Log) Tail(n int) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.lines[max(0, len(l.lines)-n):], "")
+}

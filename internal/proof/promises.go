@@ -1,0 +1,121 @@
+package proof
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/sim"
+)
+
+// Promises is an account of what a service has acknowledged. It is safe for concurrent use.
+type Promises struct {
+	mu       sync.Mutex
+	events   int // acknowledged: receipts, events of threads, and what was refused and kept
+	receipts map[receipt]bool
+	ledger   *sim.Ledger
+	threads  map[threadEvent]bool // acknowledged as stored in the database, not in the spool
+	refused  map[[sha256.Size]byte]bool
+	strange  []string // answers that no post deserves
+	busy     int      // answers of 503
+	last     time.Time
+}
+
+// receipt tells receipts apart: two with one id, status and time are the same.
+type receipt struct {
+	id, status string
+	at         time.Time
+}
+
+// threadEvent tells the events of threads apart, as far as their versions do.
+type threadEvent struct{ threadID, kind, version string }
+
+// NewPromises returns an empty account.
+func NewPromises() *Promises {
+	return &Promises{
+		receipts: make(map[receipt]bool), ledger: sim.NewLedger(), threads: make(map[threadEvent]bool),
+		refused: make(map[[sha256.Size]byte]bool),
+	}
+}
+
+// Note enters the last answer to a post, and reports whether it is one for good. After another one,
+// or none, the post is to be sent again: nobody knows what became of it.
+func (p *Promises) Note(post sim.Post, a sim.Answer) (settled bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch a.Status {
+	case 0:
+		return false
+	case http.StatusServiceUnavailable:
+		p.busy++
+		return false
+	case post.Answer:
+	default:
+		p.strange = append(p.strange, fmt.Sprintf("a post (%s) was answered with %d, not with %d: %.100s", post.Kind, a.Status, post.Answer, post.Body))
+		return a.Status < 500
+	}
+	p.last = time.Now()
+	p.events += len(post.Receipts) + len(post.Threads) + len(post.Refused)
+	p.ledger.Record(post)
+	for _, r := range post.Receipts {
+		p.receipts[receipt{r.MessageID, r.Status, r.At.UTC().Truncate(time.Microsecond)}] = true
+	}
+	for _, raw := range post.Refused {
+		p.refused[sha256.Sum256(raw)] = true
+	}
+	// One that is ignored brings nothing new, and is not kept; which of an array those are is not told.
+	if len(post.Threads) > 0 && a.Events.Accepted == len(post.Threads) && a.Events.Spooled == 0 {
+		for _, e := range threadEvents(post.Body) {
+			p.threads[e] = true
+		}
+	}
+	return true
+}
+
+// threadEvents reads the good events of a body.
+func threadEvents(body []byte) (events []threadEvent) {
+	type event struct {
+		Event string
+		Data  struct {
+			ThreadID string
+			Version  json.Number
+		}
+	}
+	items := []json.RawMessage{body}
+	if bytes.HasPrefix(bytes.TrimSpace(body), []byte{'['}) && json.Unmarshal(body, &items) != nil {
+		return nil
+	}
+	for _, item := range items {
+		var e event
+		// What cannot be read like this is one of those that were to be refused.
+		if json.Unmarshal(item, &e) == nil && e.Data.ThreadID != "" && e.Data.Version != "" {
+			events = append(events, threadEvent{e.Data.ThreadID, e.Event, e.Data.Version.String()})
+		}
+	}
+	return events
+}
+
+// Events returns how many events were acknowledged.
+func (p *Promises) Events() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.events
+}
+
+// Busy returns how many answers were 503.
+func (p *Promises) Busy() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.busy
+}
+
+// Last returns when the last post was acknowledged.
+func (p *Promises) Last() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last
+}

@@ -1,0 +1,172 @@
+package proof
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The secrets of every Service.
+const (
+	WebhookSecret = "e7c1a2b3-webhook-5d4f6a7b"
+	AdminToken    = "e7c1a2b3-operator-5d4f6a7b"
+	ViewerToken   = "e7c1a2b3-viewer-5d4f6a7b"
+)
+
+// The paths of the webhooks.
+const (
+	ReceiptsPath = "/webhooks/cxone/sms"
+	ThreadsPath  = "/api/webhooks/cxone-threads"
+)
+
+// Service is a cxbridge that has one address through all its restarts.
+type Service struct {
+	Address  string // host:port
+	Store    *Store
+	Settings Settings // all of them
+
+	program, dir string
+	process      *Process
+	client       *http.Client
+}
+
+// NewService returns a service that is not started. More settings than those of the store and the
+// address may be given; the folder is the working directory of its processes.
+func NewService(program, dir string, store *Store, more Settings) (*Service, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	own := Settings{"ADDR": address, "WEBHOOK_SECRET": WebhookSecret, "ADMIN_TOKEN": AdminToken, "VIEWER_TOKEN": ViewerToken}
+	return &Service{
+		Address: address, Store: store, Settings: own.With(store.Settings).With(more), program: program, dir: dir,
+		client: &http.Client{Timeout: Patience, Transport: &http.Transport{MaxIdleConnsPerHost: 4}},
+	}, nil
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// URL is where the service is reached.
+func (s *Service) URL() string { return "http://" + s.Address }
+
+// Process returns the process that was started last; nil when there was none.
+func (s *Service) Process() *Process { return s.process }
+
+// Start starts a process, and waits until it is ready.
+func (s *Service) Start(ctx context.Context) (err error) {
+	if s.process, err = Start(s.program, s.dir, s.Settings, "serve"); err != nil {
+		return err
+	}
+	_, err = s.process.Ready(ctx)
+	return err
+}
+
+// Kill ends the process as a crash would.
+func (s *Service) Kill() error { return s.process.Kill() }
+
+// Close ends the process in order, if there is one.
+func (s *Service) Close() error {
+	defer s.client.CloseIdleConnections()
+	if s.process == nil {
+		return nil
+	}
+	select {
+	case <-s.process.Exited():
+		return nil
+	default:
+		return s.process.Stop()
+	}
+}
+
+// Run runs another command of the same cxbridge with the same settings to its end.
+func (s *Service) Run(args ...string) error {
+	p, err := Start(s.program, s.dir, s.Settings, args...)
+	if err != nil {
+		return err
+	}
+	<-p.Exited()
+	if code := p.Code(); code != 0 {
+		return fmt.Errorf("cxbridge %s: exit code %d\n%s", strings.Join(args, " "), code, p.Log.Tail(20))
+	}
+	return nil
+}
+
+// Get asks the API as a viewer, and reads the answer into out.
+func (s *Service) Get(ctx context.Context, path string, out any) error {
+	body, err := s.fetch(ctx, path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		return fmt.Errorf("%s: %w: %.200s", path, err, body)
+	}
+	return nil
+}
+
+func (s *Service) fetch(ctx context.Context, path string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+ViewerToken)
+	response, err := s.client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: status %d: %.200s", path, response.StatusCode, body)
+	}
+	return body, err
+}
+
+// Metric returns the value of a metric without labels.
+func (s *Service) Metric(ctx context.Context, name string) (float64, error) {
+	text, err := s.fetch(ctx, "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if number, ok := strings.CutPrefix(strings.TrimSpace(line), name+" "); ok {
+			return strconv.ParseFloat(number, 64)
+		}
+	}
+	return 0, errors.New("there is no metric " + name)
+}
+
+// Unsynced tells which threads are in another state than synced, and why.
+func (s *Service) Unsynced(ctx context.Context) (lines []string, err error) {
+	for _, state := range []string{"pending", "retrying", "parked", "waiting"} {
+		var page struct {
+			Items []struct {
+				ThreadID string
+				Sync     struct{ LastError string }
+			}
+		}
+		if err := s.Get(ctx, "/api/threads?limit=500&state="+state, &page); err != nil {
+			return nil, err
+		}
+		for _, item := range page.Items {
+			lines = append(lines, fmt.Sprintf("thread %q is %s: %s", item.ThreadID, state, item.Sync.LastError))
+		}
+	}
+	return lines, nil
+}
+
+// pollEvery is how often what is waited for is looked at.
+const pollEvery = 20 * time.Millisecond

@@ -1,0 +1,150 @@
+package proof
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/sim"
+)
+
+// Traffic posts receipts and events of threads to a service, at a rate, whether or not it answers. It
+// goes on through crashes, and repeats what was not acknowledged, as CXone does.
+type Traffic struct {
+	Promises      *Promises
+	Conversations *sim.Conversations
+
+	receipts, threads *feed
+}
+
+// Load is what Traffic there is.
+type Load struct {
+	Receipts float64 // posts of receipts in a second
+	Threads  float64 // posts of events of threads in a second
+	Social   sim.Social
+}
+
+// NewTraffic returns traffic to a service that is drawn from a seed.
+func NewTraffic(seed uint64, url string, load Load) *Traffic {
+	sms := sim.NewTraffic(rand.New(rand.NewPCG(seed, 10)))
+	t := &Traffic{
+		Promises:      NewPromises(),
+		Conversations: sim.NewConversations(rand.New(rand.NewPCG(seed, 11)), load.Social),
+	}
+	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: feedWorkers}}
+	t.receipts = &feed{url: url + ReceiptsPath, client: client, rate: load.Receipts, promises: t.Promises, next: sms.Next, rest: sms.Rest}
+	t.threads = &feed{
+		url: url + ThreadsPath, client: client, rate: load.Threads, promises: t.Promises,
+		next: t.Conversations.Next, rest: t.Conversations.Rest,
+	}
+	return t
+}
+
+// Run posts until ctx is done, and waits for the answers that are then on their way.
+func (t *Traffic) Run(ctx context.Context) {
+	var both sync.WaitGroup
+	both.Go(func() { t.receipts.run(ctx) })
+	both.Go(func() { t.threads.run(ctx) })
+	both.Wait()
+}
+
+// Finish posts what is left to be told, and all that was not acknowledged, until the service has taken
+// it. Run may be called again after it.
+func (t *Traffic) Finish(ctx context.Context) error {
+	for _, f := range []*feed{t.receipts, t.threads} {
+		if err := f.finish(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close gives up the connections.
+func (t *Traffic) Close() { t.receipts.client.CloseIdleConnections() }
+
+// feedWorkers is how many posts of a feed are under way at once, at most.
+const feedWorkers = 32
+
+// feed posts to one webhook.
+type feed struct {
+	url      string
+	client   *http.Client
+	rate     float64
+	promises *Promises
+	next     func(time.Time) sim.Post
+	rest     func() (sim.Post, bool)
+
+	mu     sync.Mutex
+	again  []sim.Post // were not acknowledged
+	taking bool       // the last answer was one for good
+}
+
+func (f *feed) run(ctx context.Context) {
+	if f.rate == 0 {
+		return
+	}
+	sender := f.sender()
+	sender.Rate = f.rate
+	sender.Run(ctx, func() (sim.Post, bool) {
+		if post, ok := f.repeat(true); ok {
+			return post, true
+		}
+		return f.next(time.Now()), true
+	})
+}
+
+// finish gives up when nothing is acknowledged for as long as Patience.
+func (f *feed) finish(ctx context.Context) error {
+	for began := time.Now(); ; {
+		before := f.promises.Events()
+		f.sender().Run(ctx, func() (sim.Post, bool) {
+			if post, ok := f.rest(); ok {
+				return post, true
+			}
+			return f.repeat(false)
+		})
+		f.mu.Lock()
+		left := len(f.again)
+		f.mu.Unlock()
+		switch {
+		case left == 0:
+			return ctx.Err()
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case f.promises.Events() > before:
+			began = time.Now()
+		case time.Since(began) > Patience:
+			return fmt.Errorf("%d posts to %s are not taken", left, f.url)
+		}
+		time.Sleep(pollEvery)
+	}
+}
+
+func (f *feed) sender() *sim.Sender {
+	return &sim.Sender{
+		URL: f.url, Sign: sim.BySecret(WebhookSecret), Client: f.client, Workers: feedWorkers,
+		Answered: func(post sim.Post, a sim.Answer) {
+			settled := f.promises.Note(post, a)
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if f.taking = settled; !settled {
+				f.again = append(f.again, post)
+			}
+		},
+	}
+}
+
+// repeat returns a post that was not acknowledged, if there is one; on demand only while others are.
+func (f *feed) repeat(onlyTaking bool) (sim.Post, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.again) == 0 || onlyTaking && !f.taking {
+		return sim.Post{}, false
+	}
+	post := f.again[0]
+	f.again = f.again[1:]
+	return post, true
+}
