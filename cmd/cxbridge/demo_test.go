@@ -2,6 +2,8 @@ package main
 
 import (
 	"net"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,7 +14,11 @@ import (
 func TestDemoConfig(t *testing.T) {
 	t.Parallel()
 	address := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4000}
-	cfg, err := demoConfig("/folder", address, &remotes{
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, demoCardName), demoCard, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := demoConfig(folder, address, &remotes{
 		cxoneURL: "http://127.0.0.1:5000", cxoneSecret: "client secret", crmURL: "http://127.0.0.1:6000", crmToken: "crm-token-0123456789",
 	})
 	if err != nil {
@@ -24,7 +30,7 @@ func TestDemoConfig(t *testing.T) {
 	}
 	got := []any{cfg.Addr, cfg.ServerURL, cfg.Database, *cfg.CXone, cfg.CRM.BaseURL, cfg.CRM.Token.Reveal(), len(cfg.WebhookSecrets), cfg.MaxInFlightBytes, cfg.SenderIDPolicy}
 	want := []any{
-		"127.0.0.1:4000", "http://127.0.0.1:4000", Database{SQLite: "/folder/cxbridge.db"},
+		"127.0.0.1:4000", "http://127.0.0.1:4000", Database{SQLite: filepath.Join(folder, "cxbridge.db")},
 		CXone{
 			BaseURL: "http://127.0.0.1:5000", ClientID: demoClientID, ClientSecret: "client secret",
 			AuthStyle: cxone.AuthBasic, Scopes: cxone.DefaultScopes,

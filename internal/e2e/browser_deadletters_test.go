@@ -47,8 +47,7 @@ func TestConsoleDeadLetters(t *testing.T) {
 	b.signIn(adminToken, letterPath(held.ID))
 	b.click(`form[action*="replay"] button`)
 	b.isAt("/dead-letters")
-	b.until(`document.querySelector(".notice").innerText === %s`,
-		script(fmt.Sprintf("Dead letter %d is gone: its event about held-0 is stored, with a warning: %s.", held.ID, held.Reason)))
+	b.shows(fmt.Sprintf("Dead letter %d is gone: its event about held-0 is stored, with a warning: ", held.ID))
 	b.until(letterRows + ` === 5`)
 	watching.until(letterRows + ` === 1`)
 	if m, found := p.message(t, "held-0"); !found || m.Status != "DELIVERED" {

@@ -51,6 +51,12 @@ func (t *Traffic) Run(ctx context.Context) {
 	both.Wait()
 }
 
+// Burst posts receipts as fast as they are answered, until enough says so. It is not called while Run
+// runs.
+func (t *Traffic) Burst(ctx context.Context, enough func() bool) {
+	t.receipts.sender().Run(ctx, func() (sim.Post, bool) { return t.receipts.next(time.Now()), !enough() })
+}
+
 // Finish posts what is left to be told, and all that was not acknowledged, until the service has taken
 // it. Run may be called again after it.
 func (t *Traffic) Finish(ctx context.Context) error {

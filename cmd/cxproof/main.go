@@ -1,0 +1,48 @@
+// Command cxproof does harm to a real cxbridge, and holds what it has kept against what it has
+// acknowledged:
+//
+//	cxproof crash     kills it, its PostgreSQL and its disk, at random moments, under load
+//	cxproof overload  sends more than it can take, floods it, and holds its connections
+//
+// Each prints a table, and fails when an event that was acknowledged is lost or counts twice.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// commands are what can be proved: each takes its flags, and writes its table.
+var commands = map[string]func(ctx context.Context, args []string, out io.Writer) error{
+	"crash":    crash,
+	"overload": overload,
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout)
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+		return
+	case ctx.Err() != nil:
+		err = errors.New("interrupted; its processes and files are gone")
+	}
+	fmt.Fprintln(os.Stderr, "cxproof:", err)
+	os.Exit(1)
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) > 0 {
+		if command, ok := commands[args[0]]; ok {
+			return command(ctx, args[1:], out)
+		}
+	}
+	return errors.New("usage: cxproof COMMAND [FLAGS]; the commands are told by `go doc ./cmd/cxproof`")
+}
