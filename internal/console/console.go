@@ -35,6 +35,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/access"
@@ -105,6 +106,7 @@ var staticFiles embed.FS
 type Console struct {
 	Config
 	mux      *http.ServeMux
+	routes   []string // patterns of the mux
 	sessions *access.Sessions
 	foreign  *http.CrossOriginProtection
 	pages    []*page
@@ -137,6 +139,16 @@ func New(cfg Config) (*Console, error) {
 	c.apiPage()
 	return c, nil
 }
+
+// handle is mux.HandleFunc, and notes the pattern.
+func (c *Console) handle(pattern string, handler http.HandlerFunc) {
+	c.routes = append(c.routes, pattern)
+	c.mux.HandleFunc(pattern, handler)
+}
+
+// Routes lists what the console serves, as patterns of a ServeMux with their methods. It is for tests
+// that go through all of it.
+func (c *Console) Routes() []string { return slices.Clone(c.routes) }
 
 // Serves reports whether a request is for a page of the console.
 func (c *Console) Serves(r *http.Request) bool {
@@ -180,7 +192,7 @@ func (c *Console) staticRoutes() error {
 			return err
 		}
 		tag := fmt.Sprintf("%q", fmt.Sprintf("%x", sha256.Sum256(content)))
-		c.mux.HandleFunc("GET /static/"+f.Name(), func(w http.ResponseWriter, r *http.Request) {
+		c.handle("GET /static/"+f.Name(), func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Cache-Control", "no-cache")
 			w.Header().Set("ETag", tag)
 			http.ServeContent(w, r, f.Name(), time.Time{}, bytes.NewReader(content))

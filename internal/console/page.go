@@ -108,7 +108,7 @@ func parseTemplates() map[string]*template.Template {
 // add makes a page reachable.
 func (c *Console) add(p *page) {
 	c.pages = append(c.pages, p)
-	c.mux.HandleFunc("GET "+p.Path, func(w http.ResponseWriter, r *http.Request) {
+	c.handle("GET "+p.Path, func(w http.ResponseWriter, r *http.Request) {
 		if !c.allows(w, r, p.Need) {
 			return
 		}
@@ -155,7 +155,7 @@ func (c *Console) complete(v *view, r *http.Request) {
 // action is something that can be done: a form that is posted. It returns where to go on, and what to
 // say there.
 func (c *Console) action(path string, do func(ctx context.Context, r *http.Request) (next, notice string, err error)) {
-	c.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+	c.handle("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 		if !c.allows(w, r, access.Operator) {
 			return
 		}

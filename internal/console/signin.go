@@ -16,11 +16,11 @@ const sessionCookie = "cxbridge_session"
 const maxForm = 64 << 10
 
 func (c *Console) signInRoutes() {
-	c.mux.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
+	c.handle("GET /login", func(w http.ResponseWriter, r *http.Request) {
 		c.write(w, r, http.StatusOK, "login", &view{Title: "Sign in", Data: signIn{Next: localPath(r.URL.Query().Get("next"))}})
 	})
-	c.mux.HandleFunc("POST /login", c.signIn)
-	c.mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
+	c.handle("POST /login", c.signIn)
+	c.handle("POST /logout", func(w http.ResponseWriter, r *http.Request) {
 		http.SetCookie(w, c.cookie(r, "", -1))
 		http.Redirect(w, r, "/login", http.StatusSeeOther)
 	})

@@ -193,7 +193,7 @@ func (j *journal) record(from io.Reader) {
 }
 
 // readyLine finds the address in the line that says that the service is ready, in either format.
-var readyLine = regexp.MustCompile(`msg"?[:=]"?ready"?.*address"?[:=]"?(http://[0-9.:]+)`)
+var readyLine = regexp.MustCompile(`msg"?[:=]"?ready"?.*address"?[:=]"?(https?://[0-9.:]+)`)
 
 func (j *journal) add(line string) {
 	j.mu.Lock()
