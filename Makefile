@@ -17,11 +17,15 @@ THREADFLAGS ?=
 # Flags for `make demo`, such as DEMOFLAGS='--duration 5m'.
 DEMOFLAGS ?=
 
+# Flags for `make crash` and `make overload`, such as CRASHFLAGS='-kills 10 -stores sqlite'.
+CRASHFLAGS    ?=
+OVERLOADFLAGS ?=
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: build
 build: ## Build bin/cxbridge
@@ -87,6 +91,18 @@ fuzz: ## Run every fuzz test for FUZZTIME
 bench: postgres ## Measure receipts beside a bare and a naive server, and threads on their way to a CRM
 	$(GO) run ./cmd/cxbench $(BENCHFLAGS)
 	$(GO) run ./cmd/cxbench threads $(THREADFLAGS)
+
+.PHONY: crash
+crash: postgres ## Kill cxbridge, PostgreSQL and the disk under load, and look for what is lost
+	$(GO) run ./cmd/cxproof crash $(CRASHFLAGS)
+
+.PHONY: overload
+overload: postgres ## Send more than can be taken, flood a thread, hold connections, and look what others feel
+	$(GO) run ./cmd/cxproof overload $(OVERLOADFLAGS)
+
+.PHONY: screenshots
+screenshots: chromium ## Take the pictures of the README anew, into docs/img
+	$(GO) test -count 1 -run '^TestReadmePictures$$' ./internal/e2e -readme "$(CURDIR)/docs/img"
 
 .PHONY: tidy
 tidy: ## Bring go.mod and go.sum up to date

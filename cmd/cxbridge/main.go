@@ -8,7 +8,7 @@
 //	serve.go      the command serve; service.go what it runs, and health.go how that is
 //	wire.go       which store, which CRM and which client of CXone a configuration asks for
 //	log.go        the log
-//	migrate.go, version.go, audit.go, erase.go, healthcheck.go, reconcile.go
+//	migrate.go, version.go, audit.go, backup.go, erase.go, healthcheck.go, reconcile.go
 //	              the commands of these names; api_client.go how the last one asks a service that runs
 //	doctor*.go    the command doctor, its checks grouped by what they look at
 //	demo*.go      the command demo: its parts, its course, its summary
@@ -88,6 +88,7 @@ type commands struct {
 	Reconcile   reconcileCommand   `cmd:"" help:"Fetch threads from CXone and bring them to the CRM, by a cxbridge that serves."`
 	Audit       auditCommand       `cmd:"" help:"Look after the audit log."`
 	Erase       eraseCommand       `cmd:"" help:"Take a person out of the database, and prove it."`
+	Backup      backupCommand      `cmd:"" help:"Copy the SQLite database while it is in use."`
 	Migrate     migrateCommand     `cmd:"" help:"Bring the schema of the database up to date."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask the cxbridge of this machine whether it is alive."`
 	Doctor      doctorCommand      `cmd:"" help:"Check every setting and every remote system, and say what to do."`

@@ -38,7 +38,7 @@ func parseCrash(args []string) (*crashSettings, error) {
 	flags := flag.NewFlagSet("cxproof crash", flag.ContinueOnError)
 	flags.IntVar(&s.kills, "kills", 50, "how often the process is killed, on each store; the rest is done a fifth as often")
 	flags.DurationVar(&s.away, "away", 2*time.Minute, "how long PostgreSQL is stopped")
-	flags.IntVar(&s.tmpfs, "disk", 8, "size of the disk of the spool that gets full, in MiB")
+	flags.IntVar(&s.tmpfs, "disk", 16, "size of the disk of the spool that gets full, in MiB")
 	flags.Uint64Var(&s.seed, "seed", rand.Uint64(), "of all that is random")
 	flags.Float64Var(&s.receipts, "receipts", 300, "posts of receipts in a second")
 	flags.Float64Var(&s.threads, "threads", 60, "posts of events of threads in a second")
@@ -52,7 +52,7 @@ func parseCrash(args []string) (*crashSettings, error) {
 	}
 	s.each, s.sync = true, true
 	if *short {
-		s.kills, s.away, s.tmpfs, s.receipts, s.threads, s.each, s.sync = 5, 2*time.Second, 2, 150, 40, false, false
+		s.kills, s.away, s.tmpfs, s.receipts, s.threads, s.each, s.sync = 5, 2*time.Second, 12, 150, 40, false, false
 	}
 	s.stores = strings.Split(*stores, ",")
 	if *only != "" {
@@ -181,7 +181,7 @@ func newStage(ctx context.Context, s *crashSettings, sc *scenario, store string,
 	}
 	st.cleanup = append(st.cleanup, st.crm.Close)
 	st.crm.Meddle(rand.New(rand.NewPCG(seed, 2)), 100*time.Millisecond)
-	more := st.crm.Settings.With(proof.Settings{"LOG_LEVEL": "warn"})
+	more := st.crm.Settings.With(nil)
 	if sc.prepare != nil {
 		if err := sc.prepare(st, more); err != nil {
 			return st, err

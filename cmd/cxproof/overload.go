@@ -3,7 +3,112 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
+	"fmt"
 	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/cxbridge/cxbridge/internal/proof"
+	"github.com/cxbridge/cxbridge/internal/sim"
 )
 
-func overload(ctx context.Context, args []string, out io.Writer) error { return errors.New("not yet") }
+// overloadSettings are the flags of `cxproof overload`.
+type overloadSettings struct {
+	duration    time.Duration // of the load that is too much
+	part        time.Duration // of each other part
+	connections int
+	slow        int // slow clients of each kind
+	seed        uint64
+	strict      bool // slowness is an error too
+	stores      []string
+
+	program, dir string
+}
+
+func parseOverload(args []string) (*overloadSettings, error) {
+	s := &overloadSettings{}
+	flags := flag.NewFlagSet("cxproof overload", flag.ContinueOnError)
+	flags.DurationVar(&s.duration, "duration", 2*time.Minute, "how long more is sent than can be taken")
+	flags.DurationVar(&s.part, "part", 20*time.Second, "how long everything else is measured")
+	flags.IntVar(&s.connections, "connections", 8000, "connections of the load that is too much, each with one request at a time")
+	flags.IntVar(&s.slow, "slow", 300, "slow clients of each kind")
+	flags.Uint64Var(&s.seed, "seed", rand.Uint64(), "of all that is random")
+	stores := flags.String("stores", "sqlite,postgres", "the stores")
+	flags.StringVar(&s.program, "cxbridge", "", "a cxbridge binary to use instead of building one")
+	flags.StringVar(&s.dir, "dir", "", "where the databases live while it runs; empty is the system's temporary folder")
+	short := flags.Bool("short", false, "a few seconds of each, for CI; slowness is no error")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	s.strict = !*short
+	if *short {
+		s.duration, s.part, s.connections, s.slow = 10*time.Second, 3*time.Second, 5000, 50
+	}
+	s.stores = strings.Split(*stores, ",")
+	if s.duration <= 0 || s.part <= 0 || s.connections < 1 || s.connections > 10000 || s.slow < 1 || flags.NArg() > 0 {
+		return nil, errors.New("-duration, -part, -connections (at most 10000) and -slow must be positive, and there are no arguments")
+	}
+	return s, nil
+}
+
+// overload measures each store in turn.
+func overload(ctx context.Context, args []string, out io.Writer) (err error) {
+	s, err := parseOverload(args)
+	if err != nil {
+		return err
+	}
+	if s.dir, err = os.MkdirTemp(s.dir, "cxproof-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(s.dir)) }()
+	if err := os.Chmod(s.dir, 0o711); err != nil { // PostgreSQL runs as another user
+		return err
+	}
+	if s.program == "" {
+		if s.program, err = proof.Build(ctx, s.dir); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(out, "seed %d\n", s.seed)
+	broken := false
+	for _, store := range s.stores {
+		r, err := s.measure(ctx, store)
+		if err != nil {
+			return fmt.Errorf("%s: %w", store, err)
+		}
+		fmt.Fprintf(out, "\n### cxbridge on %s\n\n", r.store)
+		r.table.Print(out)
+		for _, line := range r.faults {
+			fmt.Fprintln(out, "FAULT:", line)
+		}
+		broken = broken || len(r.faults) > 0
+	}
+	if broken {
+		return errBroken
+	}
+	return nil
+}
+
+// measure plays all parts on one store.
+func (s *overloadSettings) measure(ctx context.Context, store string) (r *overloadResult, err error) {
+	sync := &crashSettings{sync: s.strict, receipts: 40, threads: 20, program: s.program, dir: s.dir}
+	st, err := newStage(ctx, sync, &scenario{}, store, s.seed)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, st.close()) }()
+	r = &overloadResult{settings: s, store: st.store.Name, table: proof.Table{{"figure", "reached", "bound"}}}
+	if err := r.tooMuch(ctx, st); err != nil {
+		return nil, fmt.Errorf("too much: %w", err)
+	}
+	st.crm.Rest()
+	st.crm.SetFaults(func(r *http.Request) sim.CRMFault { return sim.CRMFault{Delay: 5 * time.Millisecond} })
+	if err := r.flood(ctx, st); err != nil {
+		return nil, fmt.Errorf("flood: %w", err)
+	}
+	return r, r.slowClients(ctx, st)
+}

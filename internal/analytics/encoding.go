@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/bits"
+	"slices"
 	"time"
 )
 
@@ -197,10 +198,10 @@ func (r *reader) uvarint() uint64 {
 	return v
 }
 
-func (r *reader) varint() int64 {
-	v := r.uvarint()
-	return int64(v>>1) ^ -int64(v&1)
-}
+func (r *reader) varint() int64 { return signed(r.uvarint()) }
+
+// signed undoes the zigzag.
+func signed(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
 
 // length reads a number of things that take a byte each at least.
 func (r *reader) length() int {
@@ -245,14 +246,23 @@ func (r *reader) fields(fields []int64, times *Histogram) {
 }
 
 func (r *reader) bins(times *Histogram) {
+	n := r.length()
+	times.bins = slices.Grow(times.bins, n)
 	index := uint64(0)
-	for i := range r.length() {
-		gap := r.uvarint()
+	for i := range n {
+		var gap uint64
+		var count int64
+		if r.at+1 < len(r.bytes) && r.bytes[r.at]|r.bytes[r.at+1] < 0x80 { // as most are
+			gap, count = uint64(r.bytes[r.at]), signed(uint64(r.bytes[r.at+1]))
+			r.at += 2
+		} else {
+			gap, count = r.uvarint(), r.varint()
+		}
 		index += gap
 		if gap > maxBucket || index > maxBucket || gap == 0 && i > 0 {
 			r.fail()
 			return
 		}
-		times.bins = append(times.bins, bin{index: uint16(index), n: r.varint()})
+		times.bins = append(times.bins, bin{index: uint16(index), n: count})
 	}
 }

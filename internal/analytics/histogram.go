@@ -12,7 +12,8 @@ import (
 // it. Bucket limits are whole microseconds and take no logarithm, so that every replica on every
 // machine has the same ones. Histograms merge by adding up. The zero Histogram is empty.
 type Histogram struct {
-	bins []bin // by index, ascending; none is 0 once normalized
+	bins []bin    // by index, ascending; none is 0 once normalized
+	wide *octaves // what was merged and is not in bins; nil for nothing
 }
 
 // bin is the count of one bucket. In the difference of two histograms it may be negative.
@@ -59,8 +60,34 @@ func (h *Histogram) observe(d time.Duration, n int64) {
 	h.bins = slices.Insert(h.bins, at, bin{index, n})
 }
 
-// merge walks both histograms once: as a rule the other one has few buckets that are new.
+// octaves is a histogram that many others are merged into: to add to a bucket takes no search. It has
+// a row for each octave that has any.
+type octaves [maxBucket/perOctave + 1]*[perOctave]int64
+
+func (o *octaves) add(bins []bin) {
+	for _, b := range bins {
+		row := o[b.index/perOctave]
+		if row == nil {
+			row = new([perOctave]int64)
+			o[b.index/perOctave] = row
+		}
+		row[b.index%perOctave] += b.n
+	}
+}
+
+// narrow is how many buckets are merged by walking through them: more go into octaves.
+const narrow = 32
+
+// merge adds another histogram, which keeps its counts.
 func (h *Histogram) merge(other *Histogram) {
+	other.settle()
+	if h.wide == nil && len(h.bins)+len(other.bins) > narrow && len(other.bins) > 0 {
+		h.wide = new(octaves)
+	}
+	if h.wide != nil {
+		h.wide.add(other.bins)
+		return
+	}
 	at := 0
 	for _, b := range other.bins {
 		for at < len(h.bins) && h.bins[at].index < b.index {
@@ -74,13 +101,35 @@ func (h *Histogram) merge(other *Histogram) {
 	}
 }
 
+// settle brings everything into bins.
+func (h *Histogram) settle() {
+	if h.wide == nil {
+		return
+	}
+	h.wide.add(h.bins)
+	h.bins = h.bins[:0]
+	for octave, row := range h.wide {
+		if row == nil {
+			continue
+		}
+		for i, n := range row {
+			if n != 0 {
+				h.bins = append(h.bins, bin{uint16(octave*perOctave + i), n})
+			}
+		}
+	}
+	h.wide = nil
+}
+
 // normalize drops the buckets that came out as 0.
 func (h *Histogram) normalize() {
+	h.settle()
 	h.bins = slices.DeleteFunc(h.bins, func(b bin) bool { return b.n == 0 })
 }
 
 // Count returns how many durations were counted.
 func (h *Histogram) Count() (n int64) {
+	h.settle()
 	for _, b := range h.bins {
 		n += b.n
 	}
@@ -103,6 +152,7 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 // Above returns how many durations are longer than a limit. Those within 2 % of the limit may fall
 // on either side.
 func (h *Histogram) Above(limit time.Duration) (n int64) {
+	h.settle()
 	for _, b := range h.bins {
 		if middleOf(b.index) > limit {
 			n += b.n

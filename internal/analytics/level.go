@@ -12,28 +12,36 @@ import (
 type Level uint8
 
 // The levels, finest first. Each divides the next, and buckets begin at whole multiples since 1970,
-// UTC, so that a bucket lies within one bucket of every coarser level, and within one day.
+// UTC, so that a bucket lies within one bucket of every coarser level, and within one day. The
+// quarters between the units of time are there so that a question reads few buckets.
 const (
 	Second Level = iota + 1
+	QuarterMinute
 	Minute
+	QuarterHour
 	Hour
+	QuarterDay
 	Day
 )
 
 // levels tells of each level how wide a bucket is, the longest window that begins at one, and how
 // long buckets are kept. Only the edge of a window needs fine buckets, and an edge that is a week
-// old need not be known to the second: so the fine levels stay small. Kept is the window, the next
-// coarser bucket that its edge may lie in, and an hour for clocks that differ.
+// old need not be known to the second: so the fine levels stay small. Kept is the longest window that
+// may begin within a bucket, the next coarser unit of time that its edge may lie in, and an hour for
+// clocks that differ.
 var levels = [...]struct {
 	name   string
-	width  int64 // seconds
-	window time.Duration
+	width  int64         // seconds
+	window time.Duration // 0 for what is no unit of time: no window begins at it, and no step is counted in it
 	keep   time.Duration
 }{
-	Second: {"second", 1, 2 * time.Hour, 2*time.Hour + time.Minute + time.Hour},
-	Minute: {"minute", 60, 7 * day, 7*day + time.Hour + time.Hour},
-	Hour:   {"hour", 60 * 60, maxWindow, maxWindow + day + time.Hour},
-	Day:    {"day", 24 * 60 * 60, maxWindow, maxWindow + day + time.Hour},
+	Second:        {"second", 1, 2 * time.Hour, 2*time.Hour + time.Minute + time.Hour},
+	QuarterMinute: {"quarter of a minute", 15, 0, 2*time.Hour + time.Minute + time.Hour},
+	Minute:        {"minute", 60, 7 * day, 7*day + time.Hour + time.Hour},
+	QuarterHour:   {"quarter of an hour", 15 * 60, 0, 7*day + time.Hour + time.Hour},
+	Hour:          {"hour", 60 * 60, maxWindow, maxWindow + day + time.Hour},
+	QuarterDay:    {"quarter of a day", 6 * 60 * 60, 0, maxWindow + day + time.Hour},
+	Day:           {"day", 24 * 60 * 60, maxWindow, maxWindow + day + time.Hour},
 }
 
 const day = 24 * time.Hour
@@ -45,6 +53,9 @@ func (l Level) String() string {
 	}
 	return fmt.Sprintf("Level(%d)", uint8(l))
 }
+
+// isUnit reports whether the level is a unit of time.
+func (l Level) isUnit() bool { return levels[l].window > 0 }
 
 // Width is how many seconds a bucket of the level is wide.
 func (l Level) Width() int64 { return levels[l].width }

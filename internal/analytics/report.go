@@ -132,7 +132,7 @@ func (s *Sum) Report(policy Policy) *Report {
 		r.Costs = append(r.Costs, costs[currency].cost(currency))
 	}
 	for i := range s.points {
-		r.Series = append(r.Series, s.points[i].report())
+		r.Series = append(r.Series, s.points[i].report(s.begins[i]))
 	}
 	return r
 }
@@ -159,9 +159,9 @@ func carrierRow(l lane, c *Counts) Carrier {
 	return row
 }
 
-func (p *sumPoint) report() Point {
+func (p *sumPoint) report(from int64) Point {
 	point := Point{
-		From: time.Unix(p.from, 0).UTC(), Processing: p.processing.report(),
+		From: time.Unix(from, 0).UTC(), Processing: p.processing.report(),
 		Messages: p.counts.report(), DeliveryTime: p.counts.deliveryTime(), Costs: []PointCost{},
 	}
 	for _, currency := range slices.Sorted(maps.Keys(p.costs)) {

@@ -1,7 +1,6 @@
 package analytics
 
 import (
-	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -46,6 +45,7 @@ type Sum struct {
 	recent int64 // the second from which on receipts count for the throughput
 
 	routes     map[lane]*Counts // of all that the window has: a better carrier is looked for in all
+	begins     []int64          // of the points
 	points     []sumPoint
 	processing Latency
 	throughput int64
@@ -59,7 +59,6 @@ type lane struct {
 
 // sumPoint is what a point of the series is made of.
 type sumPoint struct {
-	from       int64
 	counts     Counts
 	costs      map[string]pointCost // by currency
 	processing Latency
@@ -77,20 +76,17 @@ func NewSum(window Window, filter Filter, card *RateCard) *Sum {
 	s := &Sum{
 		window: window, filter: filter, card: card,
 		recent: window.Now.Add(-throughputWindow).Unix() + 1,
-		routes: make(map[lane]*Counts),
+		routes: make(map[lane]*Counts), begins: window.points(),
 	}
-	for _, from := range window.points() {
-		s.points = append(s.points, sumPoint{from: from, costs: make(map[string]pointCost)})
+	for range s.begins {
+		s.points = append(s.points, sumPoint{costs: make(map[string]pointCost)})
 	}
 	return s
 }
 
 // Ranges returns the rollups that the Sum needs, in the order of time. No two overlap.
 func (s *Sum) Ranges() []Range {
-	cuts := []int64{s.window.From.Unix(), s.recent}
-	for _, p := range s.points {
-		cuts = append(cuts, p.from)
-	}
+	cuts := append([]int64{s.window.From.Unix(), s.recent}, s.begins...)
 	slices.Sort(cuts)
 	return ranges(slices.Compact(cuts))
 }
@@ -144,7 +140,7 @@ func (s *Sum) addLatency(second int64, l *Latency) {
 
 // point returns the point of the series that a second belongs to, or nil where there is no series.
 func (s *Sum) point(second int64) *sumPoint {
-	i, found := slices.BinarySearchFunc(s.points, second, func(p sumPoint, second int64) int { return cmp.Compare(p.from, second) })
+	i, found := slices.BinarySearch(s.begins, second)
 	if !found {
 		i--
 	}

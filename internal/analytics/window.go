@@ -73,7 +73,7 @@ func NewWindow(now time.Time, length, step time.Duration) (Window, error) {
 		return Window{}, errors.New("the window must be from 1m to 90d long")
 	}
 	start := Second
-	for start < Hour && length > levels[start].window {
+	for length > levels[start].window {
 		start++
 	}
 	w := Window{Now: now, Length: length, Step: step}
@@ -82,8 +82,10 @@ func NewWindow(now time.Time, length, step time.Duration) (Window, error) {
 		return w, nil
 	}
 	whole := start
-	for whole < Day && step >= width(whole+1) {
-		whole++
+	for level := start; level <= Day; level++ {
+		if level.isUnit() && step >= width(level) {
+			whole = level
+		}
 	}
 	switch {
 	case step < 0 || step%width(whole) != 0:

@@ -243,7 +243,7 @@ func (w *contractWorld) callWebhooks(t *testing.T, c *contract) {
 		}
 		for name, sample := range op.RequestBody.Content[jsonType].samples() {
 			post(sample, 200, nil)
-			if name == "array" {
+			if name == "several" {
 				body = sample
 			}
 		}
@@ -314,8 +314,8 @@ func prove(t *testing.T, c *contract, r *http.Request, schemes map[string][]stri
 func TestWebhookSamples(t *testing.T) {
 	w := newContractWorld(t)
 	for path, pair := range map[string][2]json.RawMessage{
-		smsPath:     {receiptSamples["array"].Value.(json.RawMessage), receiptAnswers["array"].Value.(json.RawMessage)},
-		threadsPath: {eventSamples["array"].Value.(json.RawMessage), eventAnswers["array"].Value.(json.RawMessage)},
+		smsPath:     {receiptSamples["several"].Value.(json.RawMessage), receiptAnswers["several"].Value.(json.RawMessage)},
+		threadsPath: {eventSamples["several"].Value.(json.RawMessage), eventAnswers["several"].Value.(json.RawMessage)},
 	} {
 		r := httptest.NewRequest(http.MethodPost, path, bytes.NewReader(pair[0]))
 		r.Header.Set("X-Webhook-Secret", webhookSecret)

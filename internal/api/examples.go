@@ -4,7 +4,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"slices"
+	"net/http"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -59,7 +59,7 @@ func (e *example) addTo(op *huma.Operation) {
 			Description: meanings[status],
 			Content:     map[string]*huma.MediaType{jsonType: {Schema: ok.Content[jsonType].Schema, Example: answer}},
 		}
-		if slices.Contains([]int{503}, status) {
+		if status == http.StatusServiceUnavailable {
 			retryAfterHeader.addTo(r)
 		}
 		op.Responses[strconv.Itoa(status)] = r

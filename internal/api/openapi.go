@@ -38,14 +38,14 @@ var tags = []*huma.Tag{
 	{Name: "figures", Description: "What this process has done."},
 	{Name: "health", Description: "For probes."},
 	{Name: "simulator", Description: "Made-up traffic, through the real intake."},
-	{Name: "api", Description: "The API itself."},
+	{Name: "description", Description: "The API itself, for programs that read it."},
 }
 
 // openAPIRoute serves the description of the API, which describe makes.
 func (c *Handler) openAPIRoute() {
 	c.registerPlain(access.Viewer, huma.Operation{
 		OperationID: "get-openapi", Method: http.MethodGet, Path: "/openapi.json",
-		Summary: "This description, in OpenAPI 3.1", Tags: []string{"api"},
+		Summary: "This description, in OpenAPI 3.1", Tags: []string{"description"},
 		Responses: map[string]*huma.Response{"200": {
 			Description: "OpenAPI document", Content: map[string]*huma.MediaType{openAPIType: {Schema: &huma.Schema{Type: huma.TypeObject}}},
 		}},
@@ -126,7 +126,7 @@ var retryAfterHeader = &namedHeader{"Retry-After", "Seconds to wait before the n
 
 var commonProblems = []commonProblem{
 	{status: 400, name: "BadRequest", description: "The body is not JSON, or there is none", detail: "validation failed",
-		faults: []*huma.ErrorDetail{{Message: "unexpected end of JSON input", Location: "body", Value: `{"scenario":`}}},
+		faults: []*huma.ErrorDetail{{Message: "unexpected end of JSON input", Location: "body", Value: `{"kind":`}}},
 	{status: 401, name: "Unauthorized", description: "There is no token, or a wrong one",
 		detail: "a valid token is needed: Authorization: Bearer TOKEN",
 		header: &namedHeader{"WWW-Authenticate", "How to prove oneself", "Bearer"}},
@@ -135,7 +135,7 @@ var commonProblems = []commonProblem{
 	{status: 408, name: "RequestTimeout", description: "The body did not arrive within 5 seconds", detail: "request body read timeout"},
 	{status: 413, name: "ContentTooLarge", description: "The body is larger than 1 MiB", detail: "request body is too large limit=1048576 bytes"},
 	{status: 415, name: "UnsupportedMediaType", description: "The body is not said to be JSON", detail: "validation failed",
-		faults: []*huma.ErrorDetail{{Message: "unknown content type: text/csv", Location: "body", Value: "scenario"}}},
+		faults: []*huma.ErrorDetail{{Message: "unknown content type: text/csv", Location: "body", Value: "kind"}}},
 	{status: 422, name: "UnprocessableContent", description: "Understood and not valid, or refused", detail: "validation failed",
 		faults: []*huma.ErrorDetail{{Message: "expected number <= 500", Location: "query.limit", Value: 501}}},
 	{status: 502, name: "BadGateway", description: "CXone or the CRM fails", detail: "CXone does not answer"},

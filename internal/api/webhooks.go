@@ -154,16 +154,16 @@ type eventResult struct {
 
 // webhookError answers what promises nothing. The others answer what is kept as dead letters.
 type webhookError struct {
-	Error string `json:"error"`
+	Error string `json:"error" doc:"What is wrong"`
 }
 
 type fieldError struct {
 	Path  string `json:"path" doc:"JSON Pointer to the bad field"`
-	Error string `json:"error"`
+	Error string `json:"error" doc:"What is wrong with it"`
 }
 
 type receiptRefused struct {
-	Error     string       `json:"error"`
+	Error     string       `json:"error" doc:"What is wrong"`
 	MessageID string       `json:"messageId,omitempty" doc:"Where it could be read"`
 	Fields    []fieldError `json:"fields,omitempty" nullable:"false"`
 }
@@ -177,7 +177,7 @@ type receiptsRefused struct {
 }
 
 type eventRefused struct {
-	Error    string       `json:"error"`
+	Error    string       `json:"error" doc:"What is wrong"`
 	ThreadID string       `json:"threadId,omitempty" doc:"Where it could be read"`
 	Fields   []fieldError `json:"fields,omitempty" nullable:"false"`
 }
@@ -192,7 +192,7 @@ type eventsRefused struct {
 var webhookSchemes = map[string]*huma.SecurityScheme{
 	"webhookSecret": {Type: "apiKey", In: "header", Name: "X-Webhook-Secret", Description: "One of WEBHOOK_SECRET, as it is"},
 	"webhookSignature": {Type: "apiKey", In: "header", Name: "webhook-signature",
-		Description: "Standard Webhooks: v1, and the base64 of the HMAC-SHA256 over id.timestamp.body, by one of WEBHOOK_SECRET. What follows whsec_ in a secret is base64."},
+		Description: "Standard Webhooks: v1, and the base64 of the HMAC-SHA256 over id.timestamp.body, by one of WEBHOOK_SECRET. What follows whsec_ in a secret is base64"},
 	"webhookID":        {Type: "apiKey", In: "header", Name: "webhook-id", Description: "Standard Webhooks: id of the delivery, without full stops"},
 	"webhookTimestamp": {Type: "apiKey", In: "header", Name: "webhook-timestamp", Description: "Standard Webhooks: Unix seconds, at most 5 minutes from the time here"},
 	"requestSignature": {Type: "apiKey", In: "header", Name: "X-Request-Signature", Description: "Base64 of the HMAC-SHA256 over the raw body, by one of WEBHOOK_SECRET"},

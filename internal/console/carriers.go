@@ -23,7 +23,7 @@ func (c *Console) carriersPage() {
 		live: []string{"carriers-table", "carriers-charts"},
 		calm: []string{"carriers-charts"},
 	})
-	c.handle("GET /carriers.csv", func(w http.ResponseWriter, r *http.Request) {
+	c.mux.HandleFunc("GET /carriers.csv", func(w http.ResponseWriter, r *http.Request) {
 		if c.allows(w, r, access.Viewer) {
 			c.exportCarriers(w, r)
 		}

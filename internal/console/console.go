@@ -9,6 +9,7 @@
 //	paths.go        how ids stand in paths
 //	live.go         pages that change while they are open
 //	signin.go       sessions
+//	form.go         forms that are posted
 //	badge.go        how states are written for people
 //	windows.go      the time that a page is about
 //	overview.go     throughput, latency, backlog, over time
@@ -105,8 +106,7 @@ var staticFiles embed.FS
 // Console is the handler of the pages.
 type Console struct {
 	Config
-	mux      *http.ServeMux
-	routes   []string // patterns of the mux
+	mux      *routes
 	sessions *access.Sessions
 	foreign  *http.CrossOriginProtection
 	pages    []*page
@@ -121,7 +121,7 @@ func New(cfg Config) (*Console, error) {
 	}
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 	c := &Console{
-		Config: cfg, mux: http.NewServeMux(), sessions: access.NewSessions(cfg.AdminToken, cfg.ViewerToken),
+		Config: cfg, mux: new(routes), sessions: access.NewSessions(cfg.AdminToken, cfg.ViewerToken),
 		foreign: http.NewCrossOriginProtection(), now: time.Now, quit: make(chan struct{}),
 	}
 	if err := c.staticRoutes(); err != nil {
@@ -136,19 +136,27 @@ func New(cfg Config) (*Console, error) {
 	c.deadLetterPages()
 	c.simulatorPage()
 	c.systemPage()
-	c.apiPage()
+	if err := c.apiPage(); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 
-// handle is mux.HandleFunc, and notes the pattern.
-func (c *Console) handle(pattern string, handler http.HandlerFunc) {
-	c.routes = append(c.routes, pattern)
-	c.mux.HandleFunc(pattern, handler)
+// routes is a ServeMux that can tell what it serves.
+type routes struct {
+	http.ServeMux
+	patterns []string
+}
+
+// HandleFunc adds a route.
+func (r *routes) HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request)) {
+	r.patterns = append(r.patterns, pattern)
+	r.ServeMux.HandleFunc(pattern, handler)
 }
 
 // Routes lists what the console serves, as patterns of a ServeMux with their methods. It is for tests
 // that go through all of it.
-func (c *Console) Routes() []string { return slices.Clone(c.routes) }
+func (c *Console) Routes() []string { return slices.Clone(c.mux.patterns) }
 
 // Serves reports whether a request is for a page of the console.
 func (c *Console) Serves(r *http.Request) bool {
@@ -192,7 +200,7 @@ func (c *Console) staticRoutes() error {
 			return err
 		}
 		tag := fmt.Sprintf("%q", fmt.Sprintf("%x", sha256.Sum256(content)))
-		c.handle("GET /static/"+f.Name(), func(w http.ResponseWriter, r *http.Request) {
+		c.mux.HandleFunc("GET /static/"+f.Name(), func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Cache-Control", "no-cache")
 			w.Header().Set("ETag", tag)
 			http.ServeContent(w, r, f.Name(), time.Time{}, bytes.NewReader(content))

@@ -184,10 +184,12 @@ func TestSignIn(t *testing.T) {
 
 func TestSignInRefuses(t *testing.T) {
 	c := newConsole(t)
-	for _, form := range []string{"token=wrong", "", "token=" + strings.Repeat("x", maxForm)} {
+	for form, status := range map[string]int{
+		"token=wrong": 401, "": 401, "token=" + strings.Repeat("x", maxForm): 413, "token=%zz": 400,
+	} {
 		r := httptest.NewRequest("POST", "/login", strings.NewReader(form))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		if w := ask(c, r); w.Code != http.StatusUnauthorized || w.Header().Get("Set-Cookie") != "" || !strings.Contains(w.Body.String(), `role="alert"`) {
+		if w := ask(c, r); w.Code != status || w.Header().Get("Set-Cookie") != "" || !strings.Contains(w.Body.String(), `role="alert"`) {
 			t.Errorf("%.20q: %d %v", form, w.Code, w.Header())
 		}
 	}

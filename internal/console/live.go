@@ -32,7 +32,7 @@ const (
 // liveRoute serves the stream of what changes in a page: GET /live?page=PATH. Each event has the id
 // of an element and its new content. It is made of the very templates that made the page.
 func (c *Console) liveRoute() {
-	c.handle("GET /live", func(w http.ResponseWriter, r *http.Request) {
+	c.mux.HandleFunc("GET /live", func(w http.ResponseWriter, r *http.Request) {
 		if c.roleOf(r) == access.Anyone {
 			http.Error(w, "sign in first", http.StatusUnauthorized)
 			return

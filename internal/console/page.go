@@ -108,7 +108,7 @@ func parseTemplates() map[string]*template.Template {
 // add makes a page reachable.
 func (c *Console) add(p *page) {
 	c.pages = append(c.pages, p)
-	c.handle("GET "+p.Path, func(w http.ResponseWriter, r *http.Request) {
+	c.mux.HandleFunc("GET "+p.Path, func(w http.ResponseWriter, r *http.Request) {
 		if !c.allows(w, r, p.Need) {
 			return
 		}
@@ -155,11 +155,13 @@ func (c *Console) complete(v *view, r *http.Request) {
 // action is something that can be done: a form that is posted. It returns where to go on, and what to
 // say there.
 func (c *Console) action(path string, do func(ctx context.Context, r *http.Request) (next, notice string, err error)) {
-	c.handle("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+	c.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 		if !c.allows(w, r, access.Operator) {
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		if !c.readForm(w, r) {
+			return
+		}
 		ctx, cancel := context.WithTimeout(r.Context(), actionTimeout)
 		defer cancel()
 		next, notice, err := do(ctx, r)

@@ -12,15 +12,12 @@ import (
 // sessionCookie is the name of the cookie that holds the session.
 const sessionCookie = "cxbridge_session"
 
-// maxForm bounds the body of a form, in bytes.
-const maxForm = 64 << 10
-
 func (c *Console) signInRoutes() {
-	c.handle("GET /login", func(w http.ResponseWriter, r *http.Request) {
+	c.mux.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
 		c.write(w, r, http.StatusOK, "login", &view{Title: "Sign in", Data: signIn{Next: localPath(r.URL.Query().Get("next"))}})
 	})
-	c.handle("POST /login", c.signIn)
-	c.handle("POST /logout", func(w http.ResponseWriter, r *http.Request) {
+	c.mux.HandleFunc("POST /login", c.signIn)
+	c.mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
 		http.SetCookie(w, c.cookie(r, "", -1))
 		http.Redirect(w, r, "/login", http.StatusSeeOther)
 	})
@@ -33,7 +30,9 @@ type signIn struct {
 }
 
 func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if !c.readForm(w, r) {
+		return
+	}
 	next := localPath(r.PostFormValue("next"))
 	session, ok := c.sessions.SignIn(r.PostFormValue("token"), c.now())
 	if !ok {

@@ -88,8 +88,8 @@ type order struct {
 
 var recipes = []recipe{
 	{"bad-carrier", "A bad carrier", "200 messages to GB by BADROUTE, of which a third fails.", []order{
-		{receipts: &simulator.SMS{Status: "DELIVERED", Carrier: "BADROUTE", Region: "GB", Count: 133}},
 		{receipts: &simulator.SMS{Status: "FAILED", Carrier: "BADROUTE", Region: "GB", Count: 67}},
+		{receipts: &simulator.SMS{Status: "DELIVERED", Carrier: "BADROUTE", Region: "GB", Count: 133}},
 	}},
 	{"good-carrier", "A better one", "200 messages to GB by GOODROUTE, which all arrive: the page Carriers names it instead.", []order{
 		{receipts: &simulator.SMS{Status: "DELIVERED", Carrier: "GOODROUTE", Region: "GB", Count: 200}},

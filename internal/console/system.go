@@ -16,7 +16,7 @@ func (c *Console) systemPage() {
 	c.add(&page{
 		Name: "system", Path: "/system", Title: "System", Menu: true, Need: access.Viewer,
 		load: func(ctx context.Context, _ *http.Request) (any, error) { return c.loadSystem(ctx) },
-		live: []string{"system-state", "system-parts", "system-replicas", "system-figures", "system-alarms"},
+		live: []string{"system-state", "system-in", "system-out", "system-replicas", "system-alarms"},
 		calm: []string{"system-alarms"},
 	})
 }

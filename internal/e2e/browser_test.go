@@ -50,7 +50,7 @@ func startBrowser() error {
 		chromedp.ExecPath(path), chromedp.UserDataDir(filepath.Join(filepath.Dir(program), "chromium")),
 		chromedp.NoSandbox, // containers that run as root have none
 		chromedp.DisableGPU, chromedp.WSURLReadTimeout(patience), chromedp.WindowSize(1280, 900),
-		chromedp.Flag("lang", "en-GB"), chromedp.Flag("hide-scrollbars", true),
+		chromedp.Flag("hide-scrollbars", true),
 	)
 	allocator, release := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, _ := chromedp.NewContext(allocator)

@@ -19,6 +19,7 @@ type Spool struct {
 	db      *sql.DB
 	metrics *Metrics
 	limit   int64
+	reserve reserve
 
 	mu     sync.Mutex // of the counts; held by Append from the check of the limit to the commit
 	events int64
@@ -65,10 +66,11 @@ func OpenSpool(dir string, limit int64, metrics *Metrics) (*Spool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
-	s := &Spool{db: db, metrics: metrics, limit: limit}
+	s := &Spool{db: db, metrics: metrics, limit: limit, reserve: reserve{filepath.Join(dir, "spool.reserve")}}
 	if err := s.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("spool: %w", err), db.Close())
 	}
+	s.reserve.hold()
 	return s, nil
 }
 
@@ -152,20 +154,44 @@ func (s *Spool) Oldest(n, bytes int) ([]SpoolEvent, error) {
 	return events, rows.Err()
 }
 
-// Remove removes events that Oldest returned.
+// Remove removes events that Oldest returned. On a full disk it uses the reserve up, which Shrink
+// takes up again.
 func (s *Spool) Remove(events []SpoolEvent) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	first, last := events[0].ID, events[len(events)-1].ID
-	err := s.transact(func(tx *sql.Tx) error {
-		_, err := tx.Exec("DELETE FROM events WHERE id BETWEEN ? AND ?", first, last)
-		return err
-	})
+	err := s.remove(first, last)
+	if isDiskFull(err) {
+		err = s.makeRoom(err)
+		if err == nil {
+			err = s.remove(first, last)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("spool: remove: %w", err)
 	}
 	s.count(-int64(len(events)), -sizeOf(events))
 	return nil
+}
+
+func (s *Spool) remove(first, last int64) error {
+	return s.transact(func(tx *sql.Tx) error {
+		_, err := tx.Exec("DELETE FROM events WHERE id BETWEEN ? AND ?", first, last)
+		return err
+	})
+}
+
+// makeRoom releases the reserve and empties the write-ahead log, whose room is used over and over
+// from then on. It returns the error that it was to help against when there is no reserve.
+func (s *Spool) makeRoom(against error) error {
+	released, err := s.reserve.release()
+	if err == nil && !released {
+		return against
+	}
+	if err == nil {
+		_, err = s.db.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
+	}
+	return err
 }
 
 // Shrink gives the space of removed events back to the disk, if none is left.
@@ -180,6 +206,7 @@ func (s *Spool) Shrink() error {
 			return fmt.Errorf("spool: shrink: %w", err)
 		}
 	}
+	s.reserve.hold()
 	return nil
 }
 

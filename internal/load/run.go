@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -42,6 +41,11 @@ type Result struct {
 	Elapsed   time.Duration `json:"elapsed_ns"`          // of the whole run
 	Unsent    int64         `json:"unsent"`              // requests that were due and found no free connection before the end
 	Ledger    Ledger        `json:"ledger"`
+
+	// From the write of a request to the end of its answer, also in an open loop: what the server
+	// takes for it, without the wait for a free connection.
+	Accepted Latency `json:"accepted"` // of requests that were acknowledged
+	Refused  Latency `json:"refused"`  // of those that got another answer
 }
 
 // Latency sums up how long requests took: in a closed loop from the write of the request, in an
@@ -58,11 +62,6 @@ type Latency struct {
 
 // answerTimeout is how long after the end of a run the last answers may come.
 const answerTimeout = 10 * time.Second
-
-// longest is the largest latency that is told apart, in microseconds.
-const longest = int64(time.Minute / time.Microsecond)
-
-func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, longest, 3) }
 
 func (c *Config) check() error {
 	switch {
@@ -89,9 +88,13 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 	}
 	longestRun := cfg.Warmup + cfg.Duration + answerTimeout
 	g, ctx := errgroup.WithContext(ctx)
+	shared := make([]*clock, min(clocks, cfg.Connections))
+	for i := range shared {
+		shared[i] = newClock()
+	}
 	workers := make([]*worker, cfg.Connections)
 	for i := range workers {
-		workers[i] = &worker{cfg: &cfg, source: newSource(&cfg, i), latency: newHistogram()}
+		workers[i] = &worker{cfg: &cfg, source: newSource(&cfg, i), clock: shared[i%len(shared)]}
 		defer workers[i].close()
 		if err := workers[i].connect(ctx, time.Now().Add(longestRun)); err != nil {
 			return Result{}, fmt.Errorf("load: %w", err)
@@ -110,27 +113,24 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 		}
 	}
 	err := g.Wait()
-	result := sum(workers, cfg.Duration)
+	result := sum(workers, shared, cfg.Duration)
 	result.Elapsed = time.Since(start)
 	return result, err
 }
 
-func sum(workers []*worker, window time.Duration) Result {
+func sum(workers []*worker, shared []*clock, window time.Duration) Result {
 	var result Result
-	latency := newHistogram()
+	all := newClock()
+	for _, c := range shared {
+		all.merge(c)
+	}
 	var receipts int64
 	for _, w := range workers {
 		result.Ledger.add(&w.ledger)
 		result.Unsent += w.unsent
 		receipts += w.receipts
-		latency.Merge(w.latency)
-	}
-	at := func(percentile float64) time.Duration {
-		return time.Duration(latency.ValueAtPercentile(percentile)) * time.Microsecond
 	}
 	result.PerSecond = float64(receipts) / window.Seconds()
-	result.Latency = Latency{
-		Requests: latency.TotalCount(), P50: at(50), P90: at(90), P99: at(99), P999: at(99.9), Max: at(100),
-	}
+	result.Latency, result.Accepted, result.Refused = latency(all.all), latency(all.accepted), latency(all.refused)
 	return result
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // worker drives one connection. It shares nothing with the other workers but the schedule.
@@ -16,7 +14,7 @@ type worker struct {
 	deadline time.Time // of its connections
 
 	from, to time.Time // the measurement
-	latency  *hdrhistogram.Histogram
+	clock    *clock
 	receipts int64 // acknowledged within the measurement
 	unsent   int64
 	ledger   Ledger
@@ -88,6 +86,7 @@ func (w *worker) openLoop(ctx context.Context, plan *schedule) error {
 // request sends the next request, which was due at a time, and enters its outcome. Its error means
 // that there is no server to go on with.
 func (w *worker) request(ctx context.Context, due time.Time) error {
+	sent := time.Now()
 	answer, err := w.conn.exchange(w.source.next())
 	done := time.Now()
 	w.record(due, done)
@@ -99,6 +98,9 @@ func (w *worker) request(ctx context.Context, due time.Time) error {
 		return w.reconnect(ctx)
 	}
 	acknowledged := w.enter(answer, receipts)
+	if !due.Before(w.from) {
+		w.clock.answered(acknowledged, done.Sub(sent))
+	}
 	w.source.settle(acknowledged, &w.ledger)
 	if acknowledged && done.After(w.from) && !done.After(w.to) {
 		w.receipts += int64(receipts)
@@ -137,10 +139,7 @@ func (w *worker) reconnect(ctx context.Context) error {
 
 // record enters a latency unless the request belongs to the warm-up.
 func (w *worker) record(due, done time.Time) {
-	if due.Before(w.from) {
-		return
+	if !due.Before(w.from) {
+		w.clock.took(done.Sub(due))
 	}
-	micros := min(done.Sub(due).Microseconds(), longest)
-	// Only a value out of range is refused, and this one is clamped to it.
-	_ = w.latency.RecordValue(micros)
 }

@@ -9,10 +9,13 @@
 //	waiting.go     what is waited for
 //	crm.go         a CRM that lies, throttles and hangs, with another writer
 //	traffic.go     receipts and thread events at a rate, and an account of what was acknowledged
+//	probe.go       what another caller sees meanwhile
+//	slow.go        callers who never come to an end
 //	promises.go    what an acknowledgement is a promise of
 //	check.go       what is stored, and in the CRM, against what was promised
 //	analytics.go   the counts of analytics against a count of all messages
-//	table.go       the tables
+//	memory_linux.go, table.go
+//	               what is measured, and shown
 //
 // Nothing here knows the code under test: it is driven over HTTP, read by SQL, and killed by signals.
 package proof

@@ -13,6 +13,7 @@ type Log struct {
 	ready chan string // the address, when the process says that it is ready
 
 	mu    sync.Mutex
+	told  bool // where it listens
 	lines []string
 }
 
@@ -43,12 +44,16 @@ func (l *Log) add(line string) {
 	if l.lines = append(l.lines, line); len(l.lines) > 2*logLines {
 		l.lines = append([]string(nil), l.lines[logLines:]...)
 	}
+	told := l.told
 	l.mu.Unlock()
+	if told {
+		return // a busy process writes thousands of lines in a second
+	}
 	if found := readyLine.FindStringSubmatch(line); found != nil {
-		select {
-		case l.ready <- found[1]:
-		default:
-		}
+		l.mu.Lock()
+		l.told = true
+		l.mu.Unlock()
+		l.ready <- found[1]
 	}
 }
 

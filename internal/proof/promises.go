@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +22,7 @@ type Promises struct {
 	ledger   *sim.Ledger
 	threads  map[threadEvent]bool // acknowledged as stored in the database, not in the spool
 	refused  map[[sha256.Size]byte]bool
+	others   []string // beginnings of the ids of other senders' messages
 	strange  []string // answers that no post deserves
 	busy     int      // answers of 503
 	last     time.Time
@@ -69,34 +72,45 @@ func (p *Promises) Note(post sim.Post, a sim.Answer) (settled bool) {
 	}
 	// One that is ignored brings nothing new, and is not kept; which of an array those are is not told.
 	if len(post.Threads) > 0 && a.Events.Accepted == len(post.Threads) && a.Events.Spooled == 0 {
-		for _, e := range threadEvents(post.Body) {
+		for _, e := range goodEvents(post) {
 			p.threads[e] = true
 		}
 	}
 	return true
 }
 
-// threadEvents reads the good events of a body.
-func threadEvents(body []byte) (events []threadEvent) {
-	type event struct {
-		Event string
-		Data  struct {
-			ThreadID string
-			Version  json.Number
-		}
-	}
-	items := []json.RawMessage{body}
-	if bytes.HasPrefix(bytes.TrimSpace(body), []byte{'['}) && json.Unmarshal(body, &items) != nil {
+// goodEvents reads the events of a post, without those that are to be refused.
+func goodEvents(post sim.Post) (events []threadEvent) {
+	items := []json.RawMessage{post.Body}
+	if bytes.HasPrefix(post.Body, []byte{'['}) && json.Unmarshal(post.Body, &items) != nil {
 		return nil
 	}
 	for _, item := range items {
-		var e event
-		// What cannot be read like this is one of those that were to be refused.
-		if json.Unmarshal(item, &e) == nil && e.Data.ThreadID != "" && e.Data.Version != "" {
+		var e struct {
+			Event string
+			Data  struct {
+				ThreadID string
+				Version  json.Number
+			}
+		}
+		refused := slices.ContainsFunc(post.Refused, func(raw []byte) bool { return bytes.Equal(raw, item) })
+		if !refused && json.Unmarshal(item, &e) == nil && e.Data.Version != "" {
 			events = append(events, threadEvent{e.Data.ThreadID, e.Event, e.Data.Version.String()})
 		}
 	}
 	return events
+}
+
+// Beside says that somebody else posts messages too, whose ids begin with a text.
+func (p *Promises) Beside(prefix string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.others = append(p.others, prefix)
+}
+
+// isOthers reports whether a message is somebody else's.
+func (p *Promises) isOthers(id string) bool {
+	return slices.ContainsFunc(p.others, func(prefix string) bool { return strings.HasPrefix(id, prefix) })
 }
 
 // Events returns how many events were acknowledged.

@@ -59,6 +59,14 @@ func (t Times) Median() time.Duration {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
+// P99 returns the time that 99 of 100 do not exceed; 0 of none.
+func (t Times) P99() time.Duration {
+	if len(t) == 0 {
+		return 0
+	}
+	return slices.Sorted(slices.Values(t))[(len(t)*99+99)/100-1]
+}
+
 // Max returns the most; 0 of none.
 func (t Times) Max() time.Duration {
 	if len(t) == 0 {
@@ -66,6 +74,9 @@ func (t Times) Max() time.Duration {
 	}
 	return slices.Max(t)
 }
+
+// Millis writes a time in milliseconds, with one decimal.
+func Millis(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) }
 
 // Seconds writes a time in seconds, with two decimals.
 func Seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }

@@ -51,10 +51,15 @@ func (t *Traffic) Run(ctx context.Context) {
 	both.Wait()
 }
 
-// Burst posts receipts as fast as they are answered, until enough says so. It is not called while Run
+// Burst posts receipts as fast as they are answered, until enough says so. It may be called while Run
 // runs.
 func (t *Traffic) Burst(ctx context.Context, enough func() bool) {
-	t.receipts.sender().Run(ctx, func() (sim.Post, bool) { return t.receipts.next(time.Now()), !enough() })
+	t.receipts.sender().Run(ctx, func() (sim.Post, bool) {
+		if enough() {
+			return sim.Post{}, false
+		}
+		return t.receipts.fresh(), true
+	})
 }
 
 // Finish posts what is left to be told, and all that was not acknowledged, until the service has taken
@@ -80,12 +85,12 @@ type feed struct {
 	client   *http.Client
 	rate     float64
 	promises *Promises
-	next     func(time.Time) sim.Post
-	rest     func() (sim.Post, bool)
 
 	mu     sync.Mutex
-	again  []sim.Post // were not acknowledged
-	taking bool       // the last answer was one for good
+	next   func(time.Time) sim.Post // called with the lock
+	rest   func() (sim.Post, bool)  // called while nothing else posts
+	again  []sim.Post               // were not acknowledged
+	taking bool                     // the last answer was one for good
 }
 
 func (f *feed) run(ctx context.Context) {
@@ -98,8 +103,15 @@ func (f *feed) run(ctx context.Context) {
 		if post, ok := f.repeat(true); ok {
 			return post, true
 		}
-		return f.next(time.Now()), true
+		return f.fresh(), true
 	})
+}
+
+// fresh makes up the next post.
+func (f *feed) fresh() sim.Post {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.next(time.Now())
 }
 
 // finish gives up when nothing is acknowledged for as long as Patience.

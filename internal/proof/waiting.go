@@ -44,15 +44,19 @@ func (s *Service) AwaitDrained(ctx context.Context) error {
 }
 
 // AwaitSynced waits until no thread lacks anything. What is stuck is told by the error.
+//
+// It asks the database, in one statement: the API lists one state after the other, and a thread that is
+// tried again may meanwhile pass from one that is yet to be listed to one that was.
 func (s *Service) AwaitSynced(ctx context.Context) error {
-	var left []string
+	var left int
 	var last error
 	err := Await(ctx, "every thread is synced", func() bool {
-		left, last = s.Unsynced(ctx)
-		return last == nil && len(left) == 0
+		left, last = s.Store.count(ctx, "SELECT count(*) FROM threads WHERE own AND want_rev > done_rev")
+		return last == nil && left == 0
 	})
-	if err != nil {
-		return errors.Join(err, last, errors.New(strings.Join(left[:min(len(left), 20)], "\n")))
+	if err == nil {
+		return nil
 	}
-	return nil
+	lines, listing := s.Unsynced(ctx)
+	return errors.Join(err, last, listing, fmt.Errorf("%d threads are stuck\n%s", left, strings.Join(lines[:min(len(lines), 20)], "\n")))
 }

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/cxbridge/cxbridge/internal/proof"
+)
+
+// program is the path of the cxbridge under test.
+var program string
+
+func TestMain(m *testing.M) { os.Exit(withProgram(m)) }
+
+func withProgram(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "cxproof-test-")
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	if program, err = proof.Build(context.Background(), dir); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	return m.Run()
+}
+
+func TestUsage(t *testing.T) {
+	for _, args := range [][]string{nil, {"nothing"}, {"crash", "-kills", "0"}, {"crash", "more"}, {"overload", "-connections", "20000"}} {
+		var out bytes.Buffer
+		if err := run(t.Context(), args, &out); err == nil {
+			t.Errorf("%q is taken", args)
+		}
+	}
+}
