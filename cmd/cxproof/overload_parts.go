@@ -20,6 +20,7 @@ type overloadResult struct {
 	store    string
 	table    proof.Table
 	faults   []string
+	ended    time.Time // when the last load was sent; its last answers came later
 }
 
 // The bounds of the long form. They are generous: what they are to catch is a queue without an end.
@@ -51,6 +52,7 @@ func (r *overloadResult) figure(figure, reached, bound string) {
 // put puts a load on the service, and adds the rows that it must have left to what is checked.
 func (r *overloadResult) put(ctx context.Context, st *stage, cfg load.Config) (load.Result, error) {
 	cfg.Addr, cfg.Path, cfg.Raw = st.service.Address, proof.ReceiptsPath, true
+	cfg.Patience = proof.Patience
 	cfg.Header = map[string]string{"X-Webhook-Secret": proof.WebhookSecret}
 	cfg.Prefix = strings.ToLower(rand.Text()[:8])
 	st.traffic.Promises.Beside(cfg.Prefix)
@@ -58,6 +60,7 @@ func (r *overloadResult) put(ctx context.Context, st *stage, cfg load.Config) (l
 	if err != nil {
 		return result, err
 	}
+	r.ended = time.Now().Add(cfg.Warmup + cfg.Duration - result.Elapsed)
 	rows, err := rowsOf(ctx, st.store, cfg.Prefix)
 	if err != nil {
 		return result, err
@@ -117,16 +120,21 @@ func (r *overloadResult) tooMuch(ctx context.Context, st *stage) error {
 	sending, rest := context.WithCancel(ctx)
 	defer rest()
 	var other sync.WaitGroup
+	after := receiptProbe(st)
 	other.Go(func() { st.traffic.Run(sending) })
+	other.Go(func() { after.Run(sending, st.service) })
 	over, err := r.put(ctx, st, load.Config{Connections: s.connections, Rate: 3 * capacity.PerSecond, Warmup: time.Second, Duration: s.duration})
-	ended := time.Now()
-	rest()
-	other.Wait()
 	if err != nil {
+		rest()
+		other.Wait()
 		return err
 	}
-	after := receiptProbe(st)
-	probeFor(ctx, st, after, s.part, nil)
+	select {
+	case <-time.After(s.part):
+	case <-ctx.Done():
+	}
+	rest()
+	other.Wait()
 	memory, err := proof.PeakMemory(st.service.Process().PID())
 	if err != nil {
 		return err
@@ -145,7 +153,7 @@ func (r *overloadResult) tooMuch(ctx context.Context, st *stage) error {
 		r.fault("%d MB of memory", memory>>20)
 	}
 	limit := max(maxDelay*before.Times().P99(), maxSlack)
-	r.bound("until the latency is what it was", after.SettledAfter(ended, limit), maxSettling)
+	r.bound("until the latency is what it was", after.SettledAfter(r.ended, limit), maxSettling)
 	return r.senderLosesNothing(ctx, st)
 }
 

@@ -17,8 +17,8 @@ type Counts struct {
 	Segments int64
 	Cost     Money // that receipts name
 
-	TimeSum time.Duration // of the delivery times
-	Times   Histogram     // of the delivery times that are known: submit to final event
+	TimeSum int64     // of the delivery times, in microseconds: nanoseconds of all messages would overflow
+	Times   Histogram // of the delivery times that are known: submit to final event
 }
 
 // With returns the number of messages in a status.
@@ -49,7 +49,7 @@ func (c *Counts) count(m *Contribution, n int64) {
 	c.Segments += n * m.Segments
 	c.Cost += Money(n) * m.Cost
 	if m.Timed {
-		c.TimeSum += time.Duration(n) * m.Took
+		c.TimeSum += n * m.Took.Microseconds()
 		c.Times.observe(m.Took, n)
 	}
 }

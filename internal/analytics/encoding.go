@@ -70,14 +70,14 @@ func (d *Delta) Encode() []byte {
 // fields are the numbers of the counts, in the order in which they are written.
 func (c *Counts) fields() (f [countFields]int64) {
 	n := copy(f[:], c.byStatus[:])
-	f[n], f[n+1], f[n+2], f[n+3] = c.Flagged, c.Segments, int64(c.Cost), int64(c.TimeSum)
+	f[n], f[n+1], f[n+2], f[n+3] = c.Flagged, c.Segments, int64(c.Cost), c.TimeSum
 	return f
 }
 
 func (c *Counts) setFields(f []int64) {
 	copy(c.byStatus[:], f)
 	f = f[statuses:]
-	c.Flagged, c.Segments, c.Cost, c.TimeSum = f[0], f[1], Money(f[2]), time.Duration(f[3])
+	c.Flagged, c.Segments, c.Cost, c.TimeSum = f[0], f[1], Money(f[2]), f[3]
 }
 
 const (

@@ -189,7 +189,7 @@ func (c *Counts) deliveryTime() DeliveryTime {
 	}
 	quantile := func(q float64) float64 { return wholeMillis(c.Times.Quantile(q)) }
 	return DeliveryTime{
-		Messages: n, Avg: wholeMillis(c.TimeSum / time.Duration(n)),
+		Messages: n, Avg: wholeMillis(time.Duration(c.TimeSum/n) * time.Microsecond),
 		P50: quantile(0.50), P95: quantile(0.95), P99: quantile(0.99),
 	}
 }

@@ -320,3 +320,33 @@ func TestReportOfWhatCancelsOut(t *testing.T) {
 		t.Errorf("slow shares: %+v", shares)
 	}
 }
+
+// Ten million messages, one in a hundred of which expires after two days, take longer together than
+// nanoseconds can count.
+func TestMeanOfManyLongTimes(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 22, 1, 44, 21, 0, time.UTC)
+	d := new(analytics.Delta)
+	at := analytics.Key{Second: now.Unix(), Carrier: "VODAFONE", Region: "GB"}
+	for range 24 { // 2^24 messages by doubling
+		if d.Empty() {
+			d.Add(analytics.Contribution{Key: at, Status: sms.Expired, Segments: 1, Timed: true, Took: 48 * time.Hour})
+		}
+		same, err := analytics.Decode(d.Encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Merge(same)
+	}
+	window, err := analytics.NewWindow(now, 24*time.Hour, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := analytics.NewSum(window, analytics.Filter{}, nil)
+	if err := sum.Add(d.Encode()); err != nil {
+		t.Fatal(err)
+	}
+	if got := sum.Report(analytics.DefaultPolicy()).DeliveryTime.Avg; got != 48*3600 {
+		t.Errorf("the mean of %d times of 48 h is %v s", 1<<24, got)
+	}
+}

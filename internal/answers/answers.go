@@ -3,6 +3,8 @@ package answers
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -38,6 +40,8 @@ type Delivery struct {
 	policy analytics.Policy
 	now    func() time.Time
 
+	working chan struct{} // a token for each answer that is being worked out
+
 	mu      sync.Mutex
 	answers map[Question]*answer
 }
@@ -67,10 +71,14 @@ func (a *answer) holds(now time.Time) bool {
 // answerTimeout is how long the database may take for an answer.
 const answerTimeout = 10 * time.Second
 
+// atOnce is how many questions the database is asked at a time, so that whoever asks many leaves
+// connections for others.
+const atOnce = 4
+
 // New returns a Delivery that prices by a card, which may be nil, and judges carriers by a valid
 // policy.
 func New(counts Counts, card *analytics.RateCard, policy analytics.Policy) *Delivery {
-	return &Delivery{counts: counts, card: card, policy: policy, now: time.Now, answers: make(map[Question]*answer)}
+	return &Delivery{counts: counts, card: card, policy: policy, now: time.Now, working: make(chan struct{}, atOnce), answers: make(map[Question]*answer)}
 }
 
 // Report answers a question. The report is shared: it must not be changed. The error is a
@@ -81,22 +89,50 @@ func (d *Delivery) Report(ctx context.Context, q Question) (*analytics.Report, e
 	if err != nil {
 		return nil, Refuse(err)
 	}
-	d.mu.Lock()
-	a, known := d.answers[q]
-	if !known || !a.holds(now) {
-		a = &answer{asked: now, done: make(chan struct{})}
-		d.forget(now)
-		d.answers[q] = a
-		// Whoever asked first may go away; others wait for the same answer.
-		go d.answer(context.WithoutCancel(ctx), a, window, q.Filter)
+	a := d.known(q, now)
+	if a == nil {
+		select {
+		case d.working <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		a = d.begin(ctx, q, now, window)
 	}
-	d.mu.Unlock()
 	select {
 	case <-a.done:
 		return a.report, a.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// known returns the answer to a question that holds or is being worked out, or nil.
+func (d *Delivery) known(q Question, now time.Time) *answer {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if a := d.answers[q]; a != nil && a.holds(now) {
+		return a
+	}
+	return nil
+}
+
+// begin begins to work an answer out, unless somebody else has done so by now. Its caller may go
+// away: others wait for the same answer.
+func (d *Delivery) begin(ctx context.Context, q Question, now time.Time, window analytics.Window) *answer {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if a := d.answers[q]; a != nil && a.holds(now) {
+		<-d.working
+		return a
+	}
+	a := &answer{asked: now, done: make(chan struct{})}
+	d.forget(now)
+	d.answers[q] = a
+	go func() {
+		defer func() { <-d.working }()
+		d.answer(context.WithoutCancel(ctx), a, window, q.Filter)
+	}()
+	return a
 }
 
 // forget drops answers that are old, so that many different questions take up no memory.
@@ -110,6 +146,11 @@ func (d *Delivery) forget(now time.Time) {
 
 func (d *Delivery) answer(ctx context.Context, a *answer, window analytics.Window, filter analytics.Filter) {
 	defer close(a.done)
+	defer func() {
+		if fault := recover(); fault != nil { // one question must not end the program
+			a.err = fmt.Errorf("answers: a fault of the program: %v\n%s", fault, debug.Stack())
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	sum := analytics.NewSum(window, filter, d.card)

@@ -32,7 +32,8 @@ type contractWorld struct {
 	in       *ingest.Ingest
 	receipts http.Handler
 	threads  http.Handler
-	synced   bool // what waits for the CRM is told that it has it
+	synced   bool         // what waits for the CRM is told that it has it
+	api      http.Handler // of the Config; nil when that was changed
 }
 
 // Wait implements webhook.Synced.
@@ -47,7 +48,10 @@ func newContractWorld(t *testing.T) *contractWorld {
 	b.Figures = figuresFunc(func() Figures {
 		return Figures{TotalProcessed: 3, TotalErrors: 1, UptimeSeconds: 1.5, CRM: &CRMFigures{Breaker: "half-open"}}
 	})
-	b.Reconciler = reconcileFunc(func(context.Context, string) (reconcile.Outcome, error) {
+	b.Reconciler = reconcileFunc(func(_ context.Context, id string) (reconcile.Outcome, error) {
+		if id != "t-1" {
+			return reconcile.Outcome{}, store.ErrNotFound
+		}
 		return reconcile.Outcome{Status: reconcile.Reconciled, Version: 3}, nil
 	})
 	return w
@@ -87,7 +91,7 @@ func (w *contractWorld) away(t *testing.T) {
 	w.Health = healthFunc(func(context.Context) (bool, map[string]Part) {
 		return false, map[string]Part{"database": {State: "down", Detail: "start it"}}
 	})
-	w.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	w.Log, w.api = slog.New(slog.NewTextHandler(io.Discard, nil)), nil
 }
 
 // faultyStore also has a fault that is not the database's.
@@ -99,7 +103,9 @@ func (faultyStore) Describe(context.Context) (store.Description, error) {
 
 // handler answers the webhooks and the API, as the program does.
 func (w *contractWorld) handler(t *testing.T) http.Handler {
-	api := w.bench.handler(t)
+	if w.api == nil {
+		w.api = w.bench.handler(t)
+	}
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case smsPath:
@@ -107,7 +113,7 @@ func (w *contractWorld) handler(t *testing.T) http.Handler {
 		case threadsPath:
 			w.threads.ServeHTTP(rw, r)
 		default:
-			api.ServeHTTP(rw, r)
+			w.api.ServeHTTP(rw, r)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/go-json-experiment/json/jsontext"
@@ -23,10 +24,18 @@ const (
 func raw(body []byte) string {
 	var b bytes.Buffer
 	if len(body) <= rawShown && isShallow(body) && json.Indent(&b, body, "", "  ") == nil {
-		return b.String()
+		return directions.Replace(b.String())
 	}
-	return plain(body)
+	return directions.Replace(plain(body))
 }
+
+// directions writes the characters that turn the direction of a text about as JSON escapes them. Each of
+// them would otherwise show what stands behind it in another order than it has.
+var directions = strings.NewReplacer(
+	"\u061c", `\u061c`, "\u200e", `\u200e`, "\u200f", `\u200f`,
+	"\u202a", `\u202a`, "\u202b", `\u202b`, "\u202c", `\u202c`, "\u202d", `\u202d`, "\u202e", `\u202e`,
+	"\u2066", `\u2066`, "\u2067", `\u2067`, "\u2068", `\u2068`, "\u2069", `\u2069`,
+)
 
 // plain writes a body as it is.
 func plain(body []byte) string {

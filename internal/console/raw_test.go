@@ -47,3 +47,12 @@ func TestCutText(t *testing.T) {
 		}
 	})
 }
+
+// What turns text about is told, not done: a body is shown in the order that it has.
+func TestRawDirections(t *testing.T) {
+	for body, want := range map[string]string{"{\"a\":\"x\u202ey\u2066\"}": "{\n  \"a\": \"x\\u202ey\\u2066\"\n}", "x\u200fy": `x\u200fy`, "é🦊": "é🦊"} {
+		if got := raw([]byte(body)); got != want {
+			t.Errorf("%q is %q, want %q", body, got, want)
+		}
+	}
+}

@@ -42,10 +42,13 @@ func (o *Office) Delete(ctx context.Context, id int64) error {
 }
 
 func (o *Office) delete(ctx context.Context, letter *store.DeadLetter) error {
+	detail := audit.Detail{"kind": letter.Kind, "about": letter.Subject}
+	if letter.Kind != store.KindThreadItem {
+		detail["reason"] = letter.Reason // of an item it names the item, which may be a person
+	}
 	// What is noted and then not done is better than what is done and not noted.
 	note := audit.Note{
-		Subject: fmt.Sprintf("dead-letter:%d", letter.ID), Action: audit.ActionDelete, Outcome: "deleted",
-		Detail: audit.Detail{"kind": letter.Kind, "about": letter.Subject, "reason": letter.Reason},
+		Subject: fmt.Sprintf("dead-letter:%d", letter.ID), Action: audit.ActionDelete, Outcome: "deleted", Detail: detail,
 	}
 	if err := o.Store.Audit(ctx, note, time.Now().UTC().Truncate(time.Microsecond)); err != nil {
 		return err

@@ -134,17 +134,20 @@ func TestBackupUnderLoad(t *testing.T) {
 type older struct {
 	*process
 	*storage
+	platform      *platform
 	crm           *sim.CRM
+	withCRM       settings
 	conversations *sim.Conversations
 	missed        []sim.Post // what was acknowledged after the backup
 }
 
-func newOlder(t *testing.T, s *storage, seed uint64) *older {
+// newOlder makes the backup while the CRM lacks something of many threads. The service that is returned
+// is not connected to the CRM yet.
+func newOlder(t *testing.T, s *storage, social sim.Social) *older {
 	t.Helper()
-	o := &older{conversations: sim.NewConversations(rand.New(rand.NewPCG(seed, 31)), sim.Social{Threads: 30, Messages: 30})}
-	platform := newPlatform(t)
-	platform.here.Store(true)
-	platform.ServeThreads(o.conversations.Thread)
+	o := &older{conversations: sim.NewConversations(rand.New(rand.NewPCG(5, 31)), social), platform: newPlatform(t)}
+	o.platform.here.Store(true)
+	o.platform.ServeThreads(o.conversations.Thread)
 	var posts []sim.Post
 	for range 200 {
 		posts = append(posts, o.conversations.Next(time.Now()))
@@ -152,22 +155,37 @@ func newOlder(t *testing.T, s *storage, seed uint64) *older {
 	for post, more := o.conversations.Rest(); more; post, more = o.conversations.Rest() {
 		posts = append(posts, post)
 	}
-	crm, withCRM := newCRM(t)
-	o.crm = crm
-	half := len(posts) / 2
-	o.missed = posts[half:]
-	p := serve(t, s.settings.with(withCRM))
-	deliverAll(t, p, posts[:half])
-	file := s.backUp(t) // some threads are on their way to the CRM
+	o.crm, o.withCRM = newCRM(t)
+	third := len(posts) / 3
+	p := serve(t, s.settings.with(o.withCRM))
+	deliverAll(t, p, posts[:third])
+	p.awaitSynced(t)
+	o.crm.SetFaults(func(*http.Request) sim.CRMFault { return sim.CRMFault{Status: http.StatusBadGateway} })
+	deliverAll(t, p, posts[third:2*third])
+	file := s.backUp(t)
+	o.crm.SetFaults(func(*http.Request) sim.CRMFault { return sim.CRMFault{} })
+	o.missed = posts[2*third:]
 	deliverAll(t, p, o.missed)
 	p.awaitSynced(t)
-	wantEqual(t, crm, o.conversations.Expected())
+	wantEqual(t, o.crm, o.conversations.Expected())
 	if code := p.terminate(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	o.storage = s.restored(t, file)
-	o.process = serve(t, o.storage.settings.with(withCRM).with(platform.settings()))
+	o.process = serve(t, o.settings.with(o.platform.settings()))
+	if len(o.threadIDs(t, "state=waiting")) == 0 {
+		t.Error("the CRM lacked nothing when the backup was made")
+	}
 	return o
+}
+
+// connect starts the service once more, with the CRM.
+func (o *older) connect(t *testing.T) {
+	t.Helper()
+	if code := o.terminate(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	o.process = serve(t, o.settings.with(o.withCRM).with(o.platform.settings()))
 }
 
 // wantCurrent wants that the CRM has what CXone has, and keeps it when more comes.
@@ -181,34 +199,41 @@ func (o *older) wantCurrent(t *testing.T) {
 	wantAuditVerified(t, o.settings)
 }
 
-// A restored service is behind its CRM. It takes nothing back there, and is up to date when CXone has
-// delivered again what came since.
+// A restored service is behind its CRM. It is up to date, and the CRM is equal to CXone, when CXone has
+// delivered again what came since the backup: before the CRM is connected, or after.
 func TestRestoredServiceIsToldAgain(t *testing.T) {
-	onEach(t, func(t *testing.T, s *storage) {
-		o := newOlder(t, s, 1)
-		o.awaitSynced(t)
-		wantEqual(t, o.crm, o.conversations.Expected())
-		deliverAll(t, o.process, o.missed)
-		o.wantCurrent(t)
-	})
+	for name, early := range map[string]bool{"before the CRM is connected": true, "after": false} {
+		t.Run(name, func(t *testing.T) {
+			onEach(t, func(t *testing.T, s *storage) {
+				o := newOlder(t, s, sim.Social{Threads: 30, Messages: 30})
+				if early {
+					deliverAll(t, o.process, o.missed)
+					o.connect(t)
+				} else {
+					o.connect(t)
+					o.awaitSynced(t)
+					deliverAll(t, o.process, o.missed)
+				}
+				o.wantCurrent(t)
+			})
+		})
+	}
 }
 
-// What CXone does not deliver again is fetched from it.
+// What CXone does not deliver again is fetched from it, but for splits, which cannot be fetched.
 func TestRestoredServiceReconciles(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {
-		o := newOlder(t, s, 2)
+		o := newOlder(t, s, sim.Social{Threads: 30, Messages: 30, Orderly: true})
+		deliverAll(t, o.process, slices.DeleteFunc(slices.Clone(o.missed), func(p sim.Post) bool { return p.Kind != sim.Split }))
 		var ids []string
 		for _, c := range o.crm.Conversations() {
 			ids = append(ids, c.ThreadID)
 		}
-		file := filepath.Join(t.TempDir(), "ids")
-		if err := os.WriteFile(file, []byte(strings.Join(ids, "\n")), 0o600); err != nil {
-			t.Fatal(err)
+		code, stdout, stderr := o.cli(t, strings.Join(ids, "\n"), "--from", "-")
+		if code != 0 || !strings.Contains(stdout, " 0 failed") {
+			t.Fatalf("reconcile: exit code %d: %s%s", code, stdout, stderr)
 		}
-		_, reconciled, stdout := o.summary(t, "", "--from", file)
-		if reconciled == 0 {
-			t.Errorf("nothing was reconciled: %s", stdout)
-		}
+		o.connect(t)
 		o.wantCurrent(t)
 		for _, c := range o.conversations.Expected() {
 			if a := o.thread(t, c.ThreadID); a.Version != c.Version {

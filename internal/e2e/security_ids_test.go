@@ -180,7 +180,8 @@ func wantHarmlessPage(t *testing.T, p *process, session, path string) {
 	if strings.HasPrefix(answer, "5") || strings.Contains(answer, "<script>") || strings.Contains(answer, "\x00") {
 		t.Errorf("%.200s: %.2000s", path, answer)
 	}
-	if strings.Contains(isolated.ReplaceAllString(answer, ""), "\u202e") {
-		t.Errorf("%.200s: the text around an id is turned about", path)
+	rest := isolated.ReplaceAllString(answer, "")
+	if at := strings.Index(rest, "\u202e"); at >= 0 {
+		t.Errorf("%.200s: the text around an id is turned about: %q", path, rest[max(0, at-200):at+20])
 	}
 }

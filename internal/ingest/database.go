@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
+
+	"github.com/cxbridge/cxbridge/internal/store"
 )
 
 // database remembers whether the database is there, so that a writer does not wait for one that
@@ -20,7 +22,11 @@ func (d *database) up() bool { return d.connected.Load() }
 const (
 	reconnectFirst = 250 * time.Millisecond
 	reconnectMost  = 30 * time.Second
-	connectTimeout = 30 * time.Second // migrations of a large table take their time
+	connectTimeout = 30 * time.Second
+
+	// migrateTimeout is for migrations that go through a large table: half an hour is some hundred
+	// million rows.
+	migrateTimeout = 30 * time.Minute
 
 	// drainTimeout is how long the database may take for a batch of the spool: nobody waits for it.
 	drainTimeout = 30 * time.Second
@@ -31,9 +37,16 @@ func (in *Ingest) DatabaseUp() bool { return in.database.up() }
 
 // connect brings the schema up to date, which also shows that the database answers.
 func (in *Ingest) connect(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	if err := in.store.Migrate(ctx); err != nil {
+	looking, cancel := context.WithTimeout(ctx, connectTimeout)
+	err := in.store.Ping(looking)
+	cancel()
+	if errors.Is(err, store.ErrSchema) {
+		in.log.Info("the schema of the database is older than this program: migrating")
+		migrating, cancel := context.WithTimeout(ctx, migrateTimeout)
+		err = in.store.Migrate(migrating)
+		cancel()
+	}
+	if err != nil {
 		return err
 	}
 	in.database.connected.Store(true)

@@ -37,6 +37,9 @@ type fakeStore struct {
 	before func(ctx context.Context, entries []store.Entry) error
 }
 
+// Ping finds a schema that is old, so that whoever connects migrates.
+func (f *fakeStore) Ping(context.Context) error { return store.ErrSchema }
+
 func (f *fakeStore) Migrate(context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,9 @@ type Config struct {
 
 	Warmup   time.Duration // before anything is measured
 	Duration time.Duration // of the measurement
+
+	// Patience is how long after the end of the run the last answers may come; 10 s when 0.
+	Patience time.Duration
 }
 
 // Result is what a run measured.
@@ -60,7 +64,7 @@ type Latency struct {
 	Max      time.Duration `json:"max_ns"`
 }
 
-// answerTimeout is how long after the end of a run the last answers may come.
+// answerTimeout is the Patience of who names none.
 const answerTimeout = 10 * time.Second
 
 func (c *Config) check() error {
@@ -86,7 +90,7 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 	if err := cfg.check(); err != nil {
 		return Result{}, err
 	}
-	longestRun := cfg.Warmup + cfg.Duration + answerTimeout
+	longestRun := cfg.Warmup + cfg.Duration + cmp.Or(cfg.Patience, answerTimeout)
 	g, ctx := errgroup.WithContext(ctx)
 	shared := make([]*clock, min(clocks, cfg.Connections))
 	for i := range shared {

@@ -22,6 +22,7 @@ type Probe struct {
 	mu    sync.Mutex
 	took  Times
 	begun []time.Time
+	taken []bool   // answered with 200
 	wrong []string // answers that are not 200
 }
 
@@ -50,7 +51,9 @@ func (p *Probe) post(s *Service, client *http.Client, n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.took, p.begun = append(p.took, time.Since(due)), append(p.begun, due)
-	if err != nil || status != http.StatusOK {
+	ok := err == nil && status == http.StatusOK
+	p.taken = append(p.taken, ok)
+	if !ok {
 		p.wrong = append(p.wrong, fmt.Sprintf("post %d: status %d, %v", n, status, err))
 	}
 }
@@ -87,12 +90,13 @@ func (p *Probe) Wrong() []string {
 	return slices.Clone(p.wrong)
 }
 
-// SettledAfter returns how long after a time the last post was due that took longer than a limit.
+// SettledAfter returns how long after a time the last post was due that took longer than a limit, or was
+// not taken.
 func (p *Probe) SettledAfter(from time.Time, limit time.Duration) (last time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, took := range p.took {
-		if took > limit {
+		if !p.taken[i] || took > limit {
 			last = max(last, p.begun[i].Sub(from)+p.Every)
 		}
 	}

@@ -184,7 +184,7 @@ func (s *Seeker) InRow(table string, columns map[string][]byte) bool {
 			}
 			continue
 		}
-		if table != "thread_items" && s.In(value) {
+		if table != "thread_items" && s.In(value) || name == "detail" && s.inReason(value) {
 			return true
 		}
 	}
@@ -192,6 +192,15 @@ func (s *Seeker) InRow(table string, columns map[string][]byte) bool {
 		ItemKey: thread.ItemKey{Kind: thread.ItemKind(columns["kind"]), ID: string(columns["item_id"])},
 		Content: columns["content"],
 	})
+}
+
+// inReason reports whether the reason in the detail of an audit entry or an alarm names the person, in
+// whatever words.
+func (s *Seeker) inReason(detail []byte) bool {
+	var d struct {
+		Reason string `json:"reason"`
+	}
+	return json.Unmarshal(detail, &d) == nil && s.In([]byte(d.Reason))
 }
 
 // Aliases returns under which ids the person takes part in threads, by thread: as a participant of
