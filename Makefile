@@ -104,6 +104,10 @@ overload: postgres ## Send more than can be taken, flood a thread, hold connecti
 screenshots: chromium ## Take the pictures of the README anew, into docs/img
 	$(GO) test -count 1 -run '^TestReadmePictures$$' ./internal/e2e -readme "$(CURDIR)/docs/img"
 
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities (needs vuln.go.dev)
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@latest ./...
+
 .PHONY: tidy
 tidy: ## Bring go.mod and go.sum up to date
 	$(GO) mod tidy

@@ -23,12 +23,12 @@ type backupCommand struct {
 
 const backupDetail = `Copies the SQLite database into a file, while the service runs, and checks the copy. What was
 acknowledged before the command began is in it. The file has its name only when it is whole; until then
-it is called FILE.partial. To copy the database by other means is not safe as long as the service runs.
+it is called FILE.partial. Other ways to copy the database are not safe while the service runs.
 
 PostgreSQL has backups of its own. docs/backup.md tells how both are made and restored.
 
 Example:
-  cxbridge backup /mnt/backup/cxbridge-$(date +%Y%m%dT%H%M%S).db`
+  cxbridge backup /mnt/backup/cxbridge-2026-03-01.db`
 
 // Help is what the help of the command says beside its settings.
 func (backupCommand) Help() string { return backupDetail }
@@ -49,8 +49,7 @@ func (c *backupCommand) Run(ctx context.Context, p *program, k *kong.Context) er
 	case !exists(db.SQLite):
 		return fmt.Errorf("%v does not exist", db) // to open it would make it
 	}
-	bar := newBackupProgress(p.stderr)
-	defer bar.clear()
+	bar := backupProgress{terminal: isTerminal(p.stderr), out: p.stderr}
 	size, err := sqlitedb.Backup(ctx, db.SQLite, c.File, bar.reach)
 	bar.clear()
 	if errors.Is(err, fs.ErrExist) {
@@ -63,19 +62,21 @@ func (c *backupCommand) Run(ctx context.Context, p *program, k *kong.Context) er
 	return nil
 }
 
-// newBackupProgress draws a bar whose end is known at the first step.
-func newBackupProgress(out io.Writer) *progress {
-	if !isTerminal(out) {
-		return nil
-	}
-	return &progress{progressbar.NewOptions(-1, progressbar.OptionSetWriter(out), progressbar.OptionShowCount(),
-		progressbar.OptionSetItsString("pages"), progressbar.OptionShowIts(), progressbar.OptionSetRenderBlankState(true))}
+// backupProgress is a bar that is drawn from the first step on, which tells how long it is.
+type backupProgress struct {
+	terminal bool
+	out      io.Writer
+	*progress
 }
 
 // reach draws that so much of all is done.
-func (p *progress) reach(done, all int) {
-	if p != nil {
-		p.bar.ChangeMax(all)
-		_ = p.bar.Set(done)
+func (b *backupProgress) reach(done, all int) {
+	if !b.terminal {
+		return
 	}
+	if b.progress == nil {
+		b.progress = &progress{progressbar.NewOptions(all, progressbar.OptionSetWriter(b.out), progressbar.OptionShowCount(),
+			progressbar.OptionShowIts(), progressbar.OptionSetItsString("pages"), progressbar.OptionSetRenderBlankState(true))}
+	}
+	_ = b.bar.Set(done) // it fails where nothing can be drawn
 }

@@ -111,6 +111,8 @@ func (p *resolver) tls(s *TLSSettings) *TLSFiles {
 	case noKey:
 		p.wrong(s.TLSKeyFile, "is not set, while TLS_CERT_FILE is", "set both, or none")
 		return nil
+	case s.TLSCertFile.broken || s.TLSKeyFile.broken:
+		return nil
 	}
 	pair, err := files.read()
 	if err != nil {

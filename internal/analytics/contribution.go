@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/sms"
@@ -13,6 +14,10 @@ type Key struct {
 	Carrier  string
 	Region   string
 	Currency string // of the costs that receipts name; "" for messages whose cost no receipt names
+
+	// Final marks what is kept of final receipts by when they came, rather than of messages by when they
+	// were first seen: delivery times by carrier, and nothing else.
+	Final bool
 }
 
 // NoCurrency stands for the currency of a cost that is named without one. It is the code of ISO 4217
@@ -33,14 +38,15 @@ type Contribution struct {
 	Cost     Money         // that receipts name; 0 where Currency is ""
 	Timed    bool          // the delivery time is known
 	Took     time.Duration // from submit to the final event
+	Came     int64         // Unix time in seconds at which the final receipt came; 0 unless Timed
 }
 
 // ContributionOf returns what a settled message adds to the counts. A message of unknown length has
-// one segment. A cost that no message can have is none. The delivery time is known for a final state
+// one segment. Carriers are told apart without regard to case. A cost that no message can have is none. The delivery time is known for a final state
 // that names its time after the time of submission, at most 30 days later.
 func ContributionOf(m *sms.Message) Contribution {
 	c := Contribution{
-		Key:      Key{Second: m.FirstSeen.Unix(), Carrier: m.Carrier, Region: m.Region},
+		Key:      Key{Second: m.FirstSeen.Unix(), Carrier: strings.ToUpper(m.Carrier), Region: m.Region},
 		Status:   m.Status,
 		Flagged:  m.Compliance == sms.Violation,
 		Segments: int64(max(m.Segments, 1)),
@@ -52,7 +58,7 @@ func ContributionOf(m *sms.Message) Contribution {
 	}
 	if m.Status.Final() && !m.StatusAt.IsZero() && !m.Submitted.IsZero() {
 		if took := m.StatusAt.Sub(m.Submitted); took >= 0 && took <= maxDelivery {
-			c.Timed, c.Took = true, took
+			c.Timed, c.Took, c.Came = true, took, m.Received.Unix()
 		}
 	}
 	return c

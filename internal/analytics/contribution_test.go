@@ -22,6 +22,7 @@ func TestContributionOf(t *testing.T) {
 		{"length", func(m *sms.Message) { m.Segments = 3 }, func(c *analytics.Contribution) { c.Segments = 3 }},
 		{"flagged", func(m *sms.Message) { m.Compliance = sms.Violation }, func(c *analytics.Contribution) { c.Flagged = true }},
 		{"unchecked", func(m *sms.Message) { m.Compliance = sms.Unchecked }, func(*analytics.Contribution) {}},
+		{"carrier in another case", func(m *sms.Message) { m.Carrier = "Vodafone" }, func(c *analytics.Contribution) { c.Carrier = "VODAFONE" }},
 		{"cost", func(m *sms.Message) { m.Cost, m.Currency = "0.0075", "EUR" },
 			func(c *analytics.Contribution) { c.Cost, c.Currency = 7_500, "EUR" }},
 		{"free", func(m *sms.Message) { m.Cost, m.Currency = "0", "EUR" },
@@ -44,13 +45,16 @@ func TestContributionOf(t *testing.T) {
 		{"no event time", func(m *sms.Message) { m.Submitted = base }, func(*analytics.Contribution) {}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m := &sms.Message{ID: "m1", Status: sms.Delivered, Carrier: "X", Region: "US", Compliance: sms.Compliant, FirstSeen: base}
+			m := &sms.Message{ID: "m1", Status: sms.Delivered, Carrier: "X", Region: "US", Compliance: sms.Compliant, FirstSeen: base, Received: base.Add(time.Minute)}
 			want := analytics.Contribution{
 				Key:    analytics.Key{Second: base.Unix(), Carrier: "X", Region: "US"},
 				Status: sms.Delivered, Segments: 1,
 			}
 			c.change(m)
 			c.want(&want)
+			if want.Timed {
+				want.Came = base.Add(time.Minute).Unix()
+			}
 			if diff := cmp.Diff(want, analytics.ContributionOf(m)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

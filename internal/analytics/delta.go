@@ -22,10 +22,17 @@ type entry struct {
 }
 
 // Add counts a message in.
-func (d *Delta) Add(c Contribution) { d.at(&c.Key).count(&c, 1) }
+func (d *Delta) Add(c Contribution) { d.count(&c, 1) }
 
 // Remove takes away what a message added.
-func (d *Delta) Remove(c Contribution) { d.at(&c.Key).count(&c, -1) }
+func (d *Delta) Remove(c Contribution) { d.count(&c, -1) }
+
+func (d *Delta) count(c *Contribution, n int64) {
+	d.at(&c.Key).count(c, n)
+	if c.Timed {
+		d.at(&Key{Second: c.Came, Carrier: c.Carrier, Final: true}).Times.observe(c.Took, n)
+	}
+}
 
 // Observe counts a receipt that became durable at a time, so long after it had reached us; sla is the
 // longest time that is in order. Receipts of one commit may be observed together, n at a time.
@@ -118,6 +125,11 @@ func (d *Delta) seconds() []int64 {
 
 func compareKeys(a, b *Key) int {
 	switch {
+	case a.Final != b.Final:
+		if b.Final {
+			return -1
+		}
+		return 1
 	case a.Second != b.Second:
 		if a.Second < b.Second {
 			return -1

@@ -13,7 +13,7 @@ import (
 //
 //	version
 //	texts    count, then length and bytes of each: what the keys name, each text once
-//	counts   number of keys, then of each: second less that of the key before, the places of
+//	counts   of messages, and then of final receipts: number of keys, then of each: second less that of the key before, the places of
 //	         carrier, region and currency among the texts, a mask of the fields that follow, fields
 //	latency  number of seconds, then of each: second less the one before, mask, fields
 //
@@ -40,19 +40,27 @@ func (d *Delta) Encode() []byte {
 		return p
 	}
 	body := make([]byte, 0, 32*len(entries)+64*len(seconds)+8)
-	body = binary.AppendUvarint(body, uint64(len(entries)))
-	before := int64(0)
-	for _, e := range entries {
-		body = binary.AppendVarint(body, e.key.Second-before)
-		before = e.key.Second
-		body = binary.AppendUvarint(body, place(e.key.Carrier))
-		body = binary.AppendUvarint(body, place(e.key.Region))
-		body = binary.AppendUvarint(body, place(e.key.Currency))
-		fields := e.fields()
-		body = appendFields(body, fields[:], &e.Times)
+	messages, _ := slices.BinarySearchFunc(entries, true, func(e *entry, _ bool) int {
+		if e.key.Final {
+			return 0
+		}
+		return -1
+	})
+	for _, part := range [][]*entry{entries[:messages], entries[messages:]} {
+		body = binary.AppendUvarint(body, uint64(len(part)))
+		before := int64(0)
+		for _, e := range part {
+			body = binary.AppendVarint(body, e.key.Second-before)
+			before = e.key.Second
+			body = binary.AppendUvarint(body, place(e.key.Carrier))
+			body = binary.AppendUvarint(body, place(e.key.Region))
+			body = binary.AppendUvarint(body, place(e.key.Currency))
+			fields := e.fields()
+			body = appendFields(body, fields[:], &e.Times)
+		}
 	}
 	body = binary.AppendUvarint(body, uint64(len(seconds)))
-	before = 0
+	before := int64(0)
 	for _, second := range seconds {
 		body = binary.AppendVarint(body, second-before)
 		before = second
@@ -142,22 +150,24 @@ func walk(encoded []byte, counts func(*Key, *Counts), latency func(int64, *Laten
 	for i := range texts {
 		texts[i] = r.text()
 	}
-	var c Counts
 	var fields [countFields]int64
-	second := int64(0)
-	for range r.length() {
-		second += r.varint()
-		key := Key{Second: second, Carrier: r.textOf(texts), Region: r.textOf(texts), Currency: r.textOf(texts)}
-		c.reset()
-		r.fields(fields[:], &c.Times)
-		c.setFields(fields[:])
-		if !r.ok {
-			return ErrEncoding
+	for _, final := range [...]bool{false, true} {
+		var c Counts
+		second := int64(0)
+		for range r.length() {
+			second += r.varint()
+			key := Key{Second: second, Carrier: r.textOf(texts), Region: r.textOf(texts), Currency: r.textOf(texts), Final: final}
+			c.reset()
+			r.fields(fields[:], &c.Times)
+			c.setFields(fields[:])
+			if !r.ok {
+				return ErrEncoding
+			}
+			counts(&key, &c)
 		}
-		counts(&key, &c)
 	}
 	var l Latency
-	second = 0
+	second := int64(0)
 	for range r.length() {
 		second += r.varint()
 		l.reset()

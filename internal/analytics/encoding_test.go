@@ -28,7 +28,7 @@ func drawContribution(t *rapid.T) Contribution {
 		c.Cost = Money(rapid.Int64Range(0, int64(maxMoney)).Draw(t, "cost"))
 	}
 	if c.Timed {
-		c.Took = min(drawDuration(t), maxDelivery)
+		c.Took, c.Came = min(drawDuration(t), maxDelivery), rapid.Int64Range(-2, 200_000).Draw(t, "came")
 	}
 	return c
 }

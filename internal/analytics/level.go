@@ -128,13 +128,22 @@ func (d *Delta) Rollups(now time.Time) []Rollup {
 // Coarsen counts an old message at the start of its bucket, of the finest level that still keeps one:
 // no question tells the messages of that bucket apart. It is not kept where no question asks for it.
 func (c *Contribution) Coarsen(now time.Time) (kept bool) {
+	if c.Timed {
+		c.Came, _ = coarsened(c.Came, now)
+	}
+	c.Second, kept = coarsened(c.Second, now)
+	return kept
+}
+
+// coarsened returns where the bucket begins that a second lies in, of the finest level that still keeps
+// one.
+func coarsened(second int64, now time.Time) (bucket int64, kept bool) {
 	for level := Second; level <= Day; level++ {
-		if c.Second >= level.Oldest(now) {
-			c.Second = level.bucket(c.Second)
-			return true
+		if second >= level.Oldest(now) {
+			return level.bucket(second), true
 		}
 	}
-	return false
+	return second, false
 }
 
 // Range is a run of buckets of one level: From <= bucket < To, both Unix times in seconds.

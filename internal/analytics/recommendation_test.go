@@ -148,14 +148,24 @@ func TestPolicyValidate(t *testing.T) {
 	}
 }
 
+// What counts is when the final receipt came: the slowest messages were first seen before the window.
 func TestSlowShares(t *testing.T) {
 	s := sumOfTraffic(traffic{"NEVER", "US", 5, 0, 0, 0})
+	began := s.window.From.Unix()
+	var d Delta
 	for i, took := range []time.Duration{time.Second, 4 * time.Minute, 6 * time.Minute, time.Hour} {
-		c := Contribution{Key: Key{Second: s.recent, Carrier: []string{"A", "B"}[i%2], Region: []string{"US", "GB"}[i/2]},
-			Status: sms.Delivered, Segments: 1, Timed: true, Took: took}
-		counts := new(Counts)
-		counts.count(&c, 10)
-		s.add(&c.Key, counts)
+		for range 10 {
+			c := Contribution{Key: Key{Second: began - 3600, Carrier: []string{"A", "B"}[i%2], Region: []string{"US", "GB"}[i/2]},
+				Status: sms.Delivered, Segments: 1, Timed: true, Took: took, Came: began}
+			d.Add(c)
+			c.Came = began - 1
+			d.Add(c)
+			c.Came, c.Carrier = began, sms.UnknownCarrier
+			d.Add(c)
+		}
+	}
+	if err := s.Add(d.Encode()); err != nil {
+		t.Fatal(err)
 	}
 	want := []SlowShare{{"A", 20, 10}, {"B", 20, 10}}
 	if diff := cmp.Diff(want, s.SlowShares(5*time.Minute)); diff != "" {

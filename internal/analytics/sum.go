@@ -49,6 +49,7 @@ type Sum struct {
 	points     []sumPoint
 	processing Latency
 	throughput int64
+	finals     map[string]*Histogram // delivery times of the final receipts that came in the window, by carrier
 }
 
 // lane is what a row of the report is about. The currency is "" for messages without a price.
@@ -76,7 +77,7 @@ func NewSum(window Window, filter Filter, card *RateCard) *Sum {
 	s := &Sum{
 		window: window, filter: filter, card: card,
 		recent: window.Now.Add(-throughputWindow).Unix() + 1,
-		routes: make(map[lane]*Counts), begins: window.points(),
+		routes: make(map[lane]*Counts), finals: make(map[string]*Histogram), begins: window.points(),
 	}
 	for range s.begins {
 		s.points = append(s.points, sumPoint{costs: make(map[string]pointCost)})
@@ -98,6 +99,13 @@ func (s *Sum) Add(encoded []byte) error { return walk(encoded, s.add, s.addLaten
 
 func (s *Sum) add(key *Key, c *Counts) {
 	if key.Second < s.window.From.Unix() {
+		return
+	}
+	if key.Final {
+		if s.finals[key.Carrier] == nil {
+			s.finals[key.Carrier] = new(Histogram)
+		}
+		s.finals[key.Carrier].merge(&c.Times)
 		return
 	}
 	l, cost := lane{route{key.Carrier, key.Region}, key.Currency}, c.Cost

@@ -51,7 +51,7 @@ type SlowCarriers struct {
 
 	After     time.Duration // a message that takes longer is slow
 	Share     float64       // of slow messages, 0 to 1
-	Window    time.Duration // only messages first seen in it count; see analytics.Window for its bounds
+	Window    time.Duration // only final receipts that came in it count; see analytics.Window for its bounds
 	MinSample int64         // of messages in a final state whose delivery time is known
 
 	Metrics *SlowMetrics

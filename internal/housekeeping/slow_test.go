@@ -35,14 +35,14 @@ type fakeStore struct {
 
 func newFakeStore() *fakeStore { return &fakeStore{alarms: make(map[string]store.Alarm)} }
 
-// deliver adds messages of a carrier that are seen now and took so long.
+// deliver adds messages of a carrier whose final receipts come now and that took so long.
 func (f *fakeStore) deliver(carrier string, n int, took time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for range n {
 		f.delta.Add(analytics.Contribution{
 			Key:    analytics.Key{Second: time.Now().Unix(), Carrier: carrier, Region: "DE"},
-			Status: sms.Delivered, Segments: 1, Timed: true, Took: took,
+			Status: sms.Delivered, Segments: 1, Timed: true, Took: took, Came: time.Now().Unix(),
 		})
 	}
 }

@@ -28,6 +28,9 @@ const (
 	// million rows.
 	migrateTimeout = 30 * time.Minute
 
+	// lookEvery is how often the database is asked whether it is there.
+	lookEvery = 10 * time.Second
+
 	// drainTimeout is how long the database may take for a batch of the spool: nobody waits for it.
 	drainTimeout = 30 * time.Second
 )
@@ -74,13 +77,30 @@ func (d *database) wake() {
 	}
 }
 
+// look asks whether the database is still there, which commits do not tell while no event comes.
+func (in *Ingest) look(ctx context.Context) {
+	if !in.database.up() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	if err := in.store.Ping(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		in.lostDatabase(err)
+	}
+}
+
 // keepConnected brings the database back after it was lost, and the events of the spool to it.
 func (in *Ingest) keepConnected(ctx context.Context) {
 	in.database.wake() // the spool may hold events of an earlier run
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-look.C:
+			in.look(ctx)
+			continue
 		case <-in.database.wakeUp:
 		}
 		for attempt := 1; ; attempt++ {

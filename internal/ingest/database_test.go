@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -125,7 +126,7 @@ func TestFailingSpoolIsBusy(t *testing.T) {
 }
 
 func TestStartWithoutASpoolNeedsTheDatabase(t *testing.T) {
-	in := New(Config{Store: &fakeStore{away: true}, Reader: newReader(t), Metrics: newMetrics()})
+	in := New(Config{Store: &fakeStore{away: true}, Reader: newReader(t), Metrics: newMetrics(), Log: slog.New(slog.DiscardHandler)})
 	if err := in.Start(context.Background()); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable", err)
 	}

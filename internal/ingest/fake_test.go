@@ -37,8 +37,19 @@ type fakeStore struct {
 	before func(ctx context.Context, entries []store.Entry) error
 }
 
-// Ping finds a schema that is old, so that whoever connects migrates.
-func (f *fakeStore) Ping(context.Context) error { return store.ErrSchema }
+// Ping finds a schema that is old until it was migrated.
+func (f *fakeStore) Ping(context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.away:
+		f.migrated++
+		return errAway
+	case f.migrated == 0:
+		return store.ErrSchema
+	}
+	return nil
+}
 
 func (f *fakeStore) Migrate(context.Context) error {
 	f.mu.Lock()

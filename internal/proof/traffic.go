@@ -99,7 +99,12 @@ func (f *feed) run(ctx context.Context) {
 	}
 	sender := f.sender()
 	sender.Rate = f.rate
-	sender.Run(ctx, func() (sim.Post, bool) {
+	// The sender drops a post that it was given when its context ends, and an event of a thread that is
+	// never posted would be missing in the CRM for ever.
+	sender.Run(context.WithoutCancel(ctx), func() (sim.Post, bool) {
+		if ctx.Err() != nil {
+			return sim.Post{}, false
+		}
 		if post, ok := f.repeat(true); ok {
 			return post, true
 		}

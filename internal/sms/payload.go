@@ -70,6 +70,9 @@ func (it *item) receipt(zones Zones) *Receipt {
 		Cost:      decimal(it.lenient(cost)),
 		Currency:  currencyCode(it.lenient(currency)),
 	}
+	if r.Currency == "" && strings.TrimSpace(it.lenient(currency)) != "" {
+		r.Cost = "" // an amount of something that cannot be told is no cost
+	}
 	r.Region, _ = ParseRegion(it.lenient(region))
 	if strings.EqualFold(r.Carrier, UnknownCarrier) {
 		r.Carrier = "" // to say that it is not known is not to name it

@@ -43,14 +43,16 @@ type Finder interface {
 	RecentMessages(ctx context.Context, limit int) ([]*sms.Message, error)
 
 	// FindDeadLetters lists dead letters, newest first: at most limit of them, and only those with an
-	// id below before, unless before is 0. It looks at them one by one until there are enough.
+	// id below before, unless before is 0. It looks at them one by one until there are enough. Raw is
+	// left out: it may be large.
 	FindDeadLetters(ctx context.Context, f LetterFilter, before int64, limit int) ([]DeadLetter, error)
 
 	// CountDeadLetters counts dead letters, but no further than to most.
 	CountDeadLetters(ctx context.Context, f LetterFilter, most int) (int, error)
 
-	// Events lists the events of a thread as they came, newest first: at most limit of them.
-	Events(ctx context.Context, threadID string, limit int) ([]ThreadEvent, error)
+	// Events lists the events of a thread as they came, newest first: at most limit of them, and of
+	// each body the first bytes, at most rawBytes of them. A letter may be cut in two by it.
+	Events(ctx context.Context, threadID string, limit, rawBytes int) ([]ThreadEvent, error)
 }
 
 // LetterFilter selects dead letters. The zero one selects all.
@@ -71,7 +73,8 @@ type ThreadEvent struct {
 	Version   int64
 	UpdatedAt time.Time // zero when the event names none
 	Received  time.Time
-	Raw       []byte
+	Raw       []byte // the beginning of the body
+	Size      int64  // of the whole body, in bytes
 }
 
 // Overseer is the part of a Store by which the whole is watched.

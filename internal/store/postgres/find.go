@@ -25,8 +25,11 @@ var (
 	recentMessages = "SELECT " + listedMessage + " FROM sms_messages ORDER BY first_seen_at DESC LIMIT $1"
 )
 
-const threadJournal = `SELECT type, version, updated_at, received_at, raw FROM thread_events
-	WHERE thread_id = $1 ORDER BY received_at DESC, version DESC LIMIT $2`
+// The bodies are read only of the events that are listed, and not while these are sorted.
+const threadJournal = `SELECT type, version, updated_at, received_at,
+		substring(convert_to(raw::text, 'UTF8') FROM 1 FOR $3), octet_length(raw::text)
+	FROM (SELECT * FROM thread_events WHERE thread_id = $1 ORDER BY received_at DESC, version DESC LIMIT $2) AS listed
+	ORDER BY received_at DESC, version DESC`
 
 // MessagesTo implements store.Finder.
 func (s *Store) MessagesTo(ctx context.Context, recipient string, limit int) ([]*sms.Message, error) {
@@ -52,8 +55,8 @@ func (s *Store) messages(ctx context.Context, op, statement string, args ...any)
 }
 
 // Events implements store.Finder.
-func (s *Store) Events(ctx context.Context, threadID string, limit int) ([]store.ThreadEvent, error) {
-	rows, err := s.reads.Query(ctx, threadJournal, threadID, limit)
+func (s *Store) Events(ctx context.Context, threadID string, limit, rawBytes int) ([]store.ThreadEvent, error) {
+	rows, err := s.reads.Query(ctx, threadJournal, threadID, limit, rawBytes)
 	if err != nil {
 		return nil, failed("read journal", err)
 	}
@@ -66,7 +69,7 @@ func (s *Store) Events(ctx context.Context, threadID string, limit int) ([]store
 
 func scanEvent(row pgx.CollectableRow) (e store.ThreadEvent, err error) {
 	var updated *time.Time
-	err = row.Scan(&e.Type, &e.Version, &updated, &e.Received, &e.Raw)
+	err = row.Scan(&e.Type, &e.Version, &updated, &e.Received, &e.Raw, &e.Size)
 	e.UpdatedAt, e.Received = timeOf(updated), e.Received.UTC()
 	return e, err
 }

@@ -32,7 +32,7 @@ func TestFindIndexes(t *testing.T) {
 			{"MessagesTo", "sms_messages_recipient", messagesTo, []any{few[:], 50}},
 			{"MessagesToMany", "sms_messages_recipient", messagesTo, []any{many[:], 50}},
 			{"RecentMessages", "sms_messages_first_seen", recentMessages, []any{50}},
-			{"Events", "thread_events_thread", threadJournal, []any{"t1", 50}},
+			{"Events", "thread_events_thread", threadJournal, []any{"t1", 50, 1000}},
 		} {
 			plan := explain(t, s.reads, c.statement, c.args...)
 			if !strings.Contains(plan, "Index Scan Backward using "+c.index+" ") || strings.Contains(plan, "Seq Scan") {

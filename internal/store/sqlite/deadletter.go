@@ -8,7 +8,12 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-const letterColumns = "id, kind, subject, reason, received_at, raw, replays"
+const (
+	letterColumns = "id, kind, subject, reason, received_at, raw, replays"
+
+	// listedLetter is letterColumns without the raw body.
+	listedLetter = "id, kind, subject, reason, received_at, NULL, replays"
+)
 
 // letterFilter is the condition of a store.LetterFilter. Only the case of ASCII letters does not matter
 // to it.
@@ -17,15 +22,19 @@ const letterFilter = `(?1 = '' OR kind = ?1)
 
 // DeadLetters implements store.Store.
 func (s *Store) DeadLetters(ctx context.Context, before int64, limit int) ([]store.DeadLetter, error) {
-	return s.FindDeadLetters(ctx, store.LetterFilter{}, before, limit)
+	return s.listLetters(ctx, letterColumns, store.LetterFilter{}, before, limit)
 }
 
 // FindDeadLetters implements store.Finder.
 func (s *Store) FindDeadLetters(ctx context.Context, f store.LetterFilter, before int64, limit int) ([]store.DeadLetter, error) {
+	return s.listLetters(ctx, listedLetter, f, before, limit)
+}
+
+func (s *Store) listLetters(ctx context.Context, columns string, f store.LetterFilter, before int64, limit int) ([]store.DeadLetter, error) {
 	if before == 0 {
 		before = math.MaxInt64
 	}
-	letters, err := query(ctx, s.readers, scanLetter, "SELECT "+letterColumns+" FROM dead_letters WHERE "+letterFilter+`
+	letters, err := query(ctx, s.readers, scanLetter, "SELECT "+columns+" FROM dead_letters WHERE "+letterFilter+`
 		AND id < ?3 ORDER BY id DESC LIMIT ?4`, string(f.Kind), f.Text, before, limit)
 	if err != nil {
 		return nil, failed("list dead letters", err)

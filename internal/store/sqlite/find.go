@@ -23,8 +23,9 @@ var (
 	recentMessages = "SELECT " + listedMessage + " FROM sms_messages ORDER BY rowid DESC LIMIT ?"
 )
 
-const threadJournal = `SELECT type, version, updated_at, received_at, raw FROM thread_events
-	WHERE thread_id = ? ORDER BY received_at DESC, version DESC LIMIT ?`
+// The length of a text is in letters unless it is asked for as bytes.
+const threadJournal = `SELECT type, version, updated_at, received_at, substr(CAST(raw AS BLOB), 1, ?3), octet_length(raw)
+	FROM thread_events WHERE thread_id = ?1 ORDER BY received_at DESC, version DESC LIMIT ?2`
 
 // MessagesTo implements store.Finder. Rows are in the order in which they were inserted, and there is
 // no spool beside this store: that is the order in which the messages were first seen.
@@ -47,8 +48,8 @@ func (s *Store) RecentMessages(ctx context.Context, limit int) ([]*sms.Message, 
 }
 
 // Events implements store.Finder.
-func (s *Store) Events(ctx context.Context, threadID string, limit int) ([]store.ThreadEvent, error) {
-	events, err := query(ctx, s.readers, scanEvent, threadJournal, threadID, limit)
+func (s *Store) Events(ctx context.Context, threadID string, limit, rawBytes int) ([]store.ThreadEvent, error) {
+	events, err := query(ctx, s.readers, scanEvent, threadJournal, threadID, limit, rawBytes)
 	if err != nil {
 		return nil, failed("read journal", err)
 	}
@@ -56,6 +57,6 @@ func (s *Store) Events(ctx context.Context, threadID string, limit int) ([]store
 }
 
 func scanEvent(r row) (e store.ThreadEvent, err error) {
-	err = r.Scan(&e.Type, &e.Version, instant{&e.UpdatedAt}, instant{&e.Received}, &e.Raw)
+	err = r.Scan(&e.Type, &e.Version, instant{&e.UpdatedAt}, instant{&e.Received}, &e.Raw, &e.Size)
 	return e, err
 }

@@ -24,7 +24,7 @@ func TestFindIndexes(t *testing.T) {
 	}{
 		{"MessagesTo", messagesTo, "USING COVERING INDEX sms_messages_recipient", []any{"1", "+1", 50}, 0},
 		{"RecentMessages", recentMessages, "SCAN sms_messages", []any{50}, 0},
-		{"Events", threadJournal, "USING INDEX thread_events_thread", []any{"t", 50}, 1}, // those that came together
+		{"Events", threadJournal, "USING INDEX thread_events_thread", []any{"t", 50, 1000}, 1}, // those that came together
 		{"Backlog", selectBacklog, "USING INDEX threads_queue", []any{1000}, 0},
 	} {
 		plan, err := query(t.Context(), s.readers, func(r row) (step string, err error) {

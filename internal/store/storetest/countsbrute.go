@@ -38,11 +38,11 @@ prices:
 // priceByHand is countsCard once more: the price of a segment in millionths, and its currency.
 func priceByHand(m *sms.Message) (segment int64, currency string) {
 	switch {
-	case m.Carrier == "A" && m.FirstSeen.Before(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)):
+	case strings.EqualFold(m.Carrier, "A") && m.FirstSeen.Before(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)):
 		return 7_500, "USD"
-	case m.Carrier == "A":
+	case strings.EqualFold(m.Carrier, "A"):
 		return 8_100, "USD"
-	case m.Carrier == "B" && m.Region == "GB":
+	case strings.EqualFold(m.Carrier, "B") && m.Region == "GB":
 		return 40_000, "EUR"
 	}
 	return 0, ""
@@ -226,7 +226,7 @@ func carriersByHand(messages []*sms.Message) (rows []analytics.Carrier) {
 	lanes := make(map[lane][]*sms.Message)
 	for _, m := range messages {
 		_, currency := costByHand(m)
-		l := lane{m.Carrier, m.Region, currency}
+		l := lane{strings.ToUpper(m.Carrier), m.Region, currency}
 		lanes[l] = append(lanes[l], m)
 	}
 	for l, in := range lanes {

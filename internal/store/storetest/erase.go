@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -287,7 +288,7 @@ func requireNoPlace(t failer, s store.Store, words string) {
 				}
 			}
 		}
-		events, err := s.Events(ctx(), id, 100)
+		events, err := s.Events(ctx(), id, 100, math.MaxInt32)
 		if err != nil {
 			t.Fatalf("Events: %v", err)
 		}

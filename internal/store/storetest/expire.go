@@ -391,7 +391,7 @@ func (m *expiryModel) check(t *rapid.T) {
 		if _, want := m.changed[id]; want == errors.Is(err, store.ErrNotFound) {
 			t.Fatalf("%s: %v, expected: %v", id, err, want)
 		}
-		journal, err := m.s.Events(ctx(), id, 100)
+		journal, err := m.s.Events(ctx(), id, 100, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

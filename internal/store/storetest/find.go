@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/store"
+	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
 func testFindMessages(t *testing.T, create func(t *testing.T) Open) {
@@ -71,6 +73,9 @@ func testFindDeadLetters(t *testing.T, create func(t *testing.T) Open) {
 	if len(all) != 48 {
 		t.Fatalf("%d dead letters, want 48", len(all))
 	}
+	for i := range all {
+		all[i].Raw = nil
+	}
 	for _, kind := range append(kinds, "", "none", "SMS", "%") {
 		for _, text := range []string{"", "acme", "AcMe", "BECAUSE", "%", "_", "0%", "a_b", `\`, "'", "ß", "use  ", "🙂", "missing", "acme because"} {
 			f := store.LetterFilter{Kind: kind, Text: text}
@@ -132,21 +137,39 @@ func testEvents(t *testing.T, create func(t *testing.T) Open) {
 	accept(t, s, updated("t", 1, message("m", 1)), updated("other", 2), split("t", "other", 40), timeless, together)
 	accept(t, s, older, updated("t", 1, message("m", 1)))
 
-	want := []store.ThreadEvent{
-		{Type: "THREAD_UPDATED", Version: 70, UpdatedAt: at(70), Received: at(60), Raw: together.Raw},
-		{Type: "THREAD_UPDATED", Version: 3, UpdatedAt: at(3), Received: at(60), Raw: older.Raw},
-		{Type: "THREAD_UPDATED", Received: at(50), Raw: timeless.Raw},
-		{Type: "THREAD_SPLIT", Version: 40, UpdatedAt: at(40), Received: at(40), Raw: split("t", "other", 40).Raw},
-		{Type: "THREAD_UPDATED", Version: 1, UpdatedAt: at(1), Received: at(1), Raw: updated("t", 1, message("m", 1)).Raw},
+	var want []store.ThreadEvent
+	for _, e := range []*thread.Event{together, older, timeless, split("t", "other", 40), updated("t", 1, message("m", 1))} {
+		want = append(want, store.ThreadEvent{
+			Type: string(e.Type), Version: e.Version, UpdatedAt: e.UpdatedAt, Received: e.Received, Raw: e.Raw, Size: int64(len(e.Raw)),
+		})
 	}
 	for limit := 1; limit <= 6; limit++ {
-		got, err := s.Events(t.Context(), "t", limit)
-		if err != nil {
-			t.Fatal(err)
+		requireEqual(t, fmt.Sprintf("the last %d events", limit), journalOf(t, s, "t", limit, math.MaxInt32), want[:min(limit, len(want))])
+	}
+	if got := journalOf(t, s, "nobody", 10, 10); len(got) > 0 {
+		t.Errorf("events of nobody: %v", got)
+	}
+}
+
+// Of a body no more comes than is asked for, counted in bytes and not in letters.
+func testEventBodies(t *testing.T, create func(t *testing.T) Open) {
+	s := migrated(t, create)
+	e := updated("t", 1)
+	e.Raw = []byte(`{"text":"` + strings.Repeat("süß🙂", 1000) + `"}`)
+	accept(t, s, e)
+	for _, most := range []int{0, 1, 11, 12, 14, 15, len(e.Raw) - 1, len(e.Raw), len(e.Raw) + 1} {
+		got := journalOf(t, s, "t", 1, most)
+		if len(got) != 1 || string(got[0].Raw) != string(e.Raw[:min(most, len(e.Raw))]) || got[0].Size != int64(len(e.Raw)) {
+			t.Errorf("%d bytes at most: %d of %d: %.40q", most, len(got[0].Raw), got[0].Size, got[0].Raw)
 		}
-		requireEqual(t, fmt.Sprintf("the last %d events", limit), got, want[:min(limit, len(want))])
 	}
-	if got, err := s.Events(t.Context(), "nobody", 10); err != nil || len(got) > 0 {
-		t.Errorf("events of nobody: %v, %v", got, err)
+}
+
+func journalOf(t *testing.T, s store.Store, threadID string, limit, rawBytes int) []store.ThreadEvent {
+	t.Helper()
+	found, err := s.Events(t.Context(), threadID, limit, rawBytes)
+	if err != nil {
+		t.Fatalf("Events: %v", err)
 	}
+	return found
 }

@@ -61,6 +61,7 @@ func Run(t *testing.T, create func(t *testing.T) Open) {
 		"FindMessages":    testFindMessages,
 		"FindDeadLetters": testFindDeadLetters,
 		"Events":          testEvents,
+		"EventBodies":     testEventBodies,
 		"Backlog":         testBacklog,
 		"Describe":        testDescribe,
 		"ReplicaList":     testReplicas,

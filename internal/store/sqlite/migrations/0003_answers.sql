@@ -8,10 +8,10 @@ CREATE TABLE analytics_deltas (
     counts BLOB    NOT NULL
 ) STRICT;
 
--- The counts by time: one row for each second, minute, hour and day that has any, and for
--- the quarters of minutes, hours and days.
+-- The counts by time: one row for each second, minute, hour and day that has any, and for each quarter
+-- of a minute, an hour and a day.
 CREATE TABLE analytics_rollups (
-    level  INTEGER NOT NULL, -- 1 second, 2 a quarter of a minute, 3 minute, 4 a quarter of an hour, 5 hour, 6 a quarter of a day, 7 day
+    level  INTEGER NOT NULL, -- 1 second, 2 quarter of a minute, 3 minute, 4 quarter of an hour, 5 hour, 6 quarter of a day, 7 day
     bucket INTEGER NOT NULL, -- where it begins: Unix time in seconds
     counts BLOB    NOT NULL,
     PRIMARY KEY (level, bucket)
