@@ -35,7 +35,8 @@ receipts, events and dead letters that name the person. States, counts and the a
 reads everything once more and says where the person is still found; exits 1 if there is such a place.
 What it did cannot be undone. If it is stopped, run it again.
 
-It works on the database itself, as migrate does, also while the service runs. Erase the person in
+It works on the database itself, as migrate does, also while the service runs. While a thread of the
+person is being pushed to the CRM it waits for the end of that, for a minute at most. Erase the person in
 CXone and the CRM first, lest they come back from there. docs/privacy.md says what is kept where.
 
 Example:
@@ -152,7 +153,7 @@ func erase(ctx context.Context, st store.Store, person store.Person, terminal io
 	defer bar.clear()
 	rows, cursor := make(map[string]int), ""
 	for {
-		step, err := st.Erase(ctx, person, cursor, eraseStep)
+		step, err := eraseNext(ctx, st, person, cursor)
 		if err != nil {
 			return nil, err
 		}
@@ -169,6 +170,30 @@ func erase(ctx context.Context, st store.Store, person store.Person, terminal io
 		detail[table] = n
 	}
 	return rows, note("erased", detail)
+}
+
+const (
+	// leaseLook is how often a step is tried again that finds a lease. A push takes a fraction of a
+	// second, and a thread may be pushed again soon.
+	leaseLook = 100 * time.Millisecond
+
+	// leasePatience is for how long. A lease whose worker is gone runs for 15 s.
+	leasePatience = time.Minute
+)
+
+// eraseNext does a step, once nobody pushes what it is to erase.
+func eraseNext(ctx context.Context, st store.Store, person store.Person, cursor string) (store.Erased, error) {
+	for begin := time.Now(); ; {
+		step, err := st.Erase(ctx, person, cursor, eraseStep)
+		if !errors.Is(err, store.ErrLeased) || time.Since(begin) >= leasePatience {
+			return step, err
+		}
+		select {
+		case <-ctx.Done():
+			return store.Erased{}, context.Cause(ctx)
+		case <-time.After(leaseLook):
+		}
+	}
 }
 
 // newErasureProgress draws a bar without an end: how many rows there are is not known.

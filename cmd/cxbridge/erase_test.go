@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/audit"
@@ -18,6 +19,7 @@ type forgetful struct {
 	schemaStore
 	steps   []store.Erased // what the steps do
 	failure error          // of the step after them
+	leased  int            // how often the second step finds a lease
 	traces  map[string]int
 
 	persons []store.Person
@@ -27,6 +29,10 @@ type forgetful struct {
 
 func (f *forgetful) Erase(_ context.Context, p store.Person, cursor string, limit int) (store.Erased, error) {
 	f.persons, f.cursors = append(f.persons, p), append(f.cursors, cursor)
+	if cursor != "" && f.leased > 0 {
+		f.leased--
+		return store.Erased{}, store.ErrLeased
+	}
 	if len(f.steps) == 0 {
 		return store.Erased{}, f.failure
 	}
@@ -88,6 +94,44 @@ func TestErase(t *testing.T) {
 			if notes := notesOf(tt.store.notes); notes != tt.notes || !tt.store.closed {
 				t.Errorf("audit %q; closed: %v", notes, tt.store.closed)
 			}
+		})
+	}
+}
+
+// A push ends, or it does not.
+func TestEraseWaitsForPushes(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		leased int
+		quit   time.Duration // when the user gives up; 0 is never
+		code   int
+		took   time.Duration
+		text   string
+	}{
+		"until it ends":           {150, 0, exitOK, 15 * time.Second, "erased: a 3\n"},
+		"for a minute":            {1_000_000, 0, exitFailure, time.Minute, "run it again: a thread of the person is being pushed"},
+		"until the user gives up": {1_000_000, time.Second, exitFailure, time.Second, "run it again: enough"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, quit := context.WithCancelCause(t.Context())
+				if tt.quit > 0 {
+					time.AfterFunc(tt.quit, func() { quit(errors.New("enough")) })
+				}
+				st := &forgetful{leased: tt.leased, steps: []store.Erased{{Rows: map[string]int{"a": 1}, Cursor: "x 1"}, {Rows: map[string]int{"a": 2}}}}
+				st.ready = true
+				p := newTrial(map[string]string{"DATABASE_URL": "postgres://u:p@h/db"})
+				p.openStore = func(context.Context, Config) (store.Store, error) { return st, nil }
+				begin := time.Now()
+				code := p.run(ctx, []string{"erase", "--recipient=+4915112345678", "--yes"})
+				if out := p.out.String() + p.err.String(); code != tt.code || !strings.Contains(out, tt.text) {
+					t.Errorf("exit code %d, printed %q; want %d, %q", code, out, tt.code, tt.text)
+				}
+				if took := time.Since(begin); took != tt.took {
+					t.Errorf("it took %v, want %v", took, tt.took)
+				}
+			})
 		})
 	}
 }

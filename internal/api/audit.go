@@ -10,6 +10,7 @@ import (
 
 	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/audit"
+	"github.com/cxbridge/cxbridge/internal/store"
 )
 
 // auditEntry is an entry of the audit log as the API shows it.
@@ -59,7 +60,7 @@ func (c *Handler) listAudit(ctx context.Context, in *struct {
 	}
 	var page auditPage
 	page.Body.Items = []auditEntry{}
-	if !askable(in.Subject) {
+	if !store.IsAskable(in.Subject) {
 		return &page, nil
 	}
 	entries, err := c.Store.AuditEntries(ctx, in.Subject, before, in.Limit+1)

@@ -88,9 +88,8 @@ func TestContract(t *testing.T) {
 		}
 		before := w.Config
 		one.change(w)
-		w.api = nil
 		w.call(t, c, one)
-		w.Config, w.api = before, nil
+		w.Config = before
 	}
 	for _, op := range c.byID {
 		if op.Tags[0] != webhooksTag {
@@ -102,6 +101,15 @@ func TestContract(t *testing.T) {
 	for _, op := range c.byID {
 		if op.Responses["503"] != nil {
 			w.callInVain(t, c, op)
+		}
+	}
+	w.guess(t)
+	for _, op := range c.byID {
+		if op.Responses["429"] != nil {
+			r := httptest.NewRequest(op.method, op.target("1", ""), nil)
+			r.Header.Set("Authorization", "Bearer nobody")
+			r.Header.Set("X-Webhook-Secret", "nobody's")
+			w.requireStatus(t, c, op, r, http.StatusTooManyRequests)
 		}
 	}
 	c.requireAll(t)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/analytics"
 	"github.com/cxbridge/cxbridge/internal/answers"
 	"github.com/cxbridge/cxbridge/internal/audit"
@@ -32,8 +34,7 @@ type contractWorld struct {
 	in       *ingest.Ingest
 	receipts http.Handler
 	threads  http.Handler
-	synced   bool         // what waits for the CRM is told that it has it
-	api      http.Handler // of the Config; nil when that was changed
+	synced   bool // what waits for the CRM is told that it has it
 }
 
 // Wait implements webhook.Synced.
@@ -65,11 +66,12 @@ func (w *contractWorld) open(t *testing.T, db store.Store) {
 		t.Fatal(err)
 	}
 	registry := prometheus.NewRegistry()
-	gate := webhook.NewGate(webhook.Options{Secrets: secrets, Registry: registry})
+	gate := webhook.NewGate(webhook.Options{Secrets: secrets, Failures: w.Failures, Registry: registry})
 	w.receipts, w.threads = gate.SMS(w.in), gate.Threads(w.in, w)
 	w.Simulator = &simulator.Simulator{Receipts: w.receipts, Threads: w.threads, Secret: webhookSecret}
 	w.Store, w.Delivery = db, answers.New(db, nil, analytics.Policy{})
 	w.Metrics = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	w.built = nil
 }
 
 // away takes the database from under the API.
@@ -91,7 +93,17 @@ func (w *contractWorld) away(t *testing.T) {
 	w.Health = healthFunc(func(context.Context) (bool, map[string]Part) {
 		return false, map[string]Part{"database": {State: "down", Detail: "start it"}}
 	})
-	w.Log, w.api = slog.New(slog.NewTextHandler(io.Discard, nil)), nil
+	w.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+}
+
+// guess lets the client of the tests show too many wrong secrets, for the next hour.
+func (w *contractWorld) guess(t *testing.T) {
+	t.Helper()
+	w.Failures = access.NewFailures()
+	w.open(t, w.Store.(store.Store))
+	client, later := httptest.NewRequest("GET", "/", nil), time.Now().Add(time.Hour)
+	for w.Failures.Failed(client, later) == 0 {
+	}
 }
 
 // faultyStore also has a fault that is not the database's.
@@ -103,9 +115,8 @@ func (faultyStore) Describe(context.Context) (store.Description, error) {
 
 // handler answers the webhooks and the API, as the program does.
 func (w *contractWorld) handler(t *testing.T) http.Handler {
-	if w.api == nil {
-		w.api = w.bench.handler(t)
-	}
+	t.Helper()
+	api := w.bench.handler(t)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case smsPath:
@@ -113,7 +124,7 @@ func (w *contractWorld) handler(t *testing.T) http.Handler {
 		case threadsPath:
 			w.threads.ServeHTTP(rw, r)
 		default:
-			w.api.ServeHTTP(rw, r)
+			api.ServeHTTP(rw, r)
 		}
 	})
 }

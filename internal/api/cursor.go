@@ -49,7 +49,7 @@ func (k cursorKind) parse(cursor string) (place string, err error) {
 		return "", errBadCursor
 	}
 	place, ok := strings.CutPrefix(string(text), string(k))
-	if !ok || place == "" || !askable(place) {
+	if !ok || place == "" || !store.IsAskable(place) {
 		return "", errBadCursor
 	}
 	return place, nil

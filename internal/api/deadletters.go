@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -100,19 +101,18 @@ func (c *Handler) listDeadLetters(ctx context.Context, in *struct {
 	}
 	var page deadLetterPage
 	page.Body.Items = []deadLetter{}
-	if !askable(in.Text) {
+	if !store.IsAskable(in.Text) {
 		return &page, nil
 	}
-	letters, more, err := c.page(ctx, store.LetterFilter{Kind: store.Kind(in.Kind), Text: in.Text}, before, in.Limit)
+	letters, below, err := c.page(ctx, store.LetterFilter{Kind: store.Kind(in.Kind), Text: in.Text}, before, in.Limit)
 	if err != nil {
 		return nil, err
 	}
 	for i := range letters {
 		page.Body.Items = append(page.Body.Items, showDeadLetter(&letters[i]))
 	}
-	if more {
-		next := deadLetterCursor.makeBefore(letters[len(letters)-1].ID)
-		page.Body.Next = &next
+	if below != 0 {
+		page.Body.Next = orNull(deadLetterCursor.makeBefore(below))
 	}
 	return &page, nil
 }
@@ -120,23 +120,33 @@ func (c *Handler) listDeadLetters(ctx context.Context, in *struct {
 // pageBytes bounds the bodies of a page, except that a single one may be larger.
 const pageBytes = 4 << 20
 
-// page reads dead letters that match, with an id below before, and whether there are more: it ends at the first
-// that does not fit. They are read one by one, because each may be as large as the intake allows,
-// and ten of them would be too much to hold.
-func (c *Handler) page(ctx context.Context, f store.LetterFilter, before int64, limit int) (letters []store.DeadLetter, more bool, err error) {
-	size := 0
-	for {
-		next, err := c.Store.FindDeadLetters(ctx, f, before, 1)
-		if err != nil || len(next) == 0 {
-			return letters, false, err
-		}
-		letter := next[0]
-		size += len(letter.Raw)
-		if len(letters) == limit || size > pageBytes && len(letters) > 0 {
-			return letters, true, nil
-		}
-		letters, before = append(letters, letter), letter.ID
+// page reads dead letters that match, with an id below before, and returns where to go on: below next,
+// unless that is 0. It ends at the first that does not fit. Their bodies are read one by one, because each
+// may be as large as the intake allows, and ten of them would be too much to hold. One that is gone
+// meanwhile is passed over.
+func (c *Handler) page(ctx context.Context, f store.LetterFilter, before int64, limit int) (letters []store.DeadLetter, next int64, err error) {
+	listed, err := c.Store.FindDeadLetters(ctx, f, before, limit+1)
+	if err != nil {
+		return nil, 0, err
 	}
+	if len(listed) > limit {
+		listed, next = listed[:limit], listed[limit-1].ID
+	}
+	size := 0
+	for i := range listed {
+		letter, err := c.Store.DeadLetter(ctx, listed[i].ID)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		if size += len(letter.Raw); size > pageBytes && len(letters) > 0 {
+			return letters, listed[i-1].ID, nil
+		}
+		letters = append(letters, *letter)
+	}
+	return letters, next, nil
 }
 
 type oneDeadLetter struct{ Body deadLetter }
@@ -227,7 +237,7 @@ func workOnAll(ctx context.Context, in *matching, work func(context.Context, sto
 			&huma.ErrorDetail{Message: err.Error(), Location: "body.cursor", Value: in.Body.Cursor})
 	}
 	answer := &matchingAnswer{}
-	if !askable(in.Body.Text) {
+	if !store.IsAskable(in.Body.Text) {
 		return answer, nil
 	}
 	done, err := work(ctx, store.LetterFilter{Kind: store.Kind(in.Body.Kind), Text: in.Body.Text}, before)

@@ -67,13 +67,13 @@ func TestDeadLetterPages(t *testing.T) {
 			b.store.letters[id*3+1] = store.DeadLetter{ID: id*3 + 1, Raw: raw}
 		}
 		seen := 0
-		for cursor := ""; ; {
-			letters, more, err := (&Handler{Config: b.Config}).page(context.Background(), store.LetterFilter{}, before(t, cursor), limit)
+		for below := int64(0); ; {
+			letters, next, err := (&Handler{Config: b.Config}).page(context.Background(), store.LetterFilter{}, below, limit)
 			if err != nil {
 				rt.Fatal(err)
 			}
-			if len(letters) > limit || more && len(letters) == 0 {
-				rt.Fatalf("%d letters, more %t", len(letters), more)
+			if len(letters) > limit || next != 0 && (len(letters) == 0 || next != letters[len(letters)-1].ID) {
+				rt.Fatalf("%d letters, and on below %d", len(letters), next)
 			}
 			for _, letter := range letters {
 				if want := int64(n-1-seen)*3 + 1; letter.ID != want {
@@ -81,24 +81,37 @@ func TestDeadLetterPages(t *testing.T) {
 				}
 				seen++
 			}
-			if !more {
+			if below = next; below == 0 {
 				break
 			}
-			cursor = deadLetterCursor.makeBefore(letters[len(letters)-1].ID)
 		}
-		if seen != n || b.store.reads > 1 {
-			rt.Fatalf("saw %d of %d, by up to %d at once", seen, n, b.store.reads)
+		if seen != n {
+			rt.Fatalf("saw %d of %d", seen, n)
 		}
 	})
 }
 
-func before(t *testing.T, cursor string) int64 {
-	t.Helper()
-	id, err := deadLetterCursor.parseBefore(cursor)
-	if err != nil {
-		t.Fatal(err)
+// A dead letter that is solved while its page is made is not in it. The page leads on all the same.
+func TestDeadLettersThatGoMeanwhile(t *testing.T) {
+	b := newBench()
+	for id := int64(1); id <= 6; id++ {
+		b.store.letters[id] = store.DeadLetter{ID: id}
 	}
-	return id
+	b.store.gone = []int64{6, 5, 3, 2}
+	var seen []int64
+	for cursor, pages := "", 0; ; pages++ {
+		got := decode[page](t, b.ask(t, "GET", "/api/dead-letters?limit=2&cursor="+cursor, adminToken), http.StatusOK)
+		for _, item := range got.Items {
+			seen = append(seen, item.ID)
+		}
+		if got.Next == nil || pages > 3 {
+			break
+		}
+		cursor = *got.Next
+	}
+	if fmt.Sprint(seen) != "[4 1]" {
+		t.Errorf("saw %v", seen)
+	}
 }
 
 func TestDeadLetterPagesOverHTTP(t *testing.T) {
@@ -127,8 +140,8 @@ func TestDeadLetterPageIsBounded(t *testing.T) {
 	}
 	w := b.ask(t, "GET", "/api/dead-letters?limit=500", adminToken)
 	got := decode[page](t, w, http.StatusOK)
-	if len(got.Items) != 5 || b.store.reads > 1 || got.Next == nil {
-		t.Errorf("%d items in %d bytes", len(got.Items), w.Body.Len())
+	if len(got.Items) != 5 || b.store.bodies > 6 || got.Next == nil {
+		t.Errorf("%d items in %d bytes, and %d bodies were read", len(got.Items), w.Body.Len(), b.store.bodies)
 	}
 }
 

@@ -49,8 +49,9 @@ type fakeStore struct {
 	messages    map[string]*sms.Message
 	receipts    map[string][]sms.PastReceipt
 	letters     map[int64]store.DeadLetter
-	err         error // every method fails with it, when set
-	reads       int   // most dead letters that one call asked for
+	err         error   // every method fails with it, when set
+	bodies      int     // dead letters that were read in whole
+	gone        []int64 // dead letters that are listed, and then not there
 	notes       []audit.Note
 	overseen
 }
@@ -132,12 +133,12 @@ func (f *fakeStore) FindDeadLetters(_ context.Context, filter store.LetterFilter
 	if f.err != nil {
 		return nil, f.err
 	}
-	f.reads = max(f.reads, limit)
 	var found []store.DeadLetter
 	for _, id := range slices.Backward(slices.Sorted(maps.Keys(f.letters))) {
 		letter := f.letters[id]
 		isWanted := (filter.Kind == "" || letter.Kind == filter.Kind) && strings.Contains(letter.Reason, filter.Text)
 		if isWanted && len(found) < limit && (before == 0 || id < before) {
+			letter.Raw = nil
 			found = append(found, letter)
 		}
 	}
@@ -149,9 +150,10 @@ func (f *fakeStore) DeadLetter(_ context.Context, id int64) (*store.DeadLetter, 
 		return nil, f.err
 	}
 	letter, ok := f.letters[id]
-	if !ok {
+	if !ok || slices.Contains(f.gone, id) {
 		return nil, store.ErrNotFound
 	}
+	f.bodies++
 	return &letter, nil
 }
 
@@ -207,6 +209,15 @@ type bench struct {
 	store     *fakeStore
 	simulator *fakeSimulator
 	log       bytes.Buffer
+
+	built  *Handler // nil: not yet
+	routes routes   // that it was built with
+}
+
+// routes are what New makes routes of. The rest of a Config is looked at by each request.
+type routes struct {
+	adminToken, viewerToken string
+	hasSimulator            bool
 }
 
 func newBench() *bench {
@@ -239,13 +250,20 @@ func newBench() *bench {
 	return b
 }
 
+// handler returns the API. It is built once, for that takes long: a test may change the Config all the
+// same, but for Version and Metrics.
 func (b *bench) handler(t testing.TB) http.Handler {
 	t.Helper()
-	handler, err := New(b.Config)
-	if err != nil {
-		t.Fatal(err)
+	want := routes{b.AdminToken, b.ViewerToken, b.Simulator != nil}
+	if b.built == nil || b.routes != want {
+		built, err := New(b.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.built, b.routes = built, want
 	}
-	return handler
+	b.built.Config = b.Config
+	return b.built
 }
 
 // ask sends a request with the token, unless that is empty.

@@ -95,7 +95,7 @@ func (c *Handler) listMessages(ctx context.Context, in *struct {
 }) (*messageList, error) {
 	list := &messageList{}
 	list.Body.Items = []MessageHead{}
-	if !askable(in.Recipient) {
+	if !store.IsAskable(in.Recipient) {
 		return list, nil
 	}
 	var messages []*sms.Message
@@ -117,7 +117,7 @@ type oneMessage struct{ Body message }
 func (c *Handler) getMessage(ctx context.Context, in *struct {
 	ID string `path:"id" doc:"Message id, percent-encoded"`
 }) (*oneMessage, error) {
-	if !askable(in.ID) {
+	if !store.IsAskable(in.ID) {
 		return nil, store.ErrNotFound
 	}
 	m, receipts, err := c.Store.Message(ctx, in.ID)

@@ -19,7 +19,7 @@ const aboutAPI = `State of SMS messages and social threads, dead letters, audit 
 
 **Who may.** A request to the API has the header ` + "`Authorization: Bearer TOKEN`" + `. ADMIN_TOKEN makes its bearer an operator, VIEWER_TOKEN a viewer. The webhooks have secrets of their own.
 
-**Errors** of the API are problem+json (RFC 9457). An unknown path answers 404, and a method that a path does not know 405. With 503 comes Retry-After, in seconds.
+**Errors** of the API are problem+json (RFC 9457). An unknown path answers 404, and a method that a path does not know 405. With 429 and 503 comes Retry-After, in seconds.
 
 **Lists** are paged: ` + "`next`" + ` is the cursor of the next page, and null on the last one. A cursor is asked for with the same filters, says nothing to a reader, and stays good: what is new meanwhile does not shift the pages.
 
@@ -138,6 +138,8 @@ var commonProblems = []commonProblem{
 		faults: []*huma.ErrorDetail{{Message: "unknown content type: text/csv", Location: "body", Value: "kind"}}},
 	{status: 422, name: "UnprocessableContent", description: "Understood and not valid, or refused", detail: "validation failed",
 		faults: []*huma.ErrorDetail{{Message: "expected number <= 500", Location: "query.limit", Value: 501}}},
+	{status: 429, name: "TooManyRequests", description: "The token is wrong, and so were too many before it from this address. A right one is never kept waiting",
+		detail: "there were too many wrong tokens from this address", header: retryAfterHeader},
 	{status: 502, name: "BadGateway", description: "CXone or the CRM fails", detail: "CXone does not answer"},
 	{status: 503, name: "ServiceUnavailable", description: "The database does not answer, or the intake is busy",
 		detail: "the database is unavailable", header: retryAfterHeader},
@@ -185,9 +187,9 @@ func tellProblems(op *huma.Operation, told []int) {
 	all := slices.Clone(told)
 	switch roleOf(op) {
 	case access.Operator:
-		all = append(all, 401, 403)
+		all = append(all, 401, 403, 429)
 	case access.Viewer:
-		all = append(all, 401)
+		all = append(all, 401, 429)
 	}
 	if strings.Contains(op.Path, "{id}") {
 		all = append(all, 404)

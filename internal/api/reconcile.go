@@ -49,7 +49,7 @@ func (c *Handler) reconcile(ctx context.Context, in *struct {
 	if c.Reconciler == nil {
 		return nil, huma.Error502BadGateway("no CXone to fetch threads from: CXONE_DOMAIN, CXONE_CLIENT_ID and CXONE_CLIENT_SECRET are not set")
 	}
-	if !askable(in.ID) {
+	if !store.IsAskable(in.ID) {
 		return nil, store.ErrNotFound
 	}
 	outcome, err := c.Reconciler.Reconcile(ctx, in.ID)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"time"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -49,7 +48,7 @@ func (c *Handler) showHead(r *store.ThreadRow, followed bool) ThreadHead {
 		ParentThreadID: orNull(parent), Link: orNull(string(link)), LinkFollowed: followed && parent != "",
 		FirstSeenAt: r.FirstSeen.UTC(), ChangedAt: r.Changed.UTC(),
 		Sync: syncState{
-			State: string(c.stateOf(&r.Sync)), WantRev: r.Sync.Want, DoneRev: r.Sync.Done, Attempts: r.Sync.Attempts,
+			State: string(r.Sync.StateWith(c.HasCRM)), WantRev: r.Sync.Want, DoneRev: r.Sync.Done, Attempts: r.Sync.Attempts,
 			DueAt: timeOrNull(r.Sync.Due), LastStatus: orNull(r.Sync.LastStatus), LastError: orNull(r.Sync.LastError),
 			AnsweredAt: timeOrNull(r.Sync.Answered), PendingAt: timeOrNull(r.Sync.Since),
 		},
@@ -58,15 +57,6 @@ func (c *Handler) showHead(r *store.ThreadRow, followed bool) ThreadHead {
 		shown.Sync.CRMVersion = &r.CRM.Version
 	}
 	return shown
-}
-
-// stateOf knows what a store does not: whether there is a CRM.
-func (c *Handler) stateOf(s *store.Sync) store.SyncState {
-	state := s.State()
-	if !c.HasCRM && state == store.StatePending {
-		return store.StateWaiting
-	}
-	return state
 }
 
 // threadMessage is a message as the API shows it. What the event left out, or what was not text, is
@@ -155,7 +145,7 @@ func (c *Handler) listThreads(ctx context.Context, in *struct {
 		}
 		q.State = store.StatePending
 	}
-	if !askable(in.Text) {
+	if !store.IsAskable(in.Text) {
 		return &page, nil
 	}
 	rows, err := c.Store.Threads(ctx, q)
@@ -170,17 +160,6 @@ func (c *Handler) listThreads(ctx context.Context, in *struct {
 		page.Body.Items = append(page.Body.Items, c.showHead(&rows[i], true))
 	}
 	return &page, nil
-}
-
-// askable reports whether a text can be in the database: PostgreSQL would not even take another as
-// a question.
-func askable(text string) bool {
-	for _, r := range text {
-		if r == 0 {
-			return false
-		}
-	}
-	return utf8.ValidString(text)
 }
 
 type threadInput struct {
@@ -230,7 +209,7 @@ func (c *Handler) getThread(ctx context.Context, in *threadInput) (*threadOutput
 
 // thread reads a thread and the links around it.
 func (c *Handler) thread(ctx context.Context, id string) (*store.ThreadRow, map[string]thread.Link, error) {
-	if !askable(id) {
+	if !store.IsAskable(id) {
 		return nil, nil, store.ErrNotFound
 	}
 	row, err := c.Store.Thread(ctx, id)

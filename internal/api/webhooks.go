@@ -285,6 +285,8 @@ func (d webhookDescriber) responses(accepted, refused *huma.Response) map[string
 		"415": plain("Compressed", "send the body as it is: Content-Encoding is not supported",
 			&namedHeader{"Accept-Encoding", "What may be sent", "identity"}),
 		"422": refused,
+		"429": plain("The secret or signature is wrong, and so were too many before it from this address. A right one is never kept waiting",
+			"too many wrong secrets or signatures from this address", retryAfterHeader),
 		"503": plain("Nothing is promised: send it again", "too many requests in flight", retryAfterHeader),
 	}
 }

@@ -59,7 +59,7 @@ func (f letterFilter) url(path string, before int64) string {
 
 // isAskable reports whether the database can be asked for it: else nothing matches.
 func (f letterFilter) isAskable() bool {
-	return askable(f.Text) && askable(string(f.Kind)) && len(f.Text) <= longText
+	return store.IsAskable(f.Text) && store.IsAskable(string(f.Kind)) && len(f.Text) <= longText
 }
 
 // IsAny reports whether every dead letter matches.

@@ -50,7 +50,7 @@ func (c *Console) loadMessages(ctx context.Context, r *http.Request) (any, error
 	switch {
 	case list.Query == "":
 		found, err = c.Store.RecentMessages(ctx, messagesShown)
-	case askable(list.Query):
+	case store.IsAskable(list.Query):
 		found, err = c.findMessages(ctx, list.Query)
 	}
 	if err != nil {
@@ -122,7 +122,7 @@ type receiptRow struct {
 
 func (c *Console) loadMessage(ctx context.Context, r *http.Request) (any, error) {
 	id := idOf(r)
-	if !askable(id) {
+	if !store.IsAskable(id) {
 		return nil, store.ErrNotFound
 	}
 	m, receipts, err := c.Store.Message(ctx, id)

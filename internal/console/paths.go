@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode/utf8"
 )
 
 // pathOf returns the path of the page of one thing, whatever its id holds. A segment of dots would be
@@ -43,7 +42,3 @@ func withQuery(path string, values map[string]string) string {
 	}
 	return path + separator + query.Encode()
 }
-
-// askable reports whether a text can be in the database: PostgreSQL would not even take another as a
-// question.
-func askable(text string) bool { return utf8.ValidString(text) && strings.IndexByte(text, 0) < 0 }

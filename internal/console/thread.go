@@ -84,7 +84,7 @@ func (v *threadView) Meaning() string {
 
 func (c *Console) loadThread(ctx context.Context, r *http.Request) (any, error) {
 	id := idOf(r)
-	if !askable(id) {
+	if !store.IsAskable(id) {
 		return nil, store.ErrNotFound
 	}
 	row, err := c.Store.Thread(ctx, id)
@@ -96,7 +96,7 @@ func (c *Console) loadThread(ctx context.Context, r *http.Request) (any, error) 
 		return nil, err
 	}
 	v := &threadView{
-		threadRow: threadRow{*row, c.stateOf(&row.Sync)}, Family: familyTree(id, links), IsCut: thread.IsCut(id, links),
+		threadRow: threadRow{*row, row.Sync.StateWith(c.HasCRM)}, Family: familyTree(id, links), IsCut: thread.IsCut(id, links),
 		CanWake: c.HasCRM && c.Waker != nil, CanReconcile: c.Reconciler != nil,
 	}
 	if crm := c.Figures.Figures().CRM; crm != nil {
@@ -161,7 +161,7 @@ func parsePlace(text string) (p store.ItemPosition, err error) {
 	micros, id, isPlace := strings.Cut(text, ".")
 	at, err := strconv.ParseInt(micros, 10, 64)
 	p = store.ItemPosition{At: time.UnixMicro(at).UTC(), ID: id}
-	if err != nil || !isPlace || !askable(id) || p.At.Year() < 0 || p.At.Year() > 9999 {
+	if err != nil || !isPlace || !store.IsAskable(id) || p.At.Year() < 0 || p.At.Year() > 9999 {
 		return store.ItemPosition{}, &visitorError{http.StatusNotFound, "This page of the conversation does not exist."}
 	}
 	return p, nil
@@ -204,7 +204,7 @@ func (c *Console) wakeThread(ctx context.Context, r *http.Request) (next, notice
 	if c.Waker == nil || !c.HasCRM {
 		return "", "", &visitorError{http.StatusConflict, "No CRM is set, so there is nobody to tell of the thread."}
 	}
-	if !askable(id) {
+	if !store.IsAskable(id) {
 		return "", "", store.ErrNotFound
 	}
 	if err := c.Waker.WakeThread(ctx, id); err != nil {
@@ -219,7 +219,7 @@ func (c *Console) reconcileThread(ctx context.Context, r *http.Request) (next, n
 	if c.Reconciler == nil {
 		return "", "", &visitorError{http.StatusConflict, "CXone is not set: there is nothing to compare the thread with."}
 	}
-	if !askable(id) {
+	if !store.IsAskable(id) {
 		return "", "", store.ErrNotFound
 	}
 	outcome, err := c.Reconciler.Reconcile(ctx, id)

@@ -63,15 +63,6 @@ func (t *threadRow) ParentPath() string { return pathOf(threadsPath, t.ParentID(
 // LinkKind tells how it is linked.
 func (t *threadRow) LinkKind() thread.LinkKind { return t.Link().Kind }
 
-// stateOf knows what a store does not: whether there is a CRM.
-func (c *Console) stateOf(s *store.Sync) store.SyncState {
-	state := s.State()
-	if !c.HasCRM && state == store.StatePending {
-		return store.StateWaiting
-	}
-	return state
-}
-
 func (c *Console) loadThreads(ctx context.Context, r *http.Request) (any, error) {
 	query := r.URL.Query()
 	list := &threadList{State: store.SyncState(query.Get("state")), Text: query.Get("text")}
@@ -81,7 +72,7 @@ func (c *Console) loadThreads(ctx context.Context, r *http.Request) (any, error)
 		return nil, err
 	}
 	list.Tabs = c.threadTabs(list, backlog)
-	if !askable(list.Text) || !askable(after) || len(list.Text) > longText {
+	if !store.IsAskable(list.Text) || !store.IsAskable(after) || len(list.Text) > longText {
 		return list, nil
 	}
 	state := list.State
@@ -100,7 +91,7 @@ func (c *Console) loadThreads(ctx context.Context, r *http.Request) (any, error)
 		list.Pager.Next = list.url(list.State, rows[threadsShown-1].ID)
 	}
 	for i := range rows {
-		list.Threads = append(list.Threads, threadRow{rows[i], c.stateOf(&rows[i].Sync)})
+		list.Threads = append(list.Threads, threadRow{rows[i], rows[i].Sync.StateWith(c.HasCRM)})
 	}
 	return list, nil
 }

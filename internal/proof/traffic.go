@@ -99,12 +99,7 @@ func (f *feed) run(ctx context.Context) {
 	}
 	sender := f.sender()
 	sender.Rate = f.rate
-	// The sender drops a post that it was given when its context ends, and an event of a thread that is
-	// never posted would be missing in the CRM for ever.
-	sender.Run(context.WithoutCancel(ctx), func() (sim.Post, bool) {
-		if ctx.Err() != nil {
-			return sim.Post{}, false
-		}
+	sender.Run(ctx, func() (sim.Post, bool) {
 		if post, ok := f.repeat(true); ok {
 			return post, true
 		}

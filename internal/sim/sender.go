@@ -87,8 +87,9 @@ func (s *Sender) Counts() Counts {
 // Run posts what next returns until that is false or ctx is done. It calls next from one goroutine.
 // A post that is due at a time is sent then, or as soon as a worker is free: those that come after it
 // are not put off by that.
-// Posts that are on the wire when ctx is done are waited for, so that no answer is lost; those that
-// wait for another attempt are given up.
+// A post that next has returned is sent even if ctx ends meanwhile, unless it is due later: an event that
+// was made up and never posted would be missing for ever. Posts that are on the wire when ctx is done are
+// waited for, so that no answer is lost; those that wait for another attempt are given up.
 func (s *Sender) Run(ctx context.Context, next func() (Post, bool)) {
 	posts := make(chan Post)
 	var wg sync.WaitGroup
@@ -107,14 +108,13 @@ func (s *Sender) Run(ctx context.Context, next func() (Post, bool)) {
 	}
 	for limit.Wait(ctx) == nil {
 		p, more := next()
-		if !more || !pause(ctx, untilDue(p)) {
+		if !more {
 			return
 		}
-		select {
-		case posts <- p:
-		case <-ctx.Done():
+		if wait := untilDue(p); wait > 0 && !pause(ctx, wait) {
 			return
 		}
+		posts <- p // a worker gets free within the client's Timeout
 	}
 }
 

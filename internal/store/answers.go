@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -169,8 +170,10 @@ type Archive interface {
 	// Erase takes a person out of every table, in steps of bounded size: it looks at no more than limit
 	// rows of a table, from a cursor on, and returns where to go on, as Expire does. What is counted
 	// stays counted, nothing is pushed because of it, and what comes again is known and stays erased.
-	// The audit log stays as it is. The last step of an embedded store writes its file anew: it takes
-	// as long as the file is large, and fails with ErrUnavailable while somebody reads.
+	// The audit log stays as it is. A step that finds the person in a thread on which a lease runs
+	// changes nothing and fails with ErrLeased. A lease that has run out is taken from its worker. The
+	// last step of an embedded store writes its file anew: it takes as long as the file is large, and
+	// fails with ErrUnavailable while somebody reads.
 	Erase(ctx context.Context, p Person, cursor string, limit int) (Erased, error)
 
 	// Traces looks for a person in every table that holds text, the audit log too, and returns how many
@@ -200,6 +203,10 @@ type Person struct {
 	Recipient   string // a number, found with and without a plus in front
 	Participant string // the id or the platform id of a participant in threads
 }
+
+// ErrLeased says that a worker has read what is to be erased, and would bring some of it back with the
+// end of its claim. The step can be tried again once that has come.
+var ErrLeased = errors.New("a thread of the person is being pushed to the CRM")
 
 // Erased is what a step of Erase did: how many rows it changed, by the name of the table.
 type Erased struct {

@@ -19,6 +19,22 @@ type Emptying struct {
 	Done    int        // how many of Threads, the first ones, have no more items
 }
 
+// Next returns the cursor of the expiry after the plan: ">" and the thread after which to go on, or ""
+// at the end. The page is all threads that were looked at, in the order of their ids: limit of them
+// unless they were the last ones. They came after one.
+func (e *Emptying) Next(page []string, after string, limit int) string {
+	switch {
+	case e.Done < len(e.Threads): // the last one has more items
+		if i := slices.Index(page, e.Threads[e.Done]); i > 0 {
+			after = page[i-1]
+		}
+		return ">" + after
+	case len(page) == limit:
+		return ">" + page[limit-1]
+	}
+	return ""
+}
+
 // PlanEmptying plans the expiry of threads, in the order of their ids. It is given their first items,
 // in the order of their keys: one more than may be deleted, if there are so many.
 func PlanEmptying(threads []string, items []thread.ItemKey, most int) *Emptying {

@@ -55,6 +55,10 @@ func storableEvent(e *thread.Event) bool {
 	return storableText(e.ThreadID, e.Parent) && storableTime(e.UpdatedAt, e.Received) && utf8.Valid(e.Raw) && bytes.IndexByte(e.Raw, 0) < 0
 }
 
+// IsAskable reports whether a store can be asked for a text. No other text is in one, and PostgreSQL
+// takes such a question for an error.
+func IsAskable(text string) bool { return storableText(text) }
+
 func storableText(texts ...string) bool {
 	for _, t := range texts {
 		if !utf8.ValidString(t) || strings.IndexByte(t, 0) >= 0 {

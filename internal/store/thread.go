@@ -151,6 +151,15 @@ func (s *Sync) State() SyncState {
 	return StatePending
 }
 
+// StateWith returns the state as people are told of it, who know whether there is a CRM.
+func (s *Sync) StateWith(hasCRM bool) SyncState {
+	state := s.State()
+	if !hasCRM && state == StatePending {
+		return StateWaiting
+	}
+	return state
+}
+
 // ClaimRequest asks for work.
 type ClaimRequest struct {
 	Limit int           // threads at most

@@ -19,7 +19,8 @@ import (
 const eraseLock = 7_204_511_903_284_406_114
 
 // Erase implements store.Archive. Participants come last: as long as they are there, a step that looks
-// at messages and events knows under which ids a person is in which thread.
+// at messages and events knows under which ids a person is in which thread. Items are erased while
+// nobody has a lease on their thread, so what a push knows later is what was left then.
 //
 // It locks messages and threads in the order of their ids, as Commit does. Of dead letters it locks
 // several, which those who have their threads may delete in another order: then it is tried again.
@@ -46,7 +47,10 @@ func (s *Store) Erase(ctx context.Context, p store.Person, cursor string, limit 
 			return err
 		})
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrLeased):
+		return store.Erased{}, store.ErrLeased
+	case err != nil:
 		return store.Erased{}, err
 	}
 	return erased, nil
@@ -212,6 +216,12 @@ const (
 		WHERE (thread_id, kind, item_id) > ($1, $2, $3) ORDER BY thread_id, kind, item_id LIMIT $4`
 
 	lockThreadsOf = "SELECT FROM threads WHERE thread_id = ANY($1) ORDER BY thread_id FOR UPDATE"
+
+	// endLeases takes threads from workers whose leases have run out: until somebody else claims it, a
+	// thread is still theirs. What they had sent may have been applied.
+	endLeases = "UPDATE threads SET lease_until = NULL, uncertain = true WHERE thread_id = ANY($1) AND lease_until <= clock_timestamp()"
+
+	areLeased = "SELECT EXISTS (SELECT FROM threads WHERE thread_id = ANY($1) AND lease_until IS NOT NULL)"
 )
 
 var itemsNaming = `SELECT ` + selectedItem + `
@@ -220,7 +230,7 @@ var itemsNaming = `SELECT ` + selectedItem + `
 	WHERE i.thread_id = ANY($4) OR ` + hasNeedle("concat_ws(' ', i.item_id, i.content)", "$5")
 
 // eachItem calls erase for each item of a page that is of a kind and names the person. Their threads
-// are locked.
+// are locked, and nobody has a lease on them.
 func (e *erasure) eachItem(position string, kind thread.ItemKind, erase func(*thread.Item) error) (next string, err error) {
 	after := [3]string{}
 	if err := readPosition(position, &after); err != nil {
@@ -250,7 +260,8 @@ func (e *erasure) eachItem(position string, kind thread.ItemKind, erase func(*th
 	return next, nil
 }
 
-// namingItems finds the items that name the person, locks their threads and reads them again.
+// namingItems finds the items that name the person, locks their threads, ends the leases on them and
+// reads the items again.
 func (e *erasure) namingItems(page []thread.ItemKey) (naming []*thread.Item, err error) {
 	threads, kinds, ids := itemKeys(page)
 	aliases, err := e.aliases(slices.Compact(slices.Clone(threads)))
@@ -278,7 +289,21 @@ func (e *erasure) namingItems(page []thread.ItemKey) (naming []*thread.Item, err
 			return nil, err
 		}
 	}
-	return naming, nil
+	return naming, e.endLeases(threads)
+}
+
+// endLeases returns store.ErrLeased while the lease on a thread runs. When it returns nil nobody has the
+// threads, which are locked.
+func (e *erasure) endLeases(threads []string) error {
+	if _, err := e.tx.Exec(e.ctx, endLeases, threads); err != nil {
+		return err
+	}
+	var isLeased bool
+	err := e.tx.QueryRow(e.ctx, areLeased, threads).Scan(&isLeased)
+	if err == nil && isLeased {
+		return store.ErrLeased
+	}
+	return err
 }
 
 // messages erases what the person wrote in threads, and what names the number. Hashes and stamps
@@ -290,9 +315,13 @@ func (e *erasure) messages(position string) (next string, err error) {
 	})
 }
 
-// participants erases the person. The row stays under another id, for the CRM has it.
+// participants erases the person. The row stays under another id, for the CRM has it. A push that
+// ended since the steps before knew the person, so what it left behind is looked at once more.
 func (e *erasure) participants(position string) (next string, err error) {
 	return e.eachItem(position, thread.KindParticipant, func(i *thread.Item) error {
+		if err := e.pushed(i); err != nil {
+			return err
+		}
 		id := store.ErasedText + "-" + rand.Text()
 		return e.update("thread_items", "item_id = $4, content = nullif($5, '') WHERE thread_id = $1 AND kind = $2 AND item_id = $3",
 			i.ThreadID, string(i.Kind), i.ID, id, string(store.EraseParticipant(i.Content, id)))

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/cxbridge/cxbridge/internal/store"
+	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
 // place is that of a row in a table, and the thread that the row is of: "" when it is of none.
@@ -143,10 +144,43 @@ func (e *erasure) letter(id int64, aliases map[string][]string) error {
 	if letter.Kind != store.KindSMS {
 		seeker = seeker.With(aliases[letter.Subject])
 	}
-	if !seeker.EraseLetter(letter) {
+	return e.eraseLetter(letter, seeker)
+}
+
+func (e *erasure) eraseLetter(l *store.DeadLetter, seeker *store.Seeker) error {
+	if !seeker.EraseLetter(l) {
 		return nil
 	}
-	return e.update("dead_letters", "subject = $2, reason = $3, raw = $4 WHERE id = $1", id, letter.Subject, letter.Reason, letter.Raw)
+	return e.update("dead_letters", "subject = $2, reason = $3, raw = $4 WHERE id = $1", l.ID, l.Subject, l.Reason, l.Raw)
+}
+
+// pushed erases a participant from what a push of the thread left behind.
+func (e *erasure) pushed(i *thread.Item) error {
+	seeker := e.seeker.With([]string{i.ID})
+	push, item := store.PushLetter(i.ThreadID).Digest(), store.ItemLetter(i.ItemKey).Digest()
+	letters, err := collectRows(e, scanLetter, "SELECT "+letterColumns+" FROM dead_letters WHERE digest = ANY($1) ORDER BY digest FOR UPDATE",
+		[][]byte{push[:], item[:]})
+	if err != nil {
+		return err
+	}
+	for _, l := range letters {
+		if err := e.eraseLetter(&l, seeker); err != nil {
+			return err
+		}
+	}
+	var words string
+	if err := e.tx.QueryRow(e.ctx, "SELECT last_error FROM threads WHERE thread_id = $1", i.ThreadID).Scan(&words); err != nil {
+		return err
+	}
+	return e.said(i.ThreadID, words, seeker)
+}
+
+// said erases what the CRM said of a thread, if it names the person.
+func (e *erasure) said(threadID, words string, seeker *store.Seeker) error {
+	if !seeker.In([]byte(words)) {
+		return nil
+	}
+	return e.update("threads", "last_error = $2 WHERE thread_id = $1", threadID, store.ErasedText)
 }
 
 const saidOfThreads = "SELECT thread_id, last_error FROM threads WHERE thread_id = ANY($1) AND last_error <> '' ORDER BY thread_id FOR UPDATE"
@@ -173,9 +207,8 @@ func (e *erasure) threads(position string) (next string, err error) {
 	if err != nil {
 		return "", err
 	}
-	all = slices.DeleteFunc(all, func(s said) bool { return !e.seeker.With(aliases[s.ID]).In([]byte(s.Words)) })
 	for _, s := range all {
-		if err := e.update("threads", "last_error = $2 WHERE thread_id = $1", s.ID, store.ErasedText); err != nil {
+		if err := e.said(s.ID, s.Words, e.seeker.With(aliases[s.ID])); err != nil {
 			return "", err
 		}
 	}

@@ -165,7 +165,7 @@ const (
 	emptyThreads = `UPDATE threads SET own = false, uncertain = true, attempts = 0, last_error = '' WHERE thread_id = ANY($1)`
 )
 
-// expireThreads empties threads. The cursor is ">" and the thread after which to go on.
+// expireThreads empties threads. The cursor is that of store.Emptying.
 func expireThreads(ctx context.Context, tx pgx.Tx, e expiry) (expired store.Expired, err error) {
 	after := strings.TrimPrefix(e.cursor, ">")
 	page, err := oldPage[string](ctx, tx, oldThreads, e.before, after, e.limit)
@@ -179,20 +179,11 @@ func expireThreads(ctx context.Context, tx pgx.Tx, e expiry) (expired store.Expi
 	if err := empty(ctx, tx, plan); err != nil {
 		return expired, err
 	}
-	expired.Deleted = plan.Done
-	switch {
-	case plan.Done < len(plan.Threads): // the last one has more items
-		for _, t := range page {
-			if t.Key == plan.Threads[plan.Done] {
-				break
-			}
-			after = t.Key
-		}
-		expired.Cursor = ">" + after
-	case len(page) == e.limit:
-		expired.Cursor = ">" + page[e.limit-1].Key
+	ids := make([]string, len(page))
+	for i, row := range page {
+		ids[i] = row.Key
 	}
-	return expired, nil
+	return store.Expired{Deleted: plan.Done, Cursor: plan.Next(ids, after, e.limit)}, nil
 }
 
 // planEmptying locks threads, as far as they are old still, and reads their first items.

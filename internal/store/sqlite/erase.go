@@ -10,13 +10,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
 // Erase implements store.Archive. Participants come last of what is stored: as long as they are there,
-// a step that looks at messages and events knows under which ids a person is in which thread.
+// a step that looks at messages and events knows under which ids a person is in which thread. Items are
+// erased while nobody has a lease on their thread, so what a push knows later is what was left then.
 func (s *Store) Erase(ctx context.Context, p store.Person, cursor string, limit int) (store.Erased, error) {
 	erased := store.Erased{Rows: make(map[string]int)}
 	e := &eraser{store: s, ctx: ctx, seeker: p.Seeker(), limit: limit, rows: erased.Rows}
@@ -32,7 +34,10 @@ func (s *Store) Erase(ctx context.Context, p store.Person, cursor string, limit 
 		{Name: "participants", Step: e.participants},
 		{Name: "file", Step: e.file},
 	}, cursor)
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrLeased):
+		return store.Erased{}, store.ErrLeased
+	case err != nil:
 		return store.Erased{}, failed("erase", err)
 	}
 	erased.Cursor = next
@@ -210,7 +215,26 @@ func (t *erasure) itemPage(position string) (page []thread.ItemKey, next string,
 	return page, next, err
 }
 
-// eachItem calls erase for each item of a page that is of a kind and names the person.
+// endLease takes a thread from a worker whose lease has run out: until somebody else claims it, it is
+// still the worker's. What was sent may have been applied.
+const endLease = "UPDATE threads SET lease_until = NULL, uncertain = TRUE WHERE thread_id = ? AND lease_until <= ?"
+
+// endLease returns store.ErrLeased while the lease on a thread runs. When it returns nil nobody has the
+// thread.
+func (t *erasure) endLease(threadID string) error {
+	if _, err := t.tx.ExecContext(t.ctx, endLease, threadID, timeText(time.Now())); err != nil {
+		return err
+	}
+	var isLeased bool
+	err := t.tx.QueryRowContext(t.ctx, "SELECT EXISTS (SELECT 1 FROM threads WHERE thread_id = ? AND lease_until IS NOT NULL)", threadID).Scan(&isLeased)
+	if err == nil && isLeased {
+		return store.ErrLeased
+	}
+	return err
+}
+
+// eachItem calls erase for each item of a page that is of a kind and names the person. Nobody has
+// their threads.
 func (t *erasure) eachItem(position string, kind thread.ItemKind, erase func(*thread.Item) error) (next string, err error) {
 	page, next, err := t.itemPage(position)
 	if err != nil {
@@ -239,6 +263,9 @@ func (t *erasure) eachItem(position string, kind thread.ItemKind, erase func(*th
 			if !seeker.InItem(item) {
 				continue
 			}
+			if err := t.endLease(item.ThreadID); err != nil {
+				return "", err
+			}
 			if err := erase(item); err != nil {
 				return "", err
 			}
@@ -259,16 +286,50 @@ func (e *eraser) messages(position string) (next string, err error) {
 	})
 }
 
-// participants erases the person. The row stays under another id, for the CRM has it.
+// participants erases the person. The row stays under another id, for the CRM has it. A push that
+// ended since the steps before knew the person, so what it left behind is looked at once more.
 func (e *eraser) participants(position string) (next string, err error) {
 	return next, e.change(func(t *erasure) error {
 		next, err = t.eachItem(position, thread.KindParticipant, func(i *thread.Item) error {
+			if err := t.pushed(i); err != nil {
+				return err
+			}
 			id := store.ErasedText + "-" + rand.Text()
 			return t.update("thread_items", "item_id = ?, content = ? WHERE thread_id = ? AND kind = ? AND item_id = ?",
 				id, text(string(store.EraseParticipant(i.Content, id))), i.ThreadID, string(i.Kind), i.ID)
 		})
 		return err
 	})
+}
+
+// pushed erases a participant from what a push of the thread left behind.
+func (t *erasure) pushed(i *thread.Item) error {
+	seeker := t.seeker.With([]string{i.ID})
+	for _, key := range []store.LetterKey{store.PushLetter(i.ThreadID), store.ItemLetter(i.ItemKey)} {
+		digest := key.Digest()
+		letters, err := query(t.ctx, t.tx, scanLetter, "SELECT "+letterColumns+" FROM dead_letters WHERE digest = ?", digest[:])
+		if err != nil {
+			return err
+		}
+		for _, l := range letters {
+			if err := t.letter(&l, seeker); err != nil {
+				return err
+			}
+		}
+	}
+	var words string
+	if err := t.tx.QueryRowContext(t.ctx, "SELECT last_error FROM threads WHERE thread_id = ?", i.ThreadID).Scan(&words); err != nil {
+		return err
+	}
+	return t.said(i.ThreadID, words, seeker)
+}
+
+// said erases what the CRM said of a thread, if it names the person.
+func (t *erasure) said(threadID, words string, seeker *store.Seeker) error {
+	if !seeker.In([]byte(words)) {
+		return nil
+	}
+	return t.update("threads", "last_error = ? WHERE thread_id = ?", store.ErasedText, threadID)
 }
 
 // threads erases what the CRM said about the person.
@@ -293,10 +354,7 @@ func (e *eraser) threads(position string) (next string, err error) {
 			return err
 		}
 		for _, s := range all {
-			if !t.seeker.With(aliases[s.threadID]).In([]byte(s.words)) {
-				continue
-			}
-			if err := t.update("threads", "last_error = ? WHERE thread_id = ?", store.ErasedText, s.threadID); err != nil {
+			if err := t.said(s.threadID, s.words, t.seeker.With(aliases[s.threadID])); err != nil {
 				return err
 			}
 		}

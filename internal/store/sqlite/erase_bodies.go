@@ -38,15 +38,17 @@ func (e *eraser) events(position string) (next string, err error) {
 func (e *eraser) letters(position string) (next string, err error) {
 	return next, e.change(func(t *erasure) error {
 		next, err = t.eachBody("dead_letters", letterBodies, position, func(b *body, seeker *store.Seeker) error {
-			letter := store.DeadLetter{Kind: store.Kind(b.kind), Subject: b.subject, Reason: b.words, Raw: b.raw}
-			if !seeker.EraseLetter(&letter) {
-				return nil
-			}
-			return t.update("dead_letters", "subject = ?, reason = ?, raw = ? WHERE id = ?",
-				letter.Subject, letter.Reason, letter.Raw, b.rowid)
+			return t.letter(&store.DeadLetter{ID: b.rowid, Kind: store.Kind(b.kind), Subject: b.subject, Reason: b.words, Raw: b.raw}, seeker)
 		})
 		return err
 	})
+}
+
+func (t *erasure) letter(l *store.DeadLetter, seeker *store.Seeker) error {
+	if !seeker.EraseLetter(l) {
+		return nil
+	}
+	return t.update("dead_letters", "subject = ?, reason = ?, raw = ? WHERE id = ?", l.Subject, l.Reason, l.Raw, l.ID)
 }
 
 // eachBody calls erase for each row of a page that may name the person, with what finds the person in

@@ -139,25 +139,19 @@ const (
 	deleteLettersAbout = "DELETE FROM dead_letters WHERE digest IN (SELECT unhex(value) FROM json_each(?))"
 )
 
-type oldThread struct {
-	id    string
-	isOld bool
-}
-
-// expireThreads empties threads. The cursor is ">" and the thread after which to go on.
+// expireThreads empties threads. The cursor is that of store.Emptying.
 func expireThreads(ctx context.Context, tx *sql.Tx, before any, cursor string, limit int) (e store.Expired, err error) {
 	after := strings.TrimPrefix(cursor, ">")
-	page, err := query(ctx, tx, func(r row) (o oldThread, err error) {
-		return o, r.Scan(&o.id, &o.isOld)
+	var old []string
+	page, err := query(ctx, tx, func(r row) (id string, err error) {
+		var isOld bool
+		if err = r.Scan(&id, &isOld); isOld {
+			old = append(old, id)
+		}
+		return id, err
 	}, oldThreads, before, after, limit)
 	if err != nil {
 		return e, err
-	}
-	var old []string
-	for _, t := range page {
-		if t.isOld {
-			old = append(old, t.id)
-		}
 	}
 	items, err := query(ctx, tx, scanItemKey, oldItems, jsonList(old), limit+1)
 	if err != nil {
@@ -171,20 +165,7 @@ func expireThreads(ctx context.Context, tx *sql.Tx, before any, cursor string, l
 			return e, err
 		}
 	}
-	e.Deleted = plan.Done
-	switch {
-	case plan.Done < len(plan.Threads): // the last one has more items
-		for _, t := range page {
-			if t.id == plan.Threads[plan.Done] {
-				break
-			}
-			after = t.id
-		}
-		e.Cursor = ">" + after
-	case len(page) == limit:
-		e.Cursor = ">" + page[limit-1].id
-	}
-	return e, nil
+	return store.Expired{Deleted: plan.Done, Cursor: plan.Next(page, after, limit)}, nil
 }
 
 func scanItemKey(r row) (k thread.ItemKey, err error) {

@@ -80,6 +80,7 @@ func Run(t *testing.T, create func(t *testing.T) Open) {
 		"EraseRecipient":    testEraseRecipient,
 		"ErasePhone":        testErasePhone,
 		"EraseParticipant":  testEraseParticipant,
+		"EraseLeased":       testEraseLeased,
 		"EraseNobody":       testEraseNobody,
 		"Traces":            testTraces,
 		"ExpireAndWrite":    func(t *testing.T, create func(t *testing.T) Open) { testExpireWhileWriting(t, create, 1) },
