@@ -14,6 +14,9 @@ BENCHFLAGS ?=
 # Flags for the part of `make bench` about threads, such as THREADFLAGS='-duration 10s'.
 THREADFLAGS ?=
 
+# Flags for the part of `make bench` about large databases, such as ANSWERFLAGS='-messages 100000'.
+ANSWERFLAGS ?=
+
 # Flags for `make demo`, such as DEMOFLAGS='--duration 5m'.
 DEMOFLAGS ?=
 
@@ -88,9 +91,11 @@ fuzz: ## Run every fuzz test for FUZZTIME
 	done
 
 .PHONY: bench
-bench: postgres ## Measure receipts beside a bare and a naive server, and threads on their way to a CRM
+bench: postgres ## Measure receipts beside a bare and a naive server, threads on their way to a CRM, and answers
 	$(GO) run ./cmd/cxbench $(BENCHFLAGS)
 	$(GO) run ./cmd/cxbench threads $(THREADFLAGS)
+	$(GO) run ./cmd/cxbench answers $(ANSWERFLAGS)
+	$(GO) run ./cmd/cxbench answers -database sqlite -messages 1000000 $(ANSWERFLAGS)
 
 .PHONY: crash
 crash: postgres ## Kill cxbridge, PostgreSQL and the disk under load, and look for what is lost

@@ -19,16 +19,16 @@ type question struct {
 
 // askedWindows are those of the console, and the shortest there is, with the step of a series.
 var askedWindows = []struct {
-	name         string
-	length, step time.Duration
+	name, step string
+	length     time.Duration
 }{
-	{"1m", time.Minute, time.Second},
-	{"15m", 15 * time.Minute, 15 * time.Second},
-	{"1h", time.Hour, time.Minute},
-	{"24h", 24 * time.Hour, 30 * time.Minute},
-	{"7d", 7 * 24 * time.Hour, 3 * time.Hour},
-	{"30d", 30 * 24 * time.Hour, 12 * time.Hour},
-	{"90d", 90 * 24 * time.Hour, 24 * time.Hour},
+	{"1m", "1s", time.Minute},
+	{"15m", "15s", 15 * time.Minute},
+	{"1h", "1m", time.Hour},
+	{"24h", "30m", 24 * time.Hour},
+	{"7d", "3h", 7 * 24 * time.Hour},
+	{"30d", "12h", 30 * 24 * time.Hour},
+	{"90d", "1d", 90 * 24 * time.Hour},
 }
 
 // lengthFor returns a length that nobody has asked for within the second, and that takes the same work.
@@ -43,20 +43,20 @@ func lengthFor(length time.Duration, n int) string {
 // questions are those about delivery, and every page of the console.
 func questions(s *stock) []question {
 	var all []question
-	answer := func(name, path string, length time.Duration, query string) {
-		all = append(all, question{name, func(n int) string {
+	answer := func(path, window, query string, length time.Duration) {
+		all = append(all, question{path + "?window=" + window + query, func(n int) string {
 			return path + "?window=" + lengthFor(length, n) + query
 		}, true})
 	}
 	page := func(name string, path func(n int) string) { all = append(all, question{name, path, false}) }
 	for _, w := range askedWindows {
-		answer("/analytics/delivery?window="+w.name, "/analytics/delivery", w.length, "")
-		answer("the same, with step="+w.step.String(), "/analytics/delivery", w.length, "&step="+w.step.String())
-		answer("the same, of a carrier and region", "/analytics/delivery", w.length, "&carrier=VODAFONE&region=GB&step="+w.step.String())
+		answer("/analytics/delivery", w.name, "", w.length)
+		answer("/analytics/delivery", w.name, "&step="+w.step, w.length)
+		answer("/analytics/delivery", w.name, "&step="+w.step+"&carrier=VODAFONE&region=GB", w.length)
 	}
 	for _, w := range askedWindows[1:] {
-		answer("/?window="+w.name, "/", w.length, "")
-		answer("/carriers?window="+w.name, "/carriers", w.length, "")
+		answer("/", w.name, "", w.length)
+		answer("/carriers", w.name, "", w.length)
 	}
 	pick := func(from []string, n int) string { return url.QueryEscape(from[n*7919%len(from)]) }
 	page("/messages", func(int) string { return "/messages" })

@@ -50,10 +50,11 @@ func newAsker(ctx context.Context, addr, token string, questions []question, rat
 		return nil, err
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if status, _, err := a.do(request); err != nil || status != http.StatusOK {
-		return nil, fmt.Errorf("sign in to the console: %d %w", status, err)
+	status, _, err := a.do(request)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("the console answers the sign-in with %d", status)
 	}
-	return a, nil
+	return a, err
 }
 
 func newMicros() *hdrhistogram.Histogram {

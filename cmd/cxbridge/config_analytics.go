@@ -66,18 +66,16 @@ func (p *resolver) retention(v Value) map[store.Expirable]time.Duration {
 	for item := range strings.SplitSeq(v.text, ",") {
 		kind, text, _ := strings.Cut(item, "=")
 		k := store.Expirable(strings.ToLower(strings.TrimSpace(kind)))
-		if !slices.Contains(kinds, k) {
+		d, isLength := lengthOf(text)
+		switch _, twice := keep[k]; {
+		case !slices.Contains(kinds, k):
 			p.wrong(v, fmt.Sprintf("has nothing that can be kept for a time in %q", strings.TrimSpace(item)), "write KIND=TIME, with messages, threads, journal or dead-letters as KIND")
-			return nil
-		}
-		d, ok := lengthOf(text)
-		if !ok || d < time.Hour || d > 100*365*24*time.Hour {
-			p.wrong(v, fmt.Sprintf("has no time from 1h to 36500d in %q", strings.TrimSpace(item)), "write a number with its unit, such as 90d or 12h")
-			return nil
-		}
-		if _, twice := keep[k]; twice {
+			continue
+		case twice:
 			p.wrong(v, fmt.Sprintf("names %s twice", k), "keep one")
-			return nil
+		}
+		if !isLength || d < time.Hour || d > 100*365*24*time.Hour {
+			p.wrong(v, fmt.Sprintf("has no time from 1h to 36500d in %q", strings.TrimSpace(item)), "write a number with its unit, such as 90d or 12h")
 		}
 		keep[k] = d
 	}

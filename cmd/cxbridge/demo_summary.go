@@ -163,14 +163,14 @@ type carrierRow struct {
 	status     map[sms.Status]int64
 }
 
-// failureRate is the share of the messages with a final status that were not delivered.
+// failureRate is the share of all messages that failed, were rejected or expired, as the console and
+// the API have it.
 func (r *carrierRow) failureRate() string {
-	failed := r.status[sms.Failed] + r.status[sms.Rejected] + r.status[sms.Expired]
-	final := failed + r.status[sms.Delivered]
-	if final == 0 {
+	if r.messages == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%.1f %%", 100*float64(failed)/float64(final))
+	failed := r.status[sms.Failed] + r.status[sms.Rejected] + r.status[sms.Expired]
+	return fmt.Sprintf("%.1f %%", 100*float64(failed)/float64(r.messages))
 }
 
 // byCarrier sums up tallies by carrier, in the order of their names.

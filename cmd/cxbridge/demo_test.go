@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cxbridge/cxbridge/internal/cxone"
+	"github.com/cxbridge/cxbridge/internal/sms"
+	"github.com/cxbridge/cxbridge/internal/store"
 )
 
 func TestDemoConfig(t *testing.T) {
@@ -52,5 +54,22 @@ func TestListenDemoTwice(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.Close()
+	}
+}
+
+// The demo says the same of a carrier as the console beside it.
+func TestDemoFailureRate(t *testing.T) {
+	t.Parallel()
+	tally := func(status sms.Status, n int64) store.Tally {
+		return store.Tally{Carrier: "X", Status: status, Messages: n}
+	}
+	rows := byCarrier([]store.Tally{
+		tally(sms.Delivered, 10), tally(sms.Failed, 2), tally(sms.Rejected, 2), tally(sms.Expired, 1), tally(sms.Pending, 4), tally(sms.Unknown, 1),
+	})
+	if len(rows) != 1 || rows[0].failureRate() != "25.0 %" { // as analytics.Metrics: failed / totalMessages
+		t.Errorf("%+v", rows)
+	}
+	if got := new(carrierRow).failureRate(); got != "-" {
+		t.Errorf("of no messages %s", got)
 	}
 }

@@ -29,7 +29,7 @@ func (c *doctorCommand) Run(ctx context.Context, p *program, k *kong.Context) er
 	cfg, err := c.Resolve(load(k, p.env))
 	d := &doctor{
 		cfg: cfg, settings: err, now: time.Now, http: http.DefaultClient,
-		openStore: p.openStore, checkCXone: p.checkCXone, checkCRM: p.checkCRM, free: freeSpace,
+		openStore: p.openStore, checkCXone: p.checkCXone, checkCRM: p.checkCRM, checkCollector: p.checkCollector, free: freeSpace,
 	}
 	return examine(ctx, d.checks(), p.stdout)
 }
@@ -44,7 +44,10 @@ type doctor struct {
 	openStore  func(ctx context.Context, cfg Config) (store.Store, error)
 	checkCXone func(ctx context.Context, cfg Config) error
 	checkCRM   func(ctx context.Context, cfg Config) error
-	free       func(dir string) (bytes uint64, err error)
+
+	checkCollector func(ctx context.Context, cfg Config) error
+
+	free func(dir string) (bytes uint64, err error)
 }
 
 // checks lists the checks in the order they are run and shown.
@@ -59,6 +62,7 @@ func (d *doctor) checks() []check {
 		{"spool", d.checkSpool},
 		{"CXone", d.checkToken},
 		{"CRM", d.checkSink},
+		{"traces", d.checkTraces},
 		{"server URL", d.checkServerURL},
 	}
 }

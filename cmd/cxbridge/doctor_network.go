@@ -63,6 +63,21 @@ func (d *doctor) checkSink(ctx context.Context) finding {
 	return fine("%s answers, and does not refuse the token", d.cfg.CRM.BaseURL)
 }
 
+// checkTraces asks the collector to take no spans.
+func (d *doctor) checkTraces(ctx context.Context) finding {
+	switch {
+	case d.cfg.OTLPEndpoint == "" && d.settings != nil:
+		return skipped("OTEL_EXPORTER_OTLP_ENDPOINT is not set or wrong")
+	case d.cfg.OTLPEndpoint == "":
+		return skipped("no OTEL_EXPORTER_OTLP_ENDPOINT: there are no traces")
+	}
+	if err := d.checkCollector(ctx, d.cfg); err != nil {
+		return finding{gradeFail, fmt.Sprintf("the collector at %s does not take traces: %v", d.cfg.OTLPEndpoint, err),
+			[]string{"give the base URL at which it takes OTLP over HTTP, mostly at port 4318, as OTEL_EXPORTER_OTLP_ENDPOINT; until then nothing is lost but traces"}}
+	}
+	return fine("%s takes them", d.cfg.OTLPEndpoint)
+}
+
 // checkServerURL asks the service for its health the way that CXone comes in.
 func (d *doctor) checkServerURL(ctx context.Context) finding {
 	switch {

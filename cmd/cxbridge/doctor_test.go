@@ -24,7 +24,7 @@ func healthy(t *testing.T) *doctor {
 	cfg, err := resolve(t, nil, withCRM(map[string]string{
 		"ADDR": "127.0.0.1:0", "DATABASE_URL": "postgres://u:hunter2@h/db", "SPOOL_DIR": filepath.Join(t.TempDir(), "not", "yet"),
 		"CXONE_DOMAIN": "api.cxone.com", "CXONE_CLIENT_ID": "id", "CXONE_CLIENT_SECRET": "0d4f5c6b7a8e9f10",
-		"SERVER_URL": "https://bridge.example.com",
+		"SERVER_URL": "https://bridge.example.com", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel.example.com:4318",
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +35,10 @@ func healthy(t *testing.T) *doctor {
 		openStore:  func(context.Context, Config) (store.Store, error) { return &schemaStore{ready: true}, nil },
 		checkCXone: func(context.Context, Config) error { return nil },
 		checkCRM:   func(context.Context, Config) error { return nil },
-		free:       func(string) (uint64, error) { return 1 << 40, nil },
+
+		checkCollector: func(context.Context, Config) error { return nil },
+
+		free: func(string) (uint64, error) { return 1 << 40, nil },
 	}
 }
 
@@ -77,7 +80,7 @@ func TestChecks(t *testing.T) {
 		grade grade
 		want  string // in the text or in what to do
 	}{
-		{"settings", "right", func(*doctor) {}, gradeOK, "all valid; 11 set"},
+		{"settings", "right", func(*doctor) {}, gradeOK, "all valid; 12 set"},
 		{"settings", "wrong", func(d *doctor) { d.settings = &SettingsError{[]Problem{{"PORT", "", "is odd", "mend it"}}} }, gradeFail, "PORT is odd: mend it"},
 
 		{"secrets", "strong", func(*doctor) {}, gradeOK, "2 set"},
@@ -134,6 +137,13 @@ func TestChecks(t *testing.T) {
 		{"CRM", "refuses", func(d *doctor) { d.checkCRM = func(context.Context, Config) error { return errors.New("401") } }, gradeFail, "docs/crm.md"},
 		{"CRM", "not set", func(d *doctor) { d.cfg.CRM = nil }, gradeSkip, "threads are kept and wait"},
 		{"CRM", "settings wrong", func(d *doctor) { d.settings = &SettingsError{[]Problem{{}}} }, gradeSkip, "wrong"},
+
+		{"traces", "takes them", func(*doctor) {}, gradeOK, "http://otel.example.com:4318 takes them"},
+		{"traces", "refuses", func(d *doctor) { d.checkCollector = func(context.Context, Config) error { return errors.New("404") } }, gradeFail, "4318, as OTEL_EXPORTER_OTLP_ENDPOINT"},
+		{"traces", "not set", func(d *doctor) { d.cfg.OTLPEndpoint = "" }, gradeSkip, "there are no traces"},
+		{"traces", "settings wrong", func(d *doctor) {
+			d.cfg.OTLPEndpoint, d.settings = "", &SettingsError{[]Problem{{}}}
+		}, gradeSkip, "wrong"},
 
 		{"server URL", "answers", func(*doctor) {}, gradeOK, "bridge.example.com answers"},
 		{"server URL", "other service", func(d *doctor) { d.http.Transport = answering(http.StatusNotFound) }, gradeWarn, "404 Not Found"},

@@ -116,6 +116,7 @@ func TestEraseWaitsForPushes(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				ctx, quit := context.WithCancelCause(t.Context())
+				defer quit(nil)
 				if tt.quit > 0 {
 					time.AfterFunc(tt.quit, func() { quit(errors.New("enough")) })
 				}

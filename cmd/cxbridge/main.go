@@ -60,7 +60,7 @@ func stopOn(signals <-chan os.Signal, cancel context.CancelCauseFunc, exit func(
 func run(ctx context.Context, args []string, env environment, stdout, stderr io.Writer) int {
 	p := &program{
 		env: env, stdin: os.Stdin, stdout: stdout, stderr: stderr,
-		serve: serve, demo: demo, openStore: openStore, checkCXone: checkCXone, checkCRM: checkCRM,
+		serve: serve, demo: demo, openStore: openStore, checkCXone: checkCXone, checkCRM: checkCRM, checkCollector: checkCollector,
 	}
 	return p.run(ctx, args)
 }
@@ -76,6 +76,8 @@ type program struct {
 	openStore  func(ctx context.Context, cfg Config) (store.Store, error)
 	checkCXone func(ctx context.Context, cfg Config) error
 	checkCRM   func(ctx context.Context, cfg Config) error
+
+	checkCollector func(ctx context.Context, cfg Config) error
 }
 
 // commands is the command line.

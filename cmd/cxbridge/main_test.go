@@ -65,6 +65,8 @@ func newTrial(vars map[string]string) *trial {
 		openStore:  func(context.Context, Config) (store.Store, error) { return nil, errors.New("no store in this test") },
 		checkCXone: func(context.Context, Config) error { return errors.New("no CXone in this test") },
 		checkCRM:   func(context.Context, Config) error { return errors.New("no CRM in this test") },
+
+		checkCollector: func(context.Context, Config) error { return errors.New("no collector in this test") },
 	}
 	return p
 }

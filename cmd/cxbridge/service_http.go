@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -102,10 +103,15 @@ func (s *service) people(simulator api.Simulator, registry *prometheus.Registry)
 		return nil, err
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.console.Serves(r) {
+		if s.console.Serves(r) || !tools.Serves(r) && isBrowser(r) {
 			s.console.ServeHTTP(w, r)
 			return
 		}
 		tools.ServeHTTP(w, r)
 	}), nil
+}
+
+// isBrowser reports whether somebody looks at a page: who asks for HTML by name, as no tool does.
+func isBrowser(r *http.Request) bool {
+	return r.Method == http.MethodGet && strings.Contains(strings.ToLower(r.Header.Get("Accept")), "text/html")
 }

@@ -59,24 +59,24 @@ With --scenario the file says the rates, times and kinds.`
 // Help is what the help of the command says beside its settings.
 func (simulateCommand) Help() string { return simulateDetail }
 
-// Validate is called by kong.
-func (c *simulateCommand) Validate() (err error) {
-	switch {
-	case c.Server.Host == "" || c.Server.Scheme != "http" && c.Server.Scheme != "https":
-		return errors.New("the address must be an http or https URL, such as http://localhost:3000")
-	case c.Workers < 1 || c.Workers > 1000:
-		return errors.New("--workers must be from 1 to 1000")
-	case c.Retries < 0 || c.Retries > 100:
-		return errors.New("--retries must be from 0 to 100")
-	case c.Verify < 0 || c.Verify > 100_000:
-		return errors.New("--verify must be from 0 to 100000")
-	case c.Settle < 0 || c.Settle > time.Hour:
-		return errors.New("--settle must be from 0s to 1h")
-	case c.Timeout <= 0:
-		return errors.New("--timeout must be above 0")
+// Validate is called by kong. It tells all that is wrong.
+func (c *simulateCommand) Validate() error {
+	var wrong []error
+	require := func(ok bool, what string) {
+		if !ok {
+			wrong = append(wrong, errors.New(what))
+		}
 	}
-	c.script, err = c.whatToPlay()
-	return err
+	require(c.Server.Host != "" && (c.Server.Scheme == "http" || c.Server.Scheme == "https"),
+		"the address must be an http or https URL, such as http://localhost:3000")
+	require(c.Workers >= 1 && c.Workers <= 1000, "--workers must be from 1 to 1000")
+	require(c.Retries >= 0 && c.Retries <= 100, "--retries must be from 0 to 100")
+	require(c.Verify >= 0 && c.Verify <= 100_000, "--verify must be from 0 to 100000")
+	require(c.Settle >= 0 && c.Settle <= time.Hour, "--settle must be from 0s to 1h")
+	require(c.Timeout > 0, "--timeout must be above 0")
+	var err error
+	c.script, err = c.whatToPlay(require)
+	return errors.Join(append(wrong, err)...)
 }
 
 // What is played without a scenario, unless the flags say something else.
@@ -85,12 +85,11 @@ const (
 	usualDuration = 30 * time.Second
 )
 
-// whatToPlay takes the scenario, or else makes one of the flags.
-func (c *simulateCommand) whatToPlay() (*simulator.Script, error) {
+// whatToPlay takes the scenario, or else makes one of the flags, which it requires to be right.
+func (c *simulateCommand) whatToPlay(require func(ok bool, what string)) (*simulator.Script, error) {
 	if c.Scenario != "" {
-		if c.Rate != nil || c.Duration != nil || c.Kind != "" {
-			return nil, errors.New("--scenario says the rates, times and kinds: leave out --rate, --duration and --kind")
-		}
+		require(c.Rate == nil && c.Duration == nil && c.Kind == "",
+			"--scenario says the rates, times and kinds: leave out --rate, --duration and --kind")
 		script, err := simulator.LoadScript(c.Scenario)
 		if err != nil {
 			return nil, fmt.Errorf("the scenario %s cannot be played:\n%w", c.Scenario, err)
@@ -105,14 +104,12 @@ func (c *simulateCommand) whatToPlay() (*simulator.Script, error) {
 		duration = *c.Duration
 	}
 	kind := cmp.Or(c.Kind, simulator.KindBoth)
-	switch {
-	case !(rate >= simulator.MinRate && rate <= simulator.MaxRate):
-		return nil, fmt.Errorf("--rate must be from %v to %d", simulator.MinRate, simulator.MaxRate)
-	case duration <= 0 || duration > simulator.MaxDuration:
-		return nil, fmt.Errorf("--duration must be above 0s and at most %v", simulator.MaxDuration)
-	case kind != simulator.KindSMS && kind != simulator.KindThreads && kind != simulator.KindBoth:
-		return nil, errors.New("--kind must be sms, threads or both")
-	}
+	require(rate >= simulator.MinRate && rate <= simulator.MaxRate,
+		fmt.Sprintf("--rate must be from %v to %d", simulator.MinRate, simulator.MaxRate))
+	require(duration > 0 && duration <= simulator.MaxDuration,
+		fmt.Sprintf("--duration must be above 0s and at most %v", simulator.MaxDuration))
+	require(kind == simulator.KindSMS || kind == simulator.KindThreads || kind == simulator.KindBoth,
+		"--kind must be sms, threads or both")
 	return simulator.Steady(kind, rate, duration), nil
 }
 

@@ -329,6 +329,7 @@ func TestSimulateRefused(t *testing.T) {
 		"timeout":            {[]string{"--timeout=0s"}, needed, exitUsage, "--timeout must be above 0"},
 		"thread ids":         {[]string{"--thread-ids=int"}, needed, exitUsage, "must be one of"},
 		"scenario and rate":  {[]string{"--scenario", "bad-carrier", "--rate", "3"}, needed, exitUsage, "leave out --rate"},
+		"all at once":        {[]string{"--workers", "0", "--retries=-1", "--timeout=0s", "--rate", "0", "--kind", "mail"}, needed, exitUsage, "--workers must be from 1 to 1000\n--retries must be from 0 to 100\n--timeout must be above 0\n--rate must be from 0.001 to 20000\n--kind must be sms, threads or both\n"},
 		"unknown scenario":   {[]string{"--scenario", "bad-carriers"}, needed, exitUsage, "bad-carrier, black-friday, merge-and-split"},
 		"mistake in a file":  {[]string{"--scenario", file}, needed, exitUsage, "line 2: phases[0].rate: must be a number"},
 		"no secret":          {nil, nil, exitUsage, "WEBHOOK_SECRET is not set"},

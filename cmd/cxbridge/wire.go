@@ -75,6 +75,11 @@ func checkCRM(ctx context.Context, cfg Config) error {
 	return err
 }
 
+// checkCollector hands no spans to the collector of traces. It is called with a Config that has one.
+func checkCollector(ctx context.Context, cfg Config) error {
+	return telemetry.CheckCollector(ctx, cfg.OTLPEndpoint)
+}
+
 // threadSource fetches threads from CXone.
 type threadSource struct{ client *cxone.Client }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/sim"
+	"github.com/cxbridge/cxbridge/internal/telemetry/telemetrytest"
 )
 
 func TestCheckCRM(t *testing.T) {
@@ -51,6 +52,19 @@ func TestCheckCRM(t *testing.T) {
 				t.Errorf("the token shows: %v", err)
 			}
 		})
+	}
+}
+
+func TestCheckCollector(t *testing.T) {
+	t.Parallel()
+	var collector telemetrytest.Collector
+	server := httptest.NewServer(&collector)
+	if err := checkCollector(t.Context(), Config{OTLPEndpoint: server.URL}); err != nil {
+		t.Error(err)
+	}
+	server.Close()
+	if err := checkCollector(t.Context(), Config{OTLPEndpoint: server.URL}); err == nil {
+		t.Error("nobody takes traces")
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/cxbridge/cxbridge/internal/proof"
 	"github.com/cxbridge/cxbridge/internal/sim"
 )
@@ -24,6 +26,7 @@ type crashSettings struct {
 	seed     uint64
 	receipts float64 // posts in a second
 	threads  float64
+	atOnce   int  // scenarios that are played at a time; more than one says nothing of how long recovery takes
 	each     bool // everything is checked after each time, not only at the end
 	sync     bool // PostgreSQL writes through to the disk
 	stores   []string
@@ -34,7 +37,7 @@ type crashSettings struct {
 }
 
 func parseCrash(args []string) (*crashSettings, error) {
-	s := &crashSettings{}
+	s := &crashSettings{atOnce: 1, each: true, sync: true}
 	flags := flag.NewFlagSet("cxproof crash", flag.ContinueOnError)
 	flags.IntVar(&s.kills, "kills", 50, "how often the process is killed, on each store; the rest is done a fifth as often")
 	flags.DurationVar(&s.away, "away", 2*time.Minute, "how long PostgreSQL is stopped")
@@ -46,13 +49,13 @@ func parseCrash(args []string) (*crashSettings, error) {
 	only := flags.String("only", "", "the scenarios, by the beginnings of their names; empty is all")
 	flags.StringVar(&s.program, "cxbridge", "", "a cxbridge binary to use instead of building one")
 	flags.StringVar(&s.dir, "dir", "", "where the databases live while it runs; empty is the system's temporary folder")
-	short := flags.Bool("short", false, "few kills and short outages, for CI; what is checked at the end is the same")
+	flags.BoolFunc("short", "few kills and short outages, for CI; what is checked at the end is the same. Flags after it change that", func(string) error {
+		s.kills, s.away, s.tmpfs, s.receipts, s.threads = 5, 2*time.Second, 12, 150, 40
+		s.atOnce, s.each, s.sync = 3, false, false
+		return nil
+	})
 	if err := flags.Parse(args); err != nil {
 		return nil, err
-	}
-	s.each, s.sync = true, true
-	if *short {
-		s.kills, s.away, s.tmpfs, s.receipts, s.threads, s.each, s.sync = 5, 2*time.Second, 12, 150, 40, false, false
 	}
 	s.stores = strings.Split(*stores, ",")
 	if *only != "" {
@@ -72,7 +75,7 @@ func (s *crashSettings) wanted(name string) bool {
 // errBroken says that a promise was broken, as the output tells.
 var errBroken = errors.New("a promise was broken")
 
-// crash plays every scenario, one after the other, on each store that has it.
+// crash plays the scenarios and shows what became of them.
 func crash(ctx context.Context, args []string, out io.Writer) (err error) {
 	s, err := parseCrash(args)
 	if err != nil {
@@ -92,23 +95,17 @@ func crash(ctx context.Context, args []string, out io.Writer) (err error) {
 	}
 	s.notes = out
 	fmt.Fprintf(out, "seed %d\n", s.seed)
+	results, err := playAll(ctx, s)
+	if err != nil {
+		return err
+	}
 	table := proof.Table{{"what is done", "store", "times", "events acknowledged", "lost", "doubled", "other faults", "s to recover, median", "max"}}
 	broken := false
-	for i, sc := range scenarios {
-		for _, store := range sc.stores {
-			if !s.wanted(sc.name) || !slices.Contains(s.stores, store) {
-				continue
-			}
-			r, err := play(ctx, s, sc, store, s.seed+uint64(i))
-			if err != nil {
-				return fmt.Errorf("%s, %s: %w", sc.name, store, err)
-			}
-			table = append(table, r.row())
-			broken = broken || !r.verdict.OK()
-			for _, line := range r.verdict.Wrong[:min(len(r.verdict.Wrong), 20)] {
-				fmt.Fprintf(out, "%s, %s: %s\n", sc.name, store, line)
-			}
-			fmt.Fprintln(os.Stderr, strings.Join(r.row(), "  "))
+	for _, r := range results {
+		table = append(table, r.row())
+		broken = broken || !r.verdict.OK()
+		for _, line := range r.verdict.Wrong[:min(len(r.verdict.Wrong), 20)] {
+			fmt.Fprintf(out, "%s, %s: %s\n", r.name, r.store, line)
 		}
 	}
 	fmt.Fprintln(out)
@@ -117,6 +114,31 @@ func crash(ctx context.Context, args []string, out io.Writer) (err error) {
 		return errBroken
 	}
 	return nil
+}
+
+// playAll plays every scenario that is wanted on each store that has it, and tells of each when it is
+// done.
+func playAll(ctx context.Context, s *crashSettings) ([]*result, error) {
+	var results []*result
+	plays, ctx := errgroup.WithContext(ctx)
+	plays.SetLimit(s.atOnce)
+	for i, sc := range scenarios {
+		for _, store := range sc.stores {
+			if !s.wanted(sc.name) || !slices.Contains(s.stores, store) {
+				continue
+			}
+			r := &result{name: sc.name}
+			results = append(results, r)
+			plays.Go(func() error {
+				if err := r.play(ctx, s, sc, store, s.seed+uint64(i)); err != nil {
+					return fmt.Errorf("%s, %s: %w", sc.name, store, err)
+				}
+				fmt.Fprintln(os.Stderr, strings.Join(r.row(), "  "))
+				return nil
+			})
+		}
+	}
+	return results, plays.Wait()
 }
 
 // result is what became of a scenario on a store.
@@ -207,25 +229,25 @@ func (st *stage) close() (err error) {
 }
 
 // play does the harm of a scenario as often as it is to be done, and checks what is left after each.
-func play(ctx context.Context, s *crashSettings, sc *scenario, store string, seed uint64) (r *result, err error) {
+func (r *result) play(ctx context.Context, s *crashSettings, sc *scenario, store string, seed uint64) (err error) {
 	st, err := newStage(ctx, s, sc, store, seed)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, st.close()) }()
-	r = &result{name: sc.name, store: st.store.Name, times: sc.times(s)}
+	r.store, r.times = st.store.Name, sc.times(s)
 	for i := range r.times {
 		took, err := st.underLoad(ctx, sc.strike)
 		if err != nil {
-			return nil, fmt.Errorf("time %d: %w", i+1, err)
+			return fmt.Errorf("time %d: %w", i+1, err)
 		}
 		r.recovered = append(r.recovered, took)
 		if err := st.check(ctx, &r.verdict, s.each || i == r.times-1); err != nil {
-			return nil, fmt.Errorf("check %d: %w", i+1, err)
+			return fmt.Errorf("check %d: %w", i+1, err)
 		}
 	}
 	r.events = st.traffic.Promises.Events()
-	return r, nil
+	return nil
 }
 
 // underLoad does harm while traffic runs, at a moment that is drawn in events, not in time, so that

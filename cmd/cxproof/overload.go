@@ -30,7 +30,7 @@ type overloadSettings struct {
 }
 
 func parseOverload(args []string) (*overloadSettings, error) {
-	s := &overloadSettings{}
+	s := &overloadSettings{strict: true}
 	flags := flag.NewFlagSet("cxproof overload", flag.ContinueOnError)
 	flags.DurationVar(&s.duration, "duration", 2*time.Minute, "how long more is sent than can be taken")
 	flags.DurationVar(&s.part, "part", 20*time.Second, "how long everything else is measured")
@@ -40,13 +40,12 @@ func parseOverload(args []string) (*overloadSettings, error) {
 	stores := flags.String("stores", "sqlite,postgres", "the stores")
 	flags.StringVar(&s.program, "cxbridge", "", "a cxbridge binary to use instead of building one")
 	flags.StringVar(&s.dir, "dir", "", "where the databases live while it runs; empty is the system's temporary folder")
-	short := flags.Bool("short", false, "a few seconds of each, for CI; slowness is no error")
+	flags.BoolFunc("short", "a few seconds of each, for CI; slowness is no error. Flags after it change that", func(string) error {
+		s.duration, s.part, s.connections, s.slow, s.strict = 6*time.Second, 2*time.Second, 5000, 50, false
+		return nil
+	})
 	if err := flags.Parse(args); err != nil {
 		return nil, err
-	}
-	s.strict = !*short
-	if *short {
-		s.duration, s.part, s.connections, s.slow = 10*time.Second, 3*time.Second, 5000, 50
 	}
 	s.stores = strings.Split(*stores, ",")
 	if s.duration <= 0 || s.part <= 0 || s.connections < 1 || s.connections > 10000 || s.slow < 1 || flags.NArg() > 0 {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -64,37 +63,6 @@ func (c *RateCard) Price(carrier, region string, second int64) (segment Money, c
 		}
 	}
 	return 0, "", false
-}
-
-// RateCardError says what is wrong with a rate card: all of it, in the order of the file.
-type RateCardError struct {
-	Problems []RateCardProblem // at least one
-}
-
-// RateCardProblem is one thing that is wrong with a rate card.
-type RateCardProblem struct {
-	Line   int    // from 1; 0 for the file as a whole
-	Field  string // as price; "" for the line as a whole
-	Reason string
-}
-
-func (p RateCardProblem) String() string {
-	text := p.Reason
-	if p.Field != "" {
-		text = p.Field + ": " + text
-	}
-	if p.Line > 0 {
-		text = "line " + strconv.Itoa(p.Line) + ": " + text
-	}
-	return text
-}
-
-func (e *RateCardError) Error() string {
-	lines := make([]string, len(e.Problems))
-	for i, p := range e.Problems {
-		lines[i] = p.String()
-	}
-	return strings.Join(lines, "\n")
 }
 
 // sortPrices puts the prices of each route in the order of their days.

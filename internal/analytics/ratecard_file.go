@@ -5,17 +5,15 @@ import (
 	"cmp"
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"io"
 	"path"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 
+	"github.com/cxbridge/cxbridge/internal/filecheck"
 	"github.com/cxbridge/cxbridge/internal/sms"
 )
 
@@ -23,7 +21,7 @@ import (
 var columns = []string{"carrier", "region", "price", "currency", "from"}
 
 // ParseRateCard reads a rate card: CSV if the name of the file ends in .csv, else YAML. The error is a
-// *RateCardError.
+// *filecheck.Error.
 //
 // A CSV file has a header that names its columns: price, and any of carrier, region, currency and
 // from. A YAML file has the same as a list of mappings under prices, and may have a currency beside
@@ -38,22 +36,20 @@ func ParseRateCard(name string, text []byte) (*RateCard, error) {
 	} else {
 		r.yaml(text)
 	}
-	if len(r.problems) > 0 {
-		slices.SortStableFunc(r.problems, func(a, b RateCardProblem) int { return cmp.Compare(a.Line, b.Line) })
-		return nil, &RateCardError{Problems: r.problems}
+	if len(r.card.prices) == 0 && r.Len() == 0 {
+		r.Add(0, "", "there is no price in the file")
+	}
+	if err := r.Err(); err != nil {
+		return nil, err
 	}
 	r.card.sortPrices()
 	return r.card, nil
 }
 
-// cardReader goes on after a problem, so that all are told at once.
+// cardReader goes on after a problem.
 type cardReader struct {
-	card     *RateCard
-	problems []RateCardProblem
-}
-
-func (r *cardReader) problem(line int, field, format string, args ...any) {
-	r.problems = append(r.problems, RateCardProblem{line, field, fmt.Sprintf(format, args...)})
+	card *RateCard
+	filecheck.Problems
 }
 
 // field is the text of a column and the line that it is on.
@@ -64,7 +60,7 @@ type field struct {
 
 // entry adds a price.
 func (r *cardReader) entry(line int, fields map[string]field) {
-	before := len(r.problems)
+	before := r.Len()
 	at := func(column string) (string, int) {
 		f := fields[column]
 		return strings.TrimSpace(f.text), cmp.Or(f.line, line)
@@ -76,7 +72,7 @@ func (r *cardReader) entry(line int, fields map[string]field) {
 	if region, line := at("region"); region != "" && region != "*" {
 		code, ok := sms.ParseRegion(region)
 		if !ok {
-			r.problem(line, "region", "must be an ISO 3166-1 alpha-2 code of two letters, or *")
+			r.Add(line, "region", "must be an ISO 3166-1 alpha-2 code of two letters, or *")
 		}
 		to.region = code
 	}
@@ -87,21 +83,21 @@ func (r *cardReader) entry(line int, fields map[string]field) {
 	p.currency = r.currency(text, currencyLine)
 	if text == "" {
 		if p.currency = r.card.currency; p.currency == "" {
-			r.problem(line, "currency", "is missing")
+			r.Add(line, "currency", "is missing")
 		}
 	}
 	if from, line := at("from"); from != "" {
 		start, err := time.Parse(time.DateOnly, from)
 		if err != nil {
-			r.problem(line, "from", "must be a date, as 2026-07-01")
+			r.Add(line, "from", "must be a date, as 2026-07-01")
 		}
 		p.day = start.Unix() / Day.Width()
 	}
-	if len(r.problems) > before {
+	if r.Len() > before {
 		return
 	}
 	if slices.ContainsFunc(r.card.prices[to], func(q price) bool { return q.day == p.day }) {
-		r.problem(line, "", "there is another price for this carrier and region from the same day")
+		r.Add(line, "", "there is another price for this carrier and region from the same day")
 		return
 	}
 	r.card.prices[to] = append(r.card.prices[to], p)
@@ -111,11 +107,11 @@ func (r *cardReader) price(text string, line int) Money {
 	segment, exact, ok := parseMoney(text)
 	switch {
 	case text == "":
-		r.problem(line, "price", "is missing")
+		r.Add(line, "price", "is missing")
 	case !ok:
-		r.problem(line, "price", "must be a decimal number from 0 to %s, as 0.0075", maxMoney)
+		r.Add(line, "price", "must be a decimal number from 0 to %s, as 0.0075", maxMoney)
 	case !exact:
-		r.problem(line, "price", "has more than %d decimals", decimals)
+		r.Add(line, "price", "has more than %d decimals", decimals)
 	}
 	return segment
 }
@@ -123,7 +119,7 @@ func (r *cardReader) price(text string, line int) Money {
 func (r *cardReader) currency(text string, line int) string {
 	code := strings.ToUpper(text)
 	if code != "" && (len(code) != 3 || strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
-		r.problem(line, "currency", "must be an ISO 4217 code of three letters, as USD")
+		r.Add(line, "currency", "must be an ISO 4217 code of three letters, as USD")
 	}
 	return code
 }
@@ -133,7 +129,7 @@ func (r *cardReader) csv(text []byte) {
 	c.TrimLeadingSpace, c.Comment = true, '#'
 	header, err := c.Read()
 	if err != nil {
-		r.problem(0, "", "the file must begin with a line of the columns %s", strings.Join(columns, ", "))
+		r.Add(0, "", "the file must begin with a line of the columns %s", strings.Join(columns, ", "))
 		return
 	}
 	line, _ := c.FieldPos(0)
@@ -142,9 +138,9 @@ func (r *cardReader) csv(text []byte) {
 		r.column(line, header[i], header[:i])
 	}
 	if !slices.Contains(header, "price") {
-		r.problem(line, "price", "the column is missing")
+		r.Add(line, "price", "the column is missing")
 	}
-	if len(r.problems) > 0 {
+	if r.Len() > 0 {
 		return
 	}
 	for {
@@ -154,7 +150,7 @@ func (r *cardReader) csv(text []byte) {
 		case err == io.EOF:
 			return
 		case errors.As(err, &syntax):
-			r.problem(syntax.Line, "", "%v", syntax.Err)
+			r.Add(syntax.Line, "", "%v", syntax.Err)
 			continue
 		}
 		fields := make(map[string]field)
@@ -171,41 +167,26 @@ func (r *cardReader) csv(text []byte) {
 func (r *cardReader) column(line int, name string, before []string) {
 	switch {
 	case !slices.Contains(columns, name):
-		r.problem(line, name, "is not known; known are %s", strings.Join(columns, ", "))
+		r.Add(line, name, "is not known; known are %s", strings.Join(columns, ", "))
 	case slices.Contains(before, name):
-		r.problem(line, name, "is there twice")
+		r.Add(line, name, "is there twice")
 	}
 }
 
 func (r *cardReader) yaml(text []byte) {
-	file, err := parser.ParseBytes(text, 0)
-	switch {
-	case err != nil:
-		r.syntax(err)
-		return
-	case len(file.Docs) != 1 || file.Docs[0].Body == nil:
-		r.problem(0, "", "the file must hold one YAML document")
+	root := r.Document(text)
+	if root == nil {
 		return
 	}
-	root, ok := file.Docs[0].Body.(ast.MapNode)
-	if !ok {
-		r.problem(lineOf(file.Docs[0].Body), "", "must be a mapping with prices and currency")
+	keys := r.Mapping(root, "", "currency", "prices")
+	if keys == nil {
 		return
 	}
-	var prices ast.Node
-	for it := root.MapRange(); it.Next(); {
-		switch key := it.Key().GetToken().Value; key {
-		case "currency":
-			r.card.currency = r.currency(r.scalar(key, it.Value()), lineOf(it.Value()))
-		case "prices":
-			prices = it.Value()
-		default:
-			r.problem(lineOf(it.Key()), key, "is not known; known are currency, prices")
-		}
-	}
+	currency, prices := keys.At("currency"), keys.At("prices")
+	r.card.currency = r.currency(r.scalar(currency, "currency"), filecheck.LineOf(currency))
 	list, ok := prices.(*ast.SequenceNode)
 	if !ok {
-		r.problem(cmp.Or(lineOf(prices), lineOf(file.Docs[0].Body)), "prices", "must be a list of prices")
+		r.AddAt(cmp.Or(prices, root), "prices", "must be a list of prices")
 		return
 	}
 	for _, item := range list.Values {
@@ -213,57 +194,26 @@ func (r *cardReader) yaml(text []byte) {
 	}
 }
 
-func (r *cardReader) syntax(err error) {
-	p := RateCardProblem{Reason: err.Error()}
-	if e := yaml.Error(nil); errors.As(err, &e) {
-		p.Reason = e.GetMessage()
-		if t := e.GetToken(); t != nil {
-			p.Line = t.Position.Line
-		}
-	}
-	r.problems = append(r.problems, p)
-}
-
 // item reads a price of the list.
 func (r *cardReader) item(node ast.Node) {
-	entry, ok := node.(ast.MapNode)
-	if !ok {
-		r.problem(lineOf(node), "prices", "each must be a mapping of %s", strings.Join(columns, ", "))
-		return
-	}
-	fields, names := make(map[string]field), []string(nil)
-	line, before := lineOf(node), len(r.problems)
-	for it := entry.MapRange(); it.Next(); {
-		key := it.Key().GetToken().Value
-		if len(names) == 0 {
-			line = lineOf(it.Key())
+	before, line := r.Len(), filecheck.LineOf(node)
+	fields := make(map[string]field)
+	for i, e := range r.Mapping(node, "", columns...) {
+		if i == 0 {
+			line = filecheck.LineOf(e.Key)
 		}
-		r.column(lineOf(it.Key()), key, names)
-		names = append(names, key)
-		fields[key] = field{r.scalar(key, it.Value()), lineOf(it.Value())}
+		fields[e.Name] = field{r.scalar(e.Value, e.Name), filecheck.LineOf(e.Value)}
 	}
-	if len(r.problems) == before {
+	if r.Len() == before {
 		r.entry(line, fields)
 	}
 }
 
-// scalar returns a scalar as it is written: a price is not to pass through a floating-point number.
-func (r *cardReader) scalar(key string, node ast.Node) string {
-	switch n := node.(type) {
-	case *ast.NullNode:
-		return ""
-	case *ast.StringNode:
-		return n.Value
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
-		return n.GetToken().Value
+// scalar returns a scalar as it is written, "" where there is none.
+func (r *cardReader) scalar(node ast.Node, field string) string {
+	text, ok := filecheck.Scalar(node)
+	if !ok {
+		r.AddAt(node, field, "must be text or a number")
 	}
-	r.problem(lineOf(node), key, "must be text or a number")
-	return ""
-}
-
-func lineOf(node ast.Node) int {
-	if node == nil || node.GetToken() == nil {
-		return 0
-	}
-	return node.GetToken().Position.Line
+	return text
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cxbridge/cxbridge/internal/analytics"
+	"github.com/cxbridge/cxbridge/internal/filecheck"
 )
 
 const yamlCard = `
@@ -73,7 +74,7 @@ func TestRateCard(t *testing.T) {
 	if _, _, ok := none.Price("X", "US", 0); ok || none.Currency() != analytics.NoCurrency {
 		t.Error("no rate card has a price or a currency")
 	}
-	for text, want := range map[string]string{"currency: eur\nprices: []": "EUR", "prices: []": analytics.NoCurrency} {
+	for text, want := range map[string]string{"currency: eur\nprices: [{price: 1}]": "EUR", "prices: [{price: 1, currency: EUR}]": analytics.NoCurrency} {
 		if card, err := analytics.ParseRateCard("card", []byte(text)); err != nil || card.Currency() != want {
 			t.Errorf("%q: %v", text, err)
 		}
@@ -94,9 +95,11 @@ func TestRateCardTellsEveryProblem(t *testing.T) {
 	}{
 		{"empty YAML", "a.yaml", "", []string{"the file must hold one YAML document"}},
 		{"no YAML", "a.yaml", "prices: [a\n", []string{"line 1: sequence end token ']' not found"}},
-		{"a list", "a.yaml", "- price: 1\n", []string{"line 1: must be a mapping with prices and currency"}},
+		{"a list", "a.yaml", "- price: 1\n", []string{"line 1: must be a mapping"}},
 		{"no prices", "a.yaml", "currency: USD\n", []string{"line 1: prices: must be a list of prices"}},
 		{"prices of another kind", "a.yaml", "currency: USD\nprices: 7\n", []string{"line 2: prices: must be a list of prices"}},
+		{"no keys", "a.yaml", "prices:\n  - {}\n", []string{"line 2: price: is missing", "line 2: currency: is missing"}},
+		{"an empty list", "a.yaml", "currency: USD\nprices: []\n", []string{"there is no price in the file"}},
 		{"many in YAML", "a.yaml", `
 currency: dollars
 colour: red
@@ -113,12 +116,12 @@ prices:
   - {carrier: x, region: GB, price: 2, currency: USD, from: 2026-01-01}
 `, []string{
 			"line 2: currency: must be an ISO 4217 code of three letters, as USD",
-			"line 3: colour: is not known; known are currency, prices",
-			"line 5: prices: each must be a mapping of carrier, region, price, currency, from",
+			"line 3: colour: unknown key; known are currency, prices",
+			"line 5: must be a mapping",
 			"line 6: region: must be an ISO 3166-1 alpha-2 code of two letters, or *",
 			"line 6: price: must be a decimal number from 0 to 1000000, as 0.0075",
 			"line 6: from: must be a date, as 2026-07-01",
-			"line 7: prize: is not known; known are carrier, region, price, currency, from",
+			"line 7: prize: unknown key; known are carrier, region, price, currency, from",
 			"line 8: price: is missing",
 			"line 9: price: must be text or a number",
 			"line 11: price: has more than 6 decimals",
@@ -126,6 +129,7 @@ prices:
 			"line 14: there is another price for this carrier and region from the same day",
 		}},
 		{"empty CSV", "a.csv", "", []string{"the file must begin with a line of the columns carrier, region, price, currency, from"}},
+		{"columns alone", "a.csv", "carrier,price\n", []string{"there is no price in the file"}},
 		{"columns", "a.csv", "carrier,carrier,cost\nX,1,2\n", []string{
 			"line 1: carrier: is there twice",
 			"line 1: cost: is not known; known are carrier, region, price, currency, from",
@@ -142,7 +146,7 @@ prices:
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			card, err := analytics.ParseRateCard(c.file, []byte(c.text))
-			var problems *analytics.RateCardError
+			var problems *filecheck.Error
 			if card != nil || !errors.As(err, &problems) {
 				t.Fatalf("got %v, %v", card, err)
 			}

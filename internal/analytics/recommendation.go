@@ -47,7 +47,8 @@ func (p Policy) Validate() error {
 }
 
 // Recommendation says what to do about a carrier in a region. It is drawn from the carrier's messages
-// of all currencies in the region.
+// of all currencies in the region, whereas the rates beside it are of the currency of its row. Only
+// FewerFailures and the savings are of the row.
 //
 // FailureRateLow and FailureRateHigh are the limits of the Wilson score interval (Wilson 1927) around
 // the failure rate, two-sided, at the confidence of the policy. The action is
@@ -60,11 +61,11 @@ func (p Policy) Validate() error {
 // Messages that are still pending count as not failed, so a carrier is never left for what it may
 // yet deliver.
 type Recommendation struct {
-	Action          Action  `json:"recommendedAction" enum:"REROUTE,KEEP,INSUFFICIENT_DATA"`
-	FailureRateLow  float64 `json:"failureRateLow" doc:"Lower limit of the Wilson interval around the failure rate, in per cent"`
-	FailureRateHigh float64 `json:"failureRateHigh" doc:"Upper limit, in per cent"`
+	Action          Action  `json:"recommendedAction" enum:"REROUTE,KEEP,INSUFFICIENT_DATA" doc:"For the carrier in this region, of its messages of all currencies: the same in all its rows there"`
+	FailureRateLow  float64 `json:"failureRateLow" doc:"Lower limit of the Wilson interval around the failure rate of the carrier in this region, in per cent: of its messages of all currencies, where failureRate is of this row alone"`
+	FailureRateHigh float64 `json:"failureRateHigh" doc:"Upper limit of the same interval, in per cent"`
 
-	Confidence *float64 `json:"confidence,omitempty" doc:"For REROUTE: how sure it is that the failure rate is above the threshold, in per cent"`
+	Confidence *float64 `json:"confidence,omitempty" doc:"For REROUTE: how sure it is that the failure rate of all currencies is above the threshold, in per cent"`
 	RouteTo    string   `json:"routeTo,omitempty" doc:"For REROUTE: the carrier of this region that surely fails less; empty where there is none"`
 
 	FewerFailures  *int64   `json:"fewerFailures,omitempty" doc:"Messages of this row that would not have failed at the other carrier's failure rate, in the window"`

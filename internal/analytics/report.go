@@ -24,7 +24,7 @@ type Report struct {
 	Unpriced     int64        `json:"unpricedMessages" doc:"Messages without a price: no receipt names one, and the rate card has none. They cost something, and are in no cost."`
 	Costs        []Cost       `json:"costs" doc:"By currency"`
 
-	Carriers []Carrier `json:"carrierAnalytics" doc:"By carrier, region and currency"`
+	Carriers []Carrier `json:"carrierAnalytics" doc:"By carrier, region and currency. Counts and rates are of the row; what is recommended is of the carrier in the region, whatever the currency."`
 	Series   []Point   `json:"series,omitempty" doc:"By time, where a step is given"`
 }
 

@@ -66,13 +66,14 @@ func TestDelivery(t *testing.T) {
 }
 
 func TestDeliveryQuestions(t *testing.T) {
+	b := newBench()
 	for query, want := range map[string]answers.Question{
 		"?window=7d&step=1h":                     {Length: 7 * 24 * time.Hour, Step: time.Hour},
 		"?window=1d12h&carrier=%20vodafone":      {Length: 36 * time.Hour, Filter: analytics.Filter{Carrier: "vodafone"}},
 		"?window=1m&region=uk&format=json":       {Length: time.Minute, Filter: analytics.Filter{Region: "GB"}},
 		"?window=90d&carrier=%3Cscript%3E%00%FF": {Length: 90 * 24 * time.Hour, Filter: analytics.Filter{Carrier: "<script>\x00\xff"}},
 	} {
-		w, asked := newBench().askDelivery(t, query, "")
+		w, asked := b.askDelivery(t, query, "")
 		if w.Code != http.StatusOK {
 			t.Errorf("%s: %d %s", query, w.Code, w.Body)
 		}
@@ -83,12 +84,13 @@ func TestDeliveryQuestions(t *testing.T) {
 }
 
 func TestDeliveryRefuses(t *testing.T) {
+	b := newBench()
 	for _, query := range []string{
 		"?window=30s", "?window=91d", "?window=never", "?window=-1h", "?step=0s", "?step=-1m", "?step=x", "?step=90s&window=1h",
 		"?window=90d&step=1m", "?region=GBR", "?region=1", "?format=xml", "?series=json", "?series=csv",
 		"?carrier=" + strings.Repeat("x", 257), "?window=" + strings.Repeat("1", 1000),
 	} {
-		w, _ := newBench().askDelivery(t, query, "")
+		w, _ := b.askDelivery(t, query, "")
 		t.Run(query[:min(len(query), 40)], func(t *testing.T) { wantProblem(t, w, http.StatusUnprocessableEntity) })
 	}
 }
@@ -103,12 +105,13 @@ func TestDeliveryErrors(t *testing.T) {
 }
 
 func TestDeliveryCSV(t *testing.T) {
+	b := newBench()
 	for _, test := range []struct{ query, accept, first string }{
 		{"?format=csv", "", "carrier"}, {"?format=csv", "application/json", "carrier"}, {"", "text/csv", "carrier"},
 		{"", "text/html;q=0.1, Text/CSV", "carrier"}, {"?series=csv&step=1h", "", "from"},
 		{"?series=csv&step=1h&format=csv", "text/csv", "from"},
 	} {
-		w, _ := newBench().askDelivery(t, test.query, test.accept)
+		w, _ := b.askDelivery(t, test.query, test.accept)
 		if got := w.Header().Get("Content-Type"); w.Code != http.StatusOK || got != "text/csv; charset=utf-8" || w.Header().Get("Vary") != "Accept" {
 			t.Errorf("%+v: %d %q %s", test, w.Code, got, w.Body)
 		}
@@ -117,7 +120,7 @@ func TestDeliveryCSV(t *testing.T) {
 			t.Errorf("%+v: %v %q", test, err, rows)
 		}
 	}
-	w, _ := newBench().askDelivery(t, "?format=json", "text/csv")
+	w, _ := b.askDelivery(t, "?format=json", "text/csv")
 	if got := w.Header().Get("Content-Type"); got != "application/json" {
 		t.Errorf("the format does not go before the header: %s", got)
 	}

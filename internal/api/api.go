@@ -94,7 +94,8 @@ const answerTimeout = 10 * time.Second
 type Handler struct {
 	Config
 	mux      *http.ServeMux
-	document []byte // of OpenAPI
+	paths    *http.ServeMux // which there are, with any method
+	document []byte         // of OpenAPI
 	huma     huma.API
 	tokens   access.Tokens
 }
@@ -153,11 +154,22 @@ func apiConfig(version string) huma.Config {
 func (c *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
-	if escaped := r.URL.EscapedPath(); escaped != path.Clean(escaped) {
+	if !isClean(r) {
 		notFound(w, r)
 		return
 	}
 	c.mux.ServeHTTP(w, r)
+}
+
+func isClean(r *http.Request) bool {
+	escaped := r.URL.EscapedPath()
+	return escaped == path.Clean(escaped)
+}
+
+// Serves reports whether the path of a request is one of the API, whatever its method.
+func (c *Handler) Serves(r *http.Request) bool {
+	_, pattern := c.paths.Handler(r)
+	return isClean(r) && pattern != "/"
 }
 
 // OpenAPI returns the description of the API, in OpenAPI 3.1. It must not be changed.
@@ -202,12 +214,12 @@ func jsonOnly(ctx huma.Context, next func(huma.Context)) {
 // refuseTheRest answers 405 on every path of the API for the methods it does not know, and 404 on every
 // other path. The paths have a mux of their own: beside "GET /a/{id}", "/a/b" would be ambiguous.
 func (c *Handler) refuseTheRest() {
-	paths := http.NewServeMux()
+	c.paths = http.NewServeMux()
 	for route, item := range c.huma.OpenAPI().Paths {
-		paths.HandleFunc(route, methodNotAllowed(methodsOf(item)))
+		c.paths.HandleFunc(route, methodNotAllowed(methodsOf(item)))
 	}
-	paths.HandleFunc("/", notFound)
-	c.mux.Handle("/", paths)
+	c.paths.HandleFunc("/", notFound)
+	c.mux.Handle("/", c.paths)
 }
 
 func methodsOf(item *huma.PathItem) []string {

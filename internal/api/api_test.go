@@ -142,28 +142,30 @@ func TestWithoutAdminToken(t *testing.T) {
 }
 
 func TestUnknownPaths(t *testing.T) {
+	b := newBench()
 	for _, target := range []string{
 		"/", "/api", "/api/", "/api/nothing", "/api/messages/", "/api/messages/a/b", "/api/messages//a",
 		"/api/messages/..", "/api/../metrics", "//", "/api/dead-letters/", "/docs", "/schemas/Message.json",
 		"/openapi.yaml", "/openapi", "/metrics/",
 	} {
 		t.Run(target, func(t *testing.T) {
-			wantProblem(t, newBench().ask(t, "GET", "http://api.example"+target, adminToken), http.StatusNotFound)
+			wantProblem(t, b.ask(t, "GET", "http://api.example"+target, adminToken), http.StatusNotFound)
 		})
 	}
 }
 
 func TestUnknownMethods(t *testing.T) {
+	b := stockedBench()
 	for _, e := range endpoints {
 		for _, method := range []string{"PUT", "PATCH", "OPTIONS", "BREW"} {
-			w := stockedBench().ask(t, method, e.target, adminToken)
+			w := b.ask(t, method, e.target, adminToken)
 			wantProblem(t, w, http.StatusMethodNotAllowed)
 			if allow := w.Header().Get("Allow"); !strings.Contains(allow, e.method) {
 				t.Errorf("%s %s: Allow %q", method, e.target, allow)
 			}
 		}
 	}
-	if allow := newBench().ask(t, "POST", "/api/dead-letters/7", adminToken).Header().Get("Allow"); allow != "GET, HEAD, DELETE" {
+	if allow := b.ask(t, "POST", "/api/dead-letters/7", adminToken).Header().Get("Allow"); allow != "GET, HEAD, DELETE" {
 		t.Errorf("Allow %q", allow)
 	}
 }
@@ -183,11 +185,12 @@ func TestHead(t *testing.T) {
 
 // The second of these made the negotiation of huma panic.
 func TestAcceptIsIgnored(t *testing.T) {
+	b := newBench()
 	for _, accept := range []string{"text/html", "a;,b", "application/cbor", ";", ",", "*/*;q=", "json"} {
 		r := httptest.NewRequest("GET", "/healthz", nil)
 		r.Header.Set("Accept", accept)
 		w := httptest.NewRecorder()
-		newBench().handler(t).ServeHTTP(w, r)
+		b.handler(t).ServeHTTP(w, r)
 		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/json" {
 			t.Errorf("Accept %q: %d, %s", accept, w.Code, w.Header().Get("Content-Type"))
 		}

@@ -146,11 +146,12 @@ func TestDeadLetterPageIsBounded(t *testing.T) {
 }
 
 func TestBadListParameters(t *testing.T) {
+	b := newBench()
 	for _, query := range []string{
 		"limit=0", "limit=501", "limit=-1", "limit=x", "limit=1.5", "limit=99999999999999999999",
 		"cursor=x", "cursor=!!!", "cursor=%FF", "cursor=" + deadLetterCursor.makeBefore(7) + "=", "cursor=" + strings.Repeat("A", 5000),
 	} {
-		w := newBench().ask(t, "GET", "/api/dead-letters?"+query, adminToken)
+		w := b.ask(t, "GET", "/api/dead-letters?"+query, adminToken)
 		wantProblem(t, w, http.StatusUnprocessableEntity)
 		if !strings.Contains(w.Body.String(), `"location":"query.`) {
 			t.Errorf("%s: the problem does not name the parameter: %s", query, w.Body)
@@ -159,9 +160,10 @@ func TestBadListParameters(t *testing.T) {
 }
 
 func TestBadDeadLetterIDs(t *testing.T) {
+	b := newBench()
 	for _, id := range []string{"0", "-1", "x", "1.0", "99999999999999999999", "7%2F8", "%00"} {
 		for method, target := range map[string]string{"GET": "", "DELETE": "", "POST": "/replay"} {
-			wantProblem(t, newBench().ask(t, method, "/api/dead-letters/"+id+target, adminToken), http.StatusUnprocessableEntity)
+			wantProblem(t, b.ask(t, method, "/api/dead-letters/"+id+target, adminToken), http.StatusUnprocessableEntity)
 		}
 	}
 }

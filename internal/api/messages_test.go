@@ -191,8 +191,9 @@ func TestMessageList(t *testing.T) {
 			}
 		}
 	}
+	b := newBench()
 	for _, query := range []string{"limit=0", "limit=501", "limit=x", "recipient=" + strings.Repeat("9", 257)} {
-		wantProblem(t, newBench().ask(t, "GET", "/api/messages?"+query, viewerToken), http.StatusUnprocessableEntity)
+		wantProblem(t, b.ask(t, "GET", "/api/messages?"+query, viewerToken), http.StatusUnprocessableEntity)
 	}
 }
 

@@ -119,9 +119,10 @@ func follow(v any, ref string) any {
 
 // The webhooks are described here and served elsewhere: the API itself has nothing at their paths.
 func TestWebhooksAreOnlyDescribed(t *testing.T) {
+	b := newBench()
 	for _, path := range []string{smsPath, threadsPath} {
 		for _, method := range []string{"GET", "POST"} {
-			wantProblem(t, newBench().ask(t, method, path, adminToken), http.StatusNotFound)
+			wantProblem(t, b.ask(t, method, path, adminToken), http.StatusNotFound)
 		}
 	}
 }

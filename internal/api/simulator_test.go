@@ -94,6 +94,7 @@ func TestSimulateThreadsDrawsASeed(t *testing.T) {
 }
 
 func TestSimulateRefuses(t *testing.T) {
+	b := newBench()
 	for _, test := range []struct{ path, body string }{
 		{"/simulator/sms", `{"status":"LOST"}`}, {"/simulator/sms", `{"status":7}`},
 		{"/simulator/sms", `{"carrier":"\u0000"}`}, {"/simulator/sms", `{"carrier":"` + strings.Repeat("x", 65) + `"}`},
@@ -104,7 +105,6 @@ func TestSimulateRefuses(t *testing.T) {
 		{"/simulator/threads", `{"scenario":"storm","seed":-1}`}, {"/simulator/threads", `{"scenario":"storm","seed":1.5}`},
 		{"/simulator/threads", `{"scenario":"storm","seed":9007199254740993}`},
 	} {
-		b := newBench()
 		t.Run(test.path+test.body, func(t *testing.T) {
 			wantProblem(t, b.simulate(t, test.path, test.body), http.StatusUnprocessableEntity)
 		})
@@ -112,7 +112,7 @@ func TestSimulateRefuses(t *testing.T) {
 			t.Errorf("%s %s was simulated", test.path, test.body)
 		}
 	}
-	wantProblem(t, newBench().simulate(t, "/simulator/sms", `{"count":`), http.StatusBadRequest)
+	wantProblem(t, b.simulate(t, "/simulator/sms", `{"count":`), http.StatusBadRequest)
 }
 
 func TestSimulateErrors(t *testing.T) {

@@ -21,7 +21,6 @@ type page struct {
 // What the library writes. Texts are escaped before it gets them, so nothing in them looks like this.
 var (
 	svgStart  = regexp.MustCompile(`^<svg [^>]*viewBox="([^"]*)">`)
-	styleAttr = regexp.MustCompile(` ?style="([^"]*)"`)
 	colorName = regexp.MustCompile(`^rgba?\((\d+,\d+,\d+)(?:,([\d.]+))?\)$`)
 	timeLabel = regexp.MustCompile(`<text ([^>]*)>` + labelMark + `(\d{4,})</text>`)
 	ground    = regexp.MustCompile(`(?s)<path  d="M 0 0\n[^"]*" style="stroke:none;fill:[^"]*"/>`)
@@ -30,9 +29,7 @@ var (
 // from turns the library's SVG into ours.
 func (c page) from(drawn []byte) template.HTML {
 	text := ground.ReplaceAllString(string(drawn), "")
-	text = styleAttr.ReplaceAllStringFunc(text, func(attr string) string {
-		return c.attributes(styleAttr.FindStringSubmatch(attr)[1])
-	})
+	text = c.restyle(text)
 	if c.times != nil {
 		text = timeLabel.ReplaceAllStringFunc(text, c.timeLabel)
 		text = strings.TrimSuffix(text, "</svg>") + c.points(text) + "</svg>"
@@ -41,6 +38,29 @@ func (c page) from(drawn []byte) template.HTML {
 	text = svgStart.ReplaceAllString(text,
 		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="$1" role="img" aria-label="`+strings.ReplaceAll(title, "$", "$$")+`">`)
 	return template.HTML(text)
+}
+
+// restyle replaces every style by attributes. There are many, and few that differ.
+func (c page) restyle(text string) string {
+	var b strings.Builder
+	b.Grow(len(text))
+	known := make(map[string]string)
+	for {
+		before, rest, found := strings.Cut(text, `style="`)
+		if !found {
+			b.WriteString(text)
+			return b.String()
+		}
+		style, after, _ := strings.Cut(rest, `"`)
+		attributes, again := known[style]
+		if !again {
+			attributes = c.attributes(style)
+			known[style] = attributes
+		}
+		b.WriteString(strings.TrimSuffix(before, " "))
+		b.WriteString(attributes)
+		text = after
+	}
 }
 
 // attributes turns a style into the attributes that say the same. The font is that of the page.

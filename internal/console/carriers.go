@@ -51,6 +51,7 @@ type carrierRow struct {
 	Advice string
 	Slow   string
 	First  bool // of its carrier and region: the advice is about all currencies
+	Shared bool // there are rows of other currencies, and the interval is of all of them
 }
 
 func (c *Console) loadCarriers(ctx context.Context, r *http.Request) (*carriers, error) {
@@ -130,7 +131,7 @@ func (d *carriers) rows() {
 	for _, r := range routesOf(d.Report) {
 		for i, row := range r.rows {
 			d.Rows = append(d.Rows, carrierRow{
-				Carrier: row, Advice: advice(r, d.Policy), Slow: d.Slow[r.Carrier], First: i == 0,
+				Carrier: row, Advice: advice(r, d.Policy), Slow: d.Slow[r.Carrier], First: i == 0, Shared: len(r.rows) > 1,
 			})
 		}
 	}

@@ -34,6 +34,23 @@ func TestCarriers(t *testing.T) {
 	}
 }
 
+// The interval and the action are of all currencies of a route, where there are several.
+func TestCarriersOfSeveralCurrencies(t *testing.T) {
+	b := newBench()
+	b.report = reportWithReroute()
+	const shared = `25.0 to 37.7 %</span><span class="sub">all currencies</span>`
+	if page := b.get(t, "/carriers", viewerToken).Body.String(); strings.Contains(page, ">all currencies<") {
+		t.Error("one currency is said to be several")
+	}
+	first := slices.IndexFunc(b.report.Carriers, func(c analytics.Carrier) bool { return c.Carrier == "VODAFONE" })
+	other := b.report.Carriers[first]
+	other.Currency = "USD"
+	b.report.Carriers = slices.Insert(b.report.Carriers, first+1, other)
+	if page := b.get(t, "/carriers", viewerToken).Body.String(); strings.Count(page, shared) != 2 || strings.Count(page, ">all currencies<") != 2 {
+		t.Errorf("not both rows say so:\n%s", page)
+	}
+}
+
 func TestCarriersFilter(t *testing.T) {
 	b := newBench()
 	b.report = reportWithReroute()

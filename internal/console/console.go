@@ -8,6 +8,7 @@
 //	raw.go          how bodies are written that came from outside
 //	paths.go        how ids stand in paths
 //	live.go         pages that change while they are open
+//	notice.go       what is told of an action on the page that follows it
 //	signin.go       sessions
 //	form.go         forms that are posted
 //	badge.go        how states are written for people
@@ -112,6 +113,8 @@ type Console struct {
 	pages    []*page
 	now      func() time.Time
 	quit     chan struct{} // closed by Stop
+	streams  chan struct{} // has one for each stream that goes on
+	looks    chan struct{} // has one for each of them that is looking
 }
 
 // New returns the console.
@@ -123,6 +126,7 @@ func New(cfg Config) (*Console, error) {
 	c := &Console{
 		Config: cfg, mux: new(routes), sessions: access.NewSessions(cfg.AdminToken, cfg.ViewerToken),
 		foreign: http.NewCrossOriginProtection(), now: time.Now, quit: make(chan struct{}),
+		streams: make(chan struct{}, liveStreams), looks: make(chan struct{}, liveLooks),
 	}
 	if err := c.staticRoutes(); err != nil {
 		return nil, err
@@ -172,7 +176,7 @@ func (c *Console) Stop() { close(c.quit) }
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
 	"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
-// ServeHTTP answers a request.
+// ServeHTTP answers a request: with an error page where there is none of the console.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", contentSecurityPolicy)
@@ -182,6 +186,10 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	if err := c.foreign.Check(r); err != nil {
 		c.fail(w, r, &visitorError{http.StatusForbidden, "This came from another site, so nothing was done."})
+		return
+	}
+	if !c.Serves(r) {
+		c.fail(w, r, &visitorError{http.StatusNotFound, "There is no page at this address."})
 		return
 	}
 	c.mux.ServeHTTP(w, r)

@@ -70,6 +70,10 @@ func (f *fakeStore) CountDeadLetters(_ context.Context, _ store.LetterFilter, mo
 	return min(f.letters, most), f.fault()
 }
 
+func (f *fakeStore) FindDeadLetters(context.Context, store.LetterFilter, int64, int) ([]store.DeadLetter, error) {
+	return nil, f.fault()
+}
+
 // bench is a console on fakes, with everything in order until a test says otherwise.
 type bench struct {
 	Config

@@ -19,6 +19,8 @@ func (c *Console) deadLetterPages() {
 	c.add(&page{
 		Name: "deadletters", Path: deadLettersPath, Title: "Dead letters", Menu: true, Need: access.Operator,
 		load: c.loadDeadLetters, live: []string{"dead-letter-list"},
+		// Those that match are found by looking at all.
+		still: func(r *http.Request) bool { f := filterOf(r); return !f.IsAny() },
 	})
 	c.add(&page{
 		Name: "deadletter", Path: deadLettersPath + "/{id}", Title: "Dead letter", Need: access.Operator,
@@ -33,11 +35,11 @@ func (c *Console) deadLetterPages() {
 const (
 	deadLettersPath = "/dead-letters"
 
-	// lettersShown is how many dead letters a page of the list has. Each may be large.
+	// lettersShown is how many dead letters a page of the list has.
 	lettersShown = 25
 
-	// lettersCounted bounds the count of those that match.
-	lettersCounted = 10_000
+	// lettersCounted bounds the count of those that match: an open page counts them again and again.
+	lettersCounted = 1000
 )
 
 // letterFilter is what a list of dead letters is about.
@@ -137,28 +139,22 @@ func (c *Console) loadDeadLetters(ctx context.Context, r *http.Request) (any, er
 	if list.Count, err = c.Store.CountDeadLetters(ctx, list.LetterFilter, lettersCounted); err != nil {
 		return nil, err
 	}
-	// They are read one by one, and their bodies let go: each may be large.
-	for {
-		found, err := c.Store.FindDeadLetters(ctx, list.LetterFilter, before, 1)
-		if err != nil || len(found) == 0 {
-			return list, err
-		}
-		letter := found[0]
-		if len(list.Letters) == lettersShown {
-			list.Pager.Next = list.url(deadLettersPath, before)
-			return list, nil
-		}
-		letter.Raw = nil
-		list.Letters = append(list.Letters, letterRow{letter, list.letterFilter})
-		before = letter.ID
+	found, err := c.Store.FindDeadLetters(ctx, list.LetterFilter, before, lettersShown+1)
+	if err != nil {
+		return nil, err
 	}
+	if len(found) > lettersShown {
+		found = found[:lettersShown]
+		list.Pager.Next = list.url(deadLettersPath, found[lettersShown-1].ID)
+	}
+	for i := range found {
+		list.Letters = append(list.Letters, letterRow{found[i], list.letterFilter})
+	}
+	return list, nil
 }
 
 // letterView is what the page of a dead letter shows.
-type letterView struct {
-	letterRow
-	Failed string // why it could not be replayed, from the query
-}
+type letterView struct{ letterRow }
 
 // PageTitle names the dead letter.
 func (v *letterView) PageTitle() string { return fmt.Sprintf("Dead letter %d", v.ID) }
@@ -200,7 +196,7 @@ func (c *Console) loadDeadLetter(ctx context.Context, r *http.Request) (any, err
 	if err != nil {
 		return nil, err
 	}
-	return &letterView{letterRow{*letter, filterOf(r)}, r.URL.Query().Get("failed")}, nil
+	return &letterView{letterRow{*letter, filterOf(r)}}, nil
 }
 
 // letters is where dead letters are worked on.
@@ -217,8 +213,7 @@ func (c *Console) replayDeadLetter(ctx context.Context, r *http.Request) (next, 
 	f := filterOf(r)
 	replayed, err := c.Replayer.Replay(ctx, id)
 	if refused, isRefused := errors.AsType[*ingest.StillRefusedError](err); isRefused {
-		back := f.url(letterPath(id), 0)
-		return withQuery(back, map[string]string{"failed": refused.Reason}), "", nil
+		return "", "", &warning{next: f.url(letterPath(id), 0), message: "It is still refused: " + refused.Reason}
 	}
 	if err != nil {
 		return "", "", busy(err)

@@ -3,12 +3,13 @@ package console
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/access"
@@ -27,6 +28,14 @@ const (
 
 	// liveWrite is how long one event may take to be written to a reader.
 	liveWrite = 10 * time.Second
+
+	// liveStreams is how many there may be at once. Who comes when there are as many is told to come
+	// again after liveRetry: a page is complete without.
+	liveStreams = 64
+	liveRetry   = 30 * time.Second
+
+	// liveLooks is how many of them may be looking at once. It bounds the memory that this takes.
+	liveLooks = 8
 )
 
 // liveRoute serves the stream of what changes in a page: GET /live?page=PATH. Each event has the id
@@ -38,8 +47,16 @@ func (c *Console) liveRoute() {
 			return
 		}
 		p, request := c.pageAt(r)
-		if p == nil || len(p.live) == 0 || c.roleOf(r) < p.Need {
-			http.Error(w, "there is no such page", http.StatusNotFound)
+		if p == nil || !p.isLive(request) || c.roleOf(r) < p.Need {
+			http.Error(w, "there is no such page, or it does not change while it is open", http.StatusNotFound)
+			return
+		}
+		select {
+		case c.streams <- struct{}{}:
+			defer func() { <-c.streams }()
+		default:
+			w.Header().Set("Retry-After", strconv.FormatInt(access.Seconds(liveRetry), 10))
+			http.Error(w, "too many pages are open", http.StatusServiceUnavailable)
 			return
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), liveLength)
@@ -87,7 +104,7 @@ func (c *Console) stream(ctx context.Context, w http.ResponseWriter, p *page, r 
 	ticker := time.NewTicker(liveEvery)
 	defer ticker.Stop()
 	control := http.NewResponseController(w)
-	sent := make(map[string]string)
+	sent := make(map[string]digest)
 	for look := 0; ; look++ {
 		changes, err := c.changes(ctx, p, r, sent, look%calmEvery == 0)
 		if control.SetWriteDeadline(time.Now().Add(liveWrite)) != nil {
@@ -115,13 +132,30 @@ func write(w io.Writer, changes []change, failed error) error {
 		return err
 	}
 	for _, one := range changes {
-		data, _ := json.Marshal(one) // two texts
-		if _, err := fmt.Fprintf(w, "data: %s\n\n", data); err != nil {
+		if err := writeChange(w, one); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// writeChange writes an event. Its data is one line of JSON, which is no part of a page: as HTML it would be
+// escaped twice.
+func writeChange(w io.Writer, one change) error {
+	if _, err := io.WriteString(w, "data: "); err != nil {
+		return err
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(one); err != nil { // it ends the line
+		return err
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
+
+// digest stands for the content of a block: the content may be large.
+type digest = [sha256.Size]byte
 
 // change is the new content of an element.
 type change struct {
@@ -131,10 +165,16 @@ type change struct {
 
 // changes returns the blocks of a page that differ from what was sent, and notes them as sent. The calm
 // ones are looked at only when that is asked for.
-func (c *Console) changes(ctx context.Context, p *page, r *http.Request, sent map[string]string, calm bool) ([]change, error) {
+func (c *Console) changes(ctx context.Context, p *page, r *http.Request, sent map[string]digest, calm bool) ([]change, error) {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
-	v, err := c.load(ctx, p, r)
+	select {
+	case c.looks <- struct{}{}:
+		defer func() { <-c.looks }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	v, err := c.load(ctx, p, r, calm)
 	if err != nil {
 		return nil, err
 	}
@@ -147,9 +187,9 @@ func (c *Console) changes(ctx context.Context, p *page, r *http.Request, sent ma
 		if err := templates[p.Name].ExecuteTemplate(&b, block, v); err != nil {
 			return nil, err
 		}
-		if html := b.String(); sent[block] != html {
-			sent[block] = html
-			all = append(all, change{block, html})
+		if content := sha256.Sum256(b.Bytes()); sent[block] != content {
+			sent[block] = content
+			all = append(all, change{block, b.String()})
 		}
 	}
 	return all, nil

@@ -182,6 +182,37 @@ func TestLiveEnds(t *testing.T) {
 	}
 }
 
+// There are only so many streams at once. Whoever comes when there are as many is told when to come again.
+func TestLiveIsLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newBench().console(t)
+		all := make([]*follower, liveStreams)
+		for i := range all {
+			all[i] = follow(t, c, "/", viewerToken)
+		}
+		synctest.Wait()
+		late := follow(t, c, "/", adminToken)
+		<-late.done
+		if late.w.status != http.StatusServiceUnavailable || late.w.header.Get("Retry-After") != "30" {
+			t.Errorf("one too many gets %d %v", late.w.status, late.w.header)
+		}
+		late.cancel()
+		all[7].cancel()
+		<-all[7].done
+		all[7] = follow(t, c, "/", viewerToken)
+		for i, f := range all {
+			if events, blocks := f.read(t); len(events) != 1 || events[0] != "fresh" || len(blocks) != 3 {
+				t.Errorf("stream %d: %q %v", i, events, blocks)
+			}
+			f.cancel()
+			<-f.done
+		}
+		if len(c.streams) != 0 || len(c.looks) != 0 {
+			t.Errorf("%d streams and %d looks are left", len(c.streams), len(c.looks))
+		}
+	})
+}
+
 func TestLiveRefuses(t *testing.T) {
 	c := newConsole(t)
 	for _, test := range []struct {
@@ -191,6 +222,7 @@ func TestLiveRefuses(t *testing.T) {
 		{"/live?page=/", "", 401}, {"/live", viewerToken, 200}, {"/live?page=/login", viewerToken, 404},
 		{"/live?page=/nothing", viewerToken, 404}, {"/live?page=/live", viewerToken, 404},
 		{"/live?page=/carriers/../carriers", viewerToken, 404}, {"/live?page=//carriers", viewerToken, 200},
+		{"/live?page=/dead-letters", adminToken, 200}, {"/live?page=/dead-letters%3Ftext=x", adminToken, 404},
 		{"/live?page=/messages//x", viewerToken, 404}, {"/live?page=%2F%25zz", viewerToken, 404}, {"/live?page=/dead-letters", viewerToken, 404},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -3,7 +3,9 @@ package console
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -19,8 +21,16 @@ func (c *Console) overviewPage() {
 		Name: "overview", Path: "/{$}", Title: "Overview", Menu: true, Need: access.Viewer,
 		load: func(ctx context.Context, r *http.Request) (any, error) { return c.loadOverview(ctx, r) },
 		live: []string{"overview-attention", "overview-figures", "overview-charts"},
-		calm: []string{"overview-charts"},
+		calm: []string{"overview-charts"}, loadCalm: drawOverview,
 	})
+}
+
+// drawOverview adds the charts to an overview.
+func drawOverview(_ context.Context, _ *http.Request, data any) (err error) {
+	if o := data.(*overview); o.Report != nil {
+		o.Charts, err = overviewCharts(o.Report, o.Window)
+	}
+	return err
 }
 
 // overview is what the page shows. What the database did not tell is nil.
@@ -92,11 +102,6 @@ func (c *Console) loadOverview(ctx context.Context, r *http.Request) (*overview,
 	if err != nil {
 		return nil, err
 	}
-	if o.Report != nil {
-		if o.Charts, err = overviewCharts(o.Report, w); err != nil {
-			return nil, err
-		}
-	}
 	o.Findings = c.attention(o)
 	return o, nil
 }
@@ -134,12 +139,18 @@ func raised(alarms []store.Alarm) []store.Alarm {
 }
 
 // gather does several things at the same time, and returns their errors. That the database does not
-// answer is none: what it would have told is missing.
+// answer is none: what it would have told is missing. A panic is an error of the page, and ends no more
+// than that.
 func gather(all ...func() error) error {
 	failed := make([]error, len(all))
 	var group sync.WaitGroup
 	for i, do := range all {
 		group.Go(func() {
+			defer func() {
+				if fault := recover(); fault != nil {
+					failed[i] = fmt.Errorf("a fault of the program: %v\n%s", fault, debug.Stack())
+				}
+			}()
 			if err := do(); !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded) {
 				failed[i] = err
 			}

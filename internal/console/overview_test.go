@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"math"
 	"net/http"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/analytics"
+	"github.com/cxbridge/cxbridge/internal/answers"
 	"github.com/cxbridge/cxbridge/internal/api"
 	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/store"
@@ -121,6 +123,23 @@ func TestOverviewWithoutDatabase(t *testing.T) {
 	wantNot(t, w.Body.String(), "All is well")
 	b.unready = true
 	want(t, b.get(t, "/", viewerToken).Body.String(), "Events cannot be accepted either.")
+}
+
+type panics struct{}
+
+func (panics) Report(context.Context, answers.Question) (*analytics.Report, error) { panic("a bug") }
+
+// A fault of the program in one part of the page ends no more than the page.
+func TestOverviewWithAFault(t *testing.T) {
+	b := newBench()
+	b.Delivery = panics{}
+	w := b.get(t, "/", viewerToken)
+	if w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "a bug") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if log := b.log.String(); !strings.Contains(log, "a bug") || !strings.Contains(log, "panics.Report") {
+		t.Errorf("the log does not tell where: %s", log)
+	}
 }
 
 func TestWindows(t *testing.T) {

@@ -37,6 +37,19 @@ type page struct {
 
 	// calm are those of them that change slowly or are large, as charts are. They are sent less often.
 	calm []string
+
+	// loadCalm adds to what load has gathered what the calm blocks alone show. It is called only when
+	// they are made. nil where there is nothing to add.
+	loadCalm func(ctx context.Context, r *http.Request, data any) error
+
+	// still reports that the page does not change while it is open, as it is asked for: to look at it
+	// again and again would cost too much. nil where it always changes.
+	still func(r *http.Request) bool
+}
+
+// isLive reports whether the page changes while it is open.
+func (p *page) isLive(r *http.Request) bool {
+	return len(p.live) > 0 && (p.still == nil || !p.still(r))
 }
 
 // MenuPath is where the menu leads to.
@@ -50,7 +63,7 @@ type view struct {
 	Role    access.Role
 	Menu    []*page // that the reader may see
 	Version string
-	Notice  string // of an action that was done, from the query
+	Notice  *notice // of an action; nil for none
 	Now     time.Time
 	HasCRM  bool
 	Data    any
@@ -114,11 +127,12 @@ func (c *Console) add(p *page) {
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), loadTimeout)
 		defer cancel()
-		v, err := c.load(ctx, p, r)
+		v, err := c.load(ctx, p, r, true)
 		if err != nil {
 			c.fail(w, r, err)
 			return
 		}
+		v.Notice = c.takeNotice(w, r)
 		c.write(w, r, http.StatusOK, p.Name, v)
 	})
 }
@@ -126,16 +140,20 @@ func (c *Console) add(p *page) {
 // loadTimeout is how long a page may take to be gathered.
 const loadTimeout = 10 * time.Second
 
-func (c *Console) load(ctx context.Context, p *page, r *http.Request) (*view, error) {
+// load gathers what a page shows, and what its calm blocks show only when that is asked for.
+func (c *Console) load(ctx context.Context, p *page, r *http.Request, calm bool) (*view, error) {
 	data, err := p.load(ctx, r)
+	if err == nil && calm && p.loadCalm != nil {
+		err = p.loadCalm(ctx, r, data)
+	}
 	if err != nil {
 		return nil, err
 	}
-	v := &view{Title: p.Title, Data: data, Notice: r.URL.Query().Get("done")}
+	v := &view{Title: p.Title, Data: data}
 	if t, ok := data.(titled); ok {
 		v.Title = t.PageTitle()
 	}
-	if len(p.live) > 0 {
+	if p.isLive(r) {
 		v.Name = p.Name
 	}
 	c.complete(v, r)
@@ -153,7 +171,7 @@ func (c *Console) complete(v *view, r *http.Request) {
 }
 
 // action is something that can be done: a form that is posted. It returns where to go on, and what to
-// say there.
+// say there. See warning for an error that leads on, too.
 func (c *Console) action(path string, do func(ctx context.Context, r *http.Request) (next, notice string, err error)) {
 	c.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 		if !c.allows(w, r, access.Operator) {
@@ -164,21 +182,18 @@ func (c *Console) action(path string, do func(ctx context.Context, r *http.Reque
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), actionTimeout)
 		defer cancel()
-		next, notice, err := do(ctx, r)
-		if err != nil {
+		next, told, err := do(ctx, r)
+		warned, isWarning := errors.AsType[*warning](err)
+		if isWarning {
+			next, told = warned.next, warned.message
+		} else if err != nil {
 			c.fail(w, r, err)
 			return
 		}
-		target, err := url.Parse(localPath(next))
-		if err != nil {
-			target = &url.URL{Path: "/"}
+		if told != "" {
+			c.leaveNotice(w, r, notice{Text: told, IsBad: isWarning})
 		}
-		if notice != "" {
-			query := target.Query()
-			query.Set("done", notice)
-			target.RawQuery = query.Encode()
-		}
-		http.Redirect(w, r, target.String(), http.StatusSeeOther)
+		http.Redirect(w, r, localPath(next), http.StatusSeeOther)
 	})
 }
 

@@ -21,12 +21,18 @@ const (
 )
 
 // raw writes a body as it came in: JSON with its lines broken, and anything else as it is.
-func raw(body []byte) string {
-	var b bytes.Buffer
-	if len(body) <= rawShown && isShallow(body) && json.Indent(&b, body, "", "  ") == nil {
-		return directions.Replace(b.String())
+func raw(body []byte) string { return rawOf(body, int64(len(body)), rawShown) }
+
+// rawOf does so with a body of which the beginning is known, and its whole size. It shows no more than
+// so many bytes of it: with its lines broken, JSON may become four times as long.
+func rawOf(start []byte, size int64, most int) string {
+	if size <= int64(most) && isShallow(start) {
+		var b bytes.Buffer
+		if json.Indent(&b, start, "", "  ") == nil && b.Len() <= 4*most {
+			return directions.Replace(b.String())
+		}
 	}
-	return directions.Replace(plain(body))
+	return directions.Replace(plainOf(start, size, most))
 }
 
 // directions writes the characters that turn the direction of a text about as JSON escapes them. Each of
@@ -38,13 +44,15 @@ var directions = strings.NewReplacer(
 )
 
 // plain writes a body as it is.
-func plain(body []byte) string {
-	if len(body) <= rawShown {
-		return string(body)
+func plain(body []byte) string { return plainOf(body, int64(len(body)), rawShown) }
+
+func plainOf(start []byte, size int64, most int) string {
+	if size <= int64(most) {
+		return string(start)
 	}
 	// No more than that is made a text of.
-	shown, _ := cutText(string(body[:rawShown+1]), rawShown)
-	return fmt.Sprintf("%s\n… %s in all", shown, humanize.IBytes(uint64(len(body))))
+	shown, _ := cutText(string(start[:min(len(start), most+1)]), most)
+	return fmt.Sprintf("%s\n… %s in all", shown, humanize.IBytes(uint64(size)))
 }
 
 // isShallow reports whether a text is JSON that is nested no deeper than rawDepth.

@@ -49,6 +49,27 @@ func (b *bench) submitForm(t *testing.T, path, form, token string) *httptest.Res
 	return ask(c, r)
 }
 
+// makeTraffic posts a form as the operator, and returns the address that it leads to and the page there.
+func (b *bench) makeTraffic(t *testing.T, path, form string) (location, page string) {
+	t.Helper()
+	c := b.console(t)
+	session := signedIn(t, c, adminToken)
+	r := httptest.NewRequest("POST", makePath+"/"+path, strings.NewReader(form))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.AddCookie(session)
+	answer := ask(c, r)
+	location = answer.Header().Get("Location")
+	if answer.Code != http.StatusSeeOther || location == "" {
+		t.Fatalf("%s %s: %d %s", path, form, answer.Code, answer.Body)
+	}
+	r = httptest.NewRequest("GET", location, nil)
+	r.AddCookie(session)
+	for _, cookie := range answer.Result().Cookies() {
+		r.AddCookie(cookie)
+	}
+	return location, ask(c, r).Body.String()
+}
+
 func TestSimulatorForms(t *testing.T) {
 	for _, test := range []struct {
 		path, form string
@@ -80,28 +101,20 @@ func TestSimulatorForms(t *testing.T) {
 func TestSimulatorDrawsASeed(t *testing.T) {
 	b, fake := newBench(), new(fakeSimulator)
 	b.Simulator = fake
-	location, err := b.submitForm(t, makePath+"/ready/storm", "", adminToken).Result().Location()
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, page := b.makeTraffic(t, "ready/storm", "")
 	if got := fake.stories[0]; got.Scenario != simulator.Storm || got.Seed == 0 || got.Size != 100 {
 		t.Errorf("asked for %+v", got)
 	}
-	page := b.get(t, location.String(), adminToken).Body.String()
 	want(t, page, "9 events are durable.", fmt.Sprintf("<code>%d</code>", fake.stories[0].Seed), `href="/threads/t-1"`, `href="/threads/t-2"`)
 }
 
 func TestSimulatorTellsWhatWasMade(t *testing.T) {
 	b := newBench()
 	b.Simulator = new(fakeSimulator)
-	location, err := b.submitForm(t, makePath+"/receipts", "count=300&carrier=%3Cb%3EBT", adminToken).Result().Location()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := len(location.String()); n > 2000 {
+	location, page := b.makeTraffic(t, "receipts", "count=300&carrier=%3Cb%3EBT")
+	if n := len(location); n > 2000 {
 		t.Errorf("a URL of %d bytes", n)
 	}
-	page := b.get(t, location.String(), adminToken).Body.String()
 	want(t, page, "300 receipts are durable.", "2 of them are kept as dead letters", "1 of them waits in the spool",
 		`href="/messages/SIM%2F0"`, `href="/messages/SIM%2F11"`, "and 288 more", "&lt;b&gt;BT", `href="/carriers?carrier=%3Cb%3EBT&amp;window=1h"`)
 	wantNot(t, page, "SIM%2F12")

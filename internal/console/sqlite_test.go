@@ -27,6 +27,7 @@ type world struct {
 	db     *sqlite.Store
 	in     *ingest.Ingest
 	tokens map[string]*http.Cookie
+	notice *http.Cookie // that the operator's browser has; nil for none
 }
 
 func newWorld(t *testing.T, change func(*Config)) *world {
@@ -105,7 +106,11 @@ func (w *world) get(t *testing.T, token, path string, status int) string {
 	t.Helper()
 	r := httptest.NewRequest("GET", path, nil)
 	r.AddCookie(w.tokens[token])
+	if w.notice != nil && token == adminToken {
+		r.AddCookie(w.notice)
+	}
 	answer := ask(w.Console, r)
+	w.keep(answer)
 	if answer.Code != status {
 		t.Fatalf("%s: status %d, want %d: %s", path, answer.Code, status, answer.Body)
 	}
@@ -127,7 +132,21 @@ func (w *world) try(path, token string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest("POST", path, nil)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.AddCookie(w.tokens[token])
-	return ask(w.Console, r)
+	answer := ask(w.Console, r)
+	w.keep(answer)
+	return answer
+}
+
+// keep does with the cookie of a notice what a browser does.
+func (w *world) keep(answer *httptest.ResponseRecorder) {
+	for _, cookie := range answer.Result().Cookies() {
+		if cookie.Name == noticeCookie {
+			w.notice = cookie
+			if cookie.MaxAge < 0 {
+				w.notice = nil
+			}
+		}
+	}
 }
 
 func at(text string) time.Time {

@@ -30,8 +30,9 @@ const (
 	// peopleShown is how many participants of a thread are read.
 	peopleShown = 200
 
-	// eventsShown is how many events of the journal a page has. Each may be large.
+	// eventsShown is how many events of the journal a page has, and eventBytes how much of each.
 	eventsShown = 10
+	eventBytes  = 64 << 10
 )
 
 // threadView is what the page of a thread shows.
@@ -47,8 +48,14 @@ type threadView struct {
 	People       []person
 	Pager        pager
 	Trail        []trailEntry
-	Events       []store.ThreadEvent
+	Events       []journalEntry
 }
+
+// journalEntry is an event of the journal.
+type journalEntry struct{ store.ThreadEvent }
+
+// Body is as much of the event as is shown, for people.
+func (e *journalEntry) Body() string { return rawOf(e.Raw, e.Size, eventBytes) }
 
 // PageTitle names the thread.
 func (v *threadView) PageTitle() string { return "Thread " + v.ID }
@@ -105,10 +112,18 @@ func (c *Console) loadThread(ctx context.Context, r *http.Request) (any, error) 
 	if v.Trail, err = c.loadTrail(ctx, id); err != nil {
 		return nil, err
 	}
-	if v.Events, err = c.Store.Events(ctx, id, eventsShown); err != nil {
-		return nil, err
-	}
 	return v, c.loadConversation(ctx, r, v, links)
+}
+
+// loadEvents adds the newest events of the journal to a threadView.
+func (c *Console) loadEvents(ctx context.Context, _ *http.Request, data any) error {
+	v := data.(*threadView)
+	// A byte more than is shown: no letter is cut in two then without being left out.
+	events, err := c.Store.Events(ctx, v.ID, eventsShown, eventBytes+1)
+	for _, e := range events {
+		v.Events = append(v.Events, journalEntry{e})
+	}
+	return err
 }
 
 // loadConversation reads a page of what the thread and those merged into it show.

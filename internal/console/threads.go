@@ -18,6 +18,7 @@ func (c *Console) threadPages() {
 	c.add(&page{
 		Name: "thread", Path: threadsPath + "/{id...}", Title: "Thread", Need: access.Viewer,
 		load: c.loadThread, live: []string{"thread-sync", "thread-family", "thread-conversation", "thread-trail", "thread-events"},
+		calm: []string{"thread-events"}, loadCalm: c.loadEvents,
 	})
 	c.action(threadsPath+"/wake", c.wakeThread)
 	c.action(threadsPath+"/reconcile", c.reconcileThread)

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -67,14 +68,9 @@ func windowOf(r *http.Request, otherwise string) (window, error) {
 // maxPoints is how many points of a series a chart shows at most.
 const maxPoints = 120
 
-// with returns a query with a value set, and without the notice of an action.
+// with returns a query with a value set.
 func with(query url.Values, name, value string) string {
-	changed := make(url.Values, len(query)+1)
-	for key, values := range query {
-		if key != "done" {
-			changed[key] = values
-		}
-	}
+	changed := maps.Clone(query)
 	if value == "" {
 		changed.Del(name)
 	} else {

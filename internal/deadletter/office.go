@@ -121,7 +121,7 @@ func (o *Office) DeleteAll(ctx context.Context, f store.LetterFilter, before int
 }
 
 // each does something with the dead letters that match, and returns where to go on. They are read one
-// by one, because each may be large. One that is gone meanwhile is passed over.
+// by one: what is done with one takes longer than to find it. One that is gone meanwhile is passed over.
 func (o *Office) each(ctx context.Context, f store.LetterFilter, before int64, do func(*store.DeadLetter) (goOn bool, err error)) (next int64, err error) {
 	for n := 0; ; n++ {
 		found, err := o.Store.FindDeadLetters(ctx, f, before, 1)

@@ -111,7 +111,6 @@ func (h *house) pages(w words) []consolePage {
 		{"thread-parked", "/threads/parked"},
 		{"dead-letters", "/dead-letters"},
 		{"dead-letter", letter},
-		{"dead-letter-refused", letter + "?failed=" + url.QueryEscape(w.refused)},
 		{"dead-letters-delete", "/dead-letters/delete-all"},
 		{"dead-letters-replay", "/dead-letters/replay-all?text=cut"},
 		{"simulator", "/simulator"},

@@ -74,7 +74,8 @@ type Ingest struct {
 // done.
 type request struct {
 	readings []Reading
-	bytes    int // of the raw texts
+	bytes    int       // of the raw texts
+	queued   time.Time // when it began to wait for a commit
 	answers  []Answer
 	err      error
 	done     chan struct{}

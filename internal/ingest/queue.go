@@ -18,6 +18,12 @@ const (
 	// queueRequests bounds the requests that wait for a commit.
 	queueRequests = 4096
 
+	// queueTime bounds how long a request waits for its commit to begin. It is more than commitTimeout,
+	// so that a database that goes away costs nobody a 503, and no more than senders commonly wait for
+	// an answer: what comes later than that is sent again, and was work for nothing. A bound on the
+	// number alone holds requests the longer, the less the database gets done.
+	queueTime = 5 * time.Second
+
 	// busyRetry is when a sender should come back after a BusyError: about when a full queue has
 	// emptied, and not so soon that it makes the trouble worse.
 	busyRetry = 2 * time.Second
@@ -48,7 +54,10 @@ func (q *queue) add(r *request) ([]*request, error) {
 		return nil, &BusyError{RetryAfter: busyRetry, Reason: "cxbridge is stopping"}
 	case len(q.waiting) >= queueRequests:
 		return nil, &BusyError{RetryAfter: busyRetry, Reason: "too many requests are waiting"}
+	case len(q.waiting) > 0 && time.Since(q.waiting[0].queued) > queueTime:
+		return nil, &BusyError{RetryAfter: busyRetry, Reason: "the requests that are waiting have waited too long"}
 	}
+	r.queued = time.Now()
 	q.waiting = append(q.waiting, r)
 	q.readings += len(r.readings)
 	return q.begin(), nil

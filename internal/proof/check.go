@@ -96,6 +96,9 @@ func (p *Promises) checkJournal(ctx context.Context, s *Store, v *Verdict) error
 // is wrong.
 func CheckAll(ctx context.Context, s *Service, t *Traffic, crm *sim.CRM) (v Verdict, err error) {
 	p := t.Promises
+	if n := t.Open(); n != 0 {
+		return v, fmt.Errorf("a fault of the proof: %d posts were made up and not posted", n)
+	}
 	if v, err = CheckKept(ctx, s.Store, p); err != nil {
 		return v, err
 	}

@@ -23,7 +23,8 @@ type Probe struct {
 	took  Times
 	begun []time.Time
 	taken []bool   // answered with 200
-	wrong []string // answers that are not 200
+	busy  int      // answers of 503
+	wrong []string // answers that are neither 200 nor 503
 }
 
 // Run posts until ctx is done. A post is due at its time whether or not those before it are answered,
@@ -53,7 +54,11 @@ func (p *Probe) post(s *Service, client *http.Client, n int) {
 	p.took, p.begun = append(p.took, time.Since(due)), append(p.begun, due)
 	ok := err == nil && status == http.StatusOK
 	p.taken = append(p.taken, ok)
-	if !ok {
+	switch {
+	case ok:
+	case err == nil && status == http.StatusServiceUnavailable:
+		p.busy++
+	default:
 		p.wrong = append(p.wrong, fmt.Sprintf("post %d: status %d, %v", n, status, err))
 	}
 }
@@ -83,7 +88,14 @@ func (p *Probe) Times() Times {
 	return slices.Clone(p.took)
 }
 
-// Wrong tells of the answers that are not 200.
+// Busy returns how many answers were 503.
+func (p *Probe) Busy() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.busy
+}
+
+// Wrong tells of the answers that are neither 200 nor 503.
 func (p *Probe) Wrong() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

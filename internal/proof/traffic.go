@@ -73,6 +73,17 @@ func (t *Traffic) Finish(ctx context.Context) error {
 	return nil
 }
 
+// Open returns how many posts were made up and have no answer for good. It is 0 after Finish; else an
+// event was never posted, and what is missing for it is no fault of the service.
+func (t *Traffic) Open() (n int) {
+	for _, f := range []*feed{t.receipts, t.threads} {
+		f.mu.Lock()
+		n += f.open
+		f.mu.Unlock()
+	}
+	return n
+}
+
 // Close gives up the connections.
 func (t *Traffic) Close() { t.receipts.client.CloseIdleConnections() }
 
@@ -88,9 +99,10 @@ type feed struct {
 
 	mu     sync.Mutex
 	next   func(time.Time) sim.Post // called with the lock
-	rest   func() (sim.Post, bool)  // called while nothing else posts
+	rest   func() (sim.Post, bool)  // the same
 	again  []sim.Post               // were not acknowledged
 	taking bool                     // the last answer was one for good
+	open   int                      // posts that were made up and have no answer for good
 }
 
 func (f *feed) run(ctx context.Context) {
@@ -111,7 +123,19 @@ func (f *feed) run(ctx context.Context) {
 func (f *feed) fresh() sim.Post {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.open++
 	return f.next(time.Now())
+}
+
+// left makes up a post of what is left to be told, if there is any.
+func (f *feed) left() (sim.Post, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	post, ok := f.rest()
+	if ok {
+		f.open++
+	}
+	return post, ok
 }
 
 // finish gives up when nothing is acknowledged for as long as Patience.
@@ -119,23 +143,23 @@ func (f *feed) finish(ctx context.Context) error {
 	for began := time.Now(); ; {
 		before := f.promises.Events()
 		f.sender().Run(ctx, func() (sim.Post, bool) {
-			if post, ok := f.rest(); ok {
+			if post, ok := f.left(); ok {
 				return post, true
 			}
 			return f.repeat(false)
 		})
 		f.mu.Lock()
-		left := len(f.again)
+		failed := len(f.again)
 		f.mu.Unlock()
 		switch {
-		case left == 0:
+		case failed == 0:
 			return ctx.Err()
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case f.promises.Events() > before:
 			began = time.Now()
 		case time.Since(began) > Patience:
-			return fmt.Errorf("%d posts to %s are not taken", left, f.url)
+			return fmt.Errorf("%d posts to %s are not taken", failed, f.url)
 		}
 		time.Sleep(pollEvery)
 	}
@@ -148,7 +172,9 @@ func (f *feed) sender() *sim.Sender {
 			settled := f.promises.Note(post, a)
 			f.mu.Lock()
 			defer f.mu.Unlock()
-			if f.taking = settled; !settled {
+			if f.taking = settled; settled {
+				f.open--
+			} else {
 				f.again = append(f.again, post)
 			}
 		},

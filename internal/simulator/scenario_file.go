@@ -2,99 +2,36 @@ package simulator
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 
+	"github.com/cxbridge/cxbridge/internal/filecheck"
 	"github.com/cxbridge/cxbridge/internal/sim"
 )
 
-// ScriptError says what is wrong with a scenario file: all of it, in the order of the file.
-type ScriptError struct {
-	Problems []ScriptProblem // at least one
-}
-
-// ScriptProblem is one thing that is wrong with a scenario file.
-type ScriptProblem struct {
-	Line   int    // from 1; 0 for the file as a whole
-	Field  string // as phases[1].rate; "" for the file as a whole
-	Reason string
-}
-
-func (p ScriptProblem) String() string {
-	text := p.Reason
-	if p.Field != "" {
-		text = p.Field + ": " + text
-	}
-	if p.Line > 0 {
-		text = "line " + strconv.Itoa(p.Line) + ": " + text
-	}
-	return text
-}
-
-func (e *ScriptError) Error() string {
-	lines := make([]string, len(e.Problems))
-	for i, p := range e.Problems {
-		lines[i] = p.String()
-	}
-	return strings.Join(lines, "\n")
-}
-
-var tooLarge = ScriptProblem{Reason: fmt.Sprintf("the file must not be larger than %d KiB", maxScriptSize>>10)}
-
 // ParseScript reads a scenario file. docs/simulator.md describes the format. The error is a
-// *ScriptError.
+// *filecheck.Error.
 func ParseScript(text []byte) (*Script, error) {
-	if len(text) > maxScriptSize {
-		return nil, &ScriptError{[]ScriptProblem{tooLarge}}
-	}
 	r := scriptReader{script: &Script{Threads: UsualThreads}}
-	file, err := parser.ParseBytes(text, 0)
-	switch {
-	case err != nil:
-		r.syntax(err)
-	case len(file.Docs) != 1 || file.Docs[0].Body == nil:
-		r.problem(nil, "", "the file must hold one YAML document")
-	default:
-		r.file(file.Docs[0].Body)
+	if len(text) > maxScriptSize {
+		r.Add(0, "", "the file must not be larger than %d KiB", maxScriptSize>>10)
+	} else if root := r.Document(text); root != nil {
+		r.file(root)
 	}
-	if len(r.problems) > 0 {
-		slices.SortStableFunc(r.problems, func(a, b ScriptProblem) int { return cmp.Compare(a.Line, b.Line) })
-		return nil, &ScriptError{Problems: r.problems}
+	if err := r.Err(); err != nil {
+		return nil, err
 	}
 	return r.script, nil
 }
 
-// scriptReader walks the YAML tree and goes on after a problem, so that all are told at once.
+// scriptReader walks the YAML tree and goes on after a problem.
 type scriptReader struct {
-	script   *Script
-	problems []ScriptProblem
-}
-
-func (r *scriptReader) problem(at ast.Node, field, format string, args ...any) {
-	p := ScriptProblem{Field: field, Reason: fmt.Sprintf(format, args...)}
-	if at != nil && at.GetToken() != nil {
-		p.Line = at.GetToken().Position.Line
-	}
-	r.problems = append(r.problems, p)
-}
-
-func (r *scriptReader) syntax(err error) {
-	p := ScriptProblem{Reason: err.Error()}
-	if e := yaml.Error(nil); errors.As(err, &e) {
-		p.Reason = e.GetMessage()
-		if t := e.GetToken(); t != nil && t.Position != nil {
-			p.Line = t.Position.Line
-		}
-	}
-	r.problems = append(r.problems, p)
+	script *Script
+	filecheck.Problems
 }
 
 // The keys that say what is posted. They may stand in a phase, or before the phases for all that do
@@ -102,69 +39,69 @@ func (r *scriptReader) syntax(err error) {
 var trafficKeys = []string{"kind", "regions", "carriers", "stories"}
 
 func (r *scriptReader) file(root ast.Node) {
-	top := r.mapping(root, "", append([]string{"title", "threads", "phases"}, trafficKeys...)...)
+	top := r.Mapping(root, "", append([]string{"title", "threads", "phases"}, trafficKeys...)...)
 	if top == nil {
 		return
 	}
-	if title := top.at("title"); title != nil {
+	if title := top.At("title"); title != nil {
 		r.script.Title = r.text(title, "title")
 	}
-	if threads := top.at("threads"); threads != nil {
+	if threads := top.At("threads"); threads != nil {
 		n := r.number(threads, "threads", 1, MaxThreads)
 		if r.script.Threads = int(n); float64(r.script.Threads) != n {
-			r.problem(threads, "threads", "must be a whole number")
+			r.AddAt(threads, "threads", "must be a whole number")
 		}
 	}
 	usual := Phase{Kind: KindBoth}
 	r.traffic(top, "", &usual)
-	list, isList := top.at("phases").(*ast.SequenceNode)
+	list, isList := top.At("phases").(*ast.SequenceNode)
 	if !isList || len(list.Values) == 0 || len(list.Values) > maxPhases {
-		r.problem(cmp.Or(top.at("phases"), root), "phases", "must be a list of 1 to %d phases", maxPhases)
+		r.AddAt(cmp.Or(top.At("phases"), root), "phases", "must be a list of 1 to %d phases", maxPhases)
 		return
 	}
 	for i, item := range list.Values {
 		r.phase(item, fmt.Sprintf("phases[%d]", i), usual)
 	}
-	if len(r.problems) > 0 {
+	if r.Len() > 0 {
 		return
 	}
 	if r.script.Duration() > MaxDuration {
-		r.problem(list, "phases", "must not take longer than %v together", MaxDuration)
+		r.AddAt(list, "phases", "must not take longer than %v together", MaxDuration)
 	}
 	if r.script.Posts(KindSMS)+r.script.Posts(KindThreads) == 0 {
-		r.problem(list, "phases", "must not all be pauses")
+		r.AddAt(list, "phases", "must not all be pauses")
 	}
 }
 
 // phase reads one of the list. What it does not say is as usual.
 func (r *scriptReader) phase(node ast.Node, field string, usual Phase) {
-	keys := r.mapping(node, field, append([]string{"name", "duration", "rate", "pause"}, trafficKeys...)...)
+	keys := r.Mapping(node, field, append([]string{"name", "duration", "rate", "pause"}, trafficKeys...)...)
 	if keys == nil {
 		return
 	}
 	p := usual
-	if name := keys.at("name"); name != nil {
-		p.Name = r.text(name, join(field, "name"))
+	if name := keys.At("name"); name != nil {
+		p.Name = r.text(name, filecheck.Join(field, "name"))
 	}
-	if pause := keys.at("pause"); pause != nil {
-		p.Duration = r.duration(pause, join(field, "pause"), time.Millisecond, MaxDuration)
+	if pause := keys.At("pause"); pause != nil {
+		p.Duration = r.duration(pause, filecheck.Join(field, "pause"), time.Millisecond, MaxDuration)
 		for _, e := range keys {
-			if e.name != "pause" && e.name != "name" {
-				r.problem(e.key, join(field, e.name), "has no meaning in a pause")
+			if e.Name != "pause" && e.Name != "name" {
+				r.AddAt(e.Key, filecheck.Join(field, e.Name), "has no meaning in a pause")
 			}
 		}
 		r.script.Phases = append(r.script.Phases, p)
 		return
 	}
-	if duration := keys.at("duration"); duration != nil {
-		p.Duration = r.duration(duration, join(field, "duration"), time.Millisecond, MaxDuration)
+	if duration := keys.At("duration"); duration != nil {
+		p.Duration = r.duration(duration, filecheck.Join(field, "duration"), time.Millisecond, MaxDuration)
 	} else {
-		r.problem(node, join(field, "duration"), "is missing")
+		r.AddAt(node, filecheck.Join(field, "duration"), "is missing")
 	}
-	if rate := keys.at("rate"); rate != nil {
-		p.From, p.To = r.rate(rate, join(field, "rate"))
+	if rate := keys.At("rate"); rate != nil {
+		p.From, p.To = r.rate(rate, filecheck.Join(field, "rate"))
 	} else {
-		r.problem(node, join(field, "rate"), "is missing")
+		r.AddAt(node, filecheck.Join(field, "rate"), "is missing")
 	}
 	r.traffic(keys, field, &p)
 	r.script.Phases = append(r.script.Phases, p)
@@ -176,46 +113,46 @@ func (r *scriptReader) rate(node ast.Node, field string) (from, to float64) {
 		rate := r.number(node, field, MinRate, MaxRate)
 		return rate, rate
 	}
-	keys := r.mapping(node, field, "from", "to")
+	keys := r.Mapping(node, field, "from", "to")
 	for _, end := range []struct {
 		key  string
 		rate *float64
 	}{{"from", &from}, {"to", &to}} {
-		if at := keys.at(end.key); at != nil {
-			*end.rate = r.number(at, join(field, end.key), 0, MaxRate)
+		if at := keys.At(end.key); at != nil {
+			*end.rate = r.number(at, filecheck.Join(field, end.key), 0, MaxRate)
 		} else {
-			r.problem(node, join(field, end.key), "is missing")
+			r.AddAt(node, filecheck.Join(field, end.key), "is missing")
 		}
 	}
 	if max(from, to) < MinRate {
-		r.problem(node, field, "must not be 0 all along; that is a pause")
+		r.AddAt(node, field, "must not be 0 all along; that is a pause")
 	}
 	return from, to
 }
 
 // traffic reads what is posted.
-func (r *scriptReader) traffic(keys entries, field string, p *Phase) {
-	if kind := keys.at("kind"); kind != nil {
+func (r *scriptReader) traffic(keys filecheck.Mapping, field string, p *Phase) {
+	if kind := keys.At("kind"); kind != nil {
 		p.Kind = Kind(scalar(kind))
 		if !slices.Contains([]Kind{KindSMS, KindThreads, KindBoth}, p.Kind) {
-			r.problem(kind, join(field, "kind"), "must be %s, %s or %s", KindSMS, KindThreads, KindBoth)
+			r.AddAt(kind, filecheck.Join(field, "kind"), "must be %s, %s or %s", KindSMS, KindThreads, KindBoth)
 		}
 	}
-	if regions := keys.at("regions"); regions != nil {
-		p.Mix.Regions = r.regions(regions, join(field, "regions"))
+	if regions := keys.At("regions"); regions != nil {
+		p.Mix.Regions = r.regions(regions, filecheck.Join(field, "regions"))
 	}
-	if carriers := keys.at("carriers"); carriers != nil {
-		p.Mix.Carriers, p.Mix.Timed = r.carriers(carriers, join(field, "carriers")), true
+	if carriers := keys.At("carriers"); carriers != nil {
+		p.Mix.Carriers, p.Mix.Timed = r.carriers(carriers, filecheck.Join(field, "carriers")), true
 	}
-	if stories := keys.at("stories"); stories != nil {
-		p.Stories = r.stories(stories, join(field, "stories"))
+	if stories := keys.At("stories"); stories != nil {
+		p.Stories = r.stories(stories, filecheck.Join(field, "stories"))
 	}
 }
 
 func (r *scriptReader) regions(node ast.Node, field string) (codes []string) {
 	list, isList := node.(*ast.SequenceNode)
 	if !isList || len(list.Values) == 0 {
-		r.problem(node, field, "must be a list of regions, such as [US, GB]")
+		r.AddAt(node, field, "must be a list of regions, such as [US, GB]")
 		return nil
 	}
 	for i, item := range list.Values {
@@ -223,9 +160,9 @@ func (r *scriptReader) regions(node ast.Node, field string) (codes []string) {
 		code := regionCode(scalar(item))
 		switch {
 		case !slices.Contains(sim.Regions(), code):
-			r.problem(item, field, "must be one of %s", strings.Join(sim.Regions(), ", "))
+			r.AddAt(item, field, "must be one of %s", strings.Join(sim.Regions(), ", "))
 		case slices.Contains(codes, code):
-			r.problem(item, field, "is there twice")
+			r.AddAt(item, field, "is there twice")
 		}
 		codes = append(codes, code)
 	}
@@ -233,64 +170,64 @@ func (r *scriptReader) regions(node ast.Node, field string) (codes []string) {
 }
 
 func (r *scriptReader) carriers(node ast.Node, field string) (mix []sim.CarrierMix) {
-	keys := r.mapping(node, field)
+	keys := r.Mapping(node, field)
 	if len(keys) == 0 || len(keys) > maxCarriers {
-		r.problem(node, field, "must be a mapping of 1 to %d carriers", maxCarriers)
+		r.AddAt(node, field, "must be a mapping of 1 to %d carriers", maxCarriers)
 		return nil
 	}
 	sum := 0.0
 	for _, e := range keys {
-		field := join(field, e.name)
-		if !isName(e.name) {
-			r.problem(e.key, field, "must be a name of 1 to %d printable ASCII characters", maxName)
+		field := filecheck.Join(field, e.Name)
+		if !isName(e.Name) {
+			r.AddAt(e.Key, field, "must be a name of 1 to %d printable ASCII characters", maxName)
 		}
 		mix = append(mix, r.carrier(e, field))
 		sum += mix[len(mix)-1].Weight
 	}
 	if sum == 0 {
-		r.problem(node, field, "must not all have the weight 0")
+		r.AddAt(node, field, "must not all have the weight 0")
 	}
 	return mix
 }
 
 // carrier reads what is unusual about a carrier.
-func (r *scriptReader) carrier(e entry, field string) sim.CarrierMix {
-	c := sim.UsualCarrier(e.name)
-	if _, isNothing := e.value.(*ast.NullNode); isNothing {
+func (r *scriptReader) carrier(e filecheck.Entry, field string) sim.CarrierMix {
+	c := sim.UsualCarrier(e.Name)
+	if _, isNothing := e.Value.(*ast.NullNode); isNothing {
 		return c
 	}
-	keys := r.mapping(e.value, field, "weight", "failures", "delay", "slow", "slow_delay")
-	if at := keys.at("weight"); at != nil {
-		c.Weight = r.number(at, join(field, "weight"), 0, maxWeight)
+	keys := r.Mapping(e.Value, field, "weight", "failures", "delay", "slow", "slow_delay")
+	if at := keys.At("weight"); at != nil {
+		c.Weight = r.number(at, filecheck.Join(field, "weight"), 0, maxWeight)
 	}
-	if at := keys.at("failures"); at != nil {
-		c.Failures = r.share(at, join(field, "failures"))
+	if at := keys.At("failures"); at != nil {
+		c.Failures = r.share(at, filecheck.Join(field, "failures"))
 	}
-	if at := keys.at("delay"); at != nil {
-		c.Delay = r.duration(at, join(field, "delay"), 0, sim.MaxDelay)
+	if at := keys.At("delay"); at != nil {
+		c.Delay = r.duration(at, filecheck.Join(field, "delay"), 0, sim.MaxDelay)
 	}
-	slow, delay := keys.at("slow"), keys.at("slow_delay")
+	slow, delay := keys.At("slow"), keys.At("slow_delay")
 	if (slow == nil) != (delay == nil) {
-		r.problem(e.key, field, "must have both of slow and slow_delay, or none")
+		r.AddAt(e.Key, field, "must have both of slow and slow_delay, or none")
 	}
 	if slow != nil {
-		c.Slow = r.share(slow, join(field, "slow"))
+		c.Slow = r.share(slow, filecheck.Join(field, "slow"))
 	}
 	if delay != nil {
-		c.SlowDelay = r.duration(delay, join(field, "slow_delay"), time.Millisecond, maxSlowDelay)
+		c.SlowDelay = r.duration(delay, filecheck.Join(field, "slow_delay"), time.Millisecond, maxSlowDelay)
 	}
 	return c
 }
 
 func (r *scriptReader) stories(node ast.Node, field string) (s sim.Stories) {
 	weights := map[Scenario]*float64{Conversation: &s.Conversation, Merge: &s.Merge, Split: &s.Split, Storm: &s.Storm}
-	for _, e := range r.mapping(node, field, string(Conversation), string(Merge), string(Split), string(Storm)) {
-		if weight := weights[Scenario(e.name)]; weight != nil {
-			*weight = r.number(e.value, join(field, e.name), 0, maxWeight)
+	for _, e := range r.Mapping(node, field, string(Conversation), string(Merge), string(Split), string(Storm)) {
+		if weight := weights[Scenario(e.Name)]; weight != nil {
+			*weight = r.number(e.Value, filecheck.Join(field, e.Name), 0, maxWeight)
 		}
 	}
 	if s == (sim.Stories{}) {
-		r.problem(node, field, "must have one with a weight above 0")
+		r.AddAt(node, field, "must have one with a weight above 0")
 	}
 	return s
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cxbridge/cxbridge/internal/filecheck"
 	"github.com/cxbridge/cxbridge/internal/sim"
 )
 
@@ -105,7 +106,7 @@ func TestParseScriptTellsWhatIsWrong(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			script, err := ParseScript([]byte(tt.text))
-			var wrong *ScriptError
+			var wrong *filecheck.Error
 			if script != nil || !errors.As(err, &wrong) {
 				t.Fatalf("got %+v, %v", script, err)
 			}
@@ -185,7 +186,7 @@ func FuzzParseScript(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		script, err := ParseScript(text)
 		if err != nil {
-			var wrong *ScriptError
+			var wrong *filecheck.Error
 			if !errors.As(err, &wrong) || len(wrong.Problems) == 0 || script != nil {
 				t.Fatalf("%+v, %v", script, err)
 			}

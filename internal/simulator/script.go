@@ -77,7 +77,7 @@ func BuiltinScripts() []string {
 }
 
 // LoadScript reads a scenario file: one that is built in by its name, or another by its path. What is
-// wrong in it is told by a *ScriptError.
+// wrong in it is told by a *filecheck.Error.
 func LoadScript(name string) (*Script, error) {
 	if slices.Contains(BuiltinScripts(), name) {
 		text, err := builtinFiles.ReadFile("scenarios/" + name + ".yaml")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cxbridge/cxbridge/internal/filecheck"
 	"github.com/cxbridge/cxbridge/internal/sms"
 )
 
@@ -144,7 +145,7 @@ regions:
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			rules, err := sms.ParseRules([]byte(c.text))
-			var problems *sms.RulesError
+			var problems *filecheck.Error
 			if rules != nil || !errors.As(err, &problems) {
 				t.Fatalf("got %v, %v", rules, err)
 			}

@@ -9,6 +9,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -61,12 +62,11 @@ func OpenTraces(ctx context.Context, c TraceConfig) (*Traces, error) {
 	if c.Endpoint == "" {
 		return nil, nil
 	}
-	address, err := url.JoinPath(c.Endpoint, "v1", "traces")
+	options, err := collectorAt(c.Endpoint)
 	if err != nil {
-		return nil, fmt.Errorf("traces: %w", err)
+		return nil, err
 	}
-	otlp, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(address),
-		otlptracehttp.WithTimeout(exportTimeout), otlptracehttp.WithProxy(proxyOf))
+	otlp, err := otlptracehttp.New(ctx, options...)
 	if err != nil {
 		return nil, fmt.Errorf("traces: %w", err)
 	}
@@ -84,6 +84,31 @@ func OpenTraces(ctx context.Context, c TraceConfig) (*Traces, error) {
 		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(c.Ratio))),
 		sdktrace.WithResource(about), sdktrace.WithRawSpanLimits(limits),
 	)}, nil
+}
+
+// CheckCollector hands no spans at all to the collector, once, which one that is there takes: see
+// https://opentelemetry.io/docs/specs/otlp/#otlphttp-response.
+func CheckCollector(ctx context.Context, endpoint string) error {
+	options, err := collectorAt(endpoint)
+	if err != nil {
+		return err
+	}
+	client := otlptracehttp.NewClient(append(options, otlptracehttp.WithRetry(otlptracehttp.RetryConfig{}))...)
+	if err := client.Start(ctx); err != nil {
+		return err
+	}
+	return errors.Join(client.UploadTraces(ctx, nil), client.Stop(context.WithoutCancel(ctx)))
+}
+
+// collectorAt says how to reach the collector at an endpoint.
+func collectorAt(endpoint string) ([]otlptracehttp.Option, error) {
+	address, err := url.JoinPath(endpoint, "v1", "traces")
+	if err != nil {
+		return nil, fmt.Errorf("traces: %w", err)
+	}
+	return []otlptracehttp.Option{
+		otlptracehttp.WithEndpointURL(address), otlptracehttp.WithTimeout(exportTimeout), otlptracehttp.WithProxy(proxyOf),
+	}, nil
 }
 
 // proxyOf stops redirects, which would carry the headers for the collector to a place that nobody

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -86,6 +87,50 @@ func TestOff(t *testing.T) {
 		t.Errorf("%v of no endpoint", traces)
 	}
 	traces.Close()
+}
+
+func TestCheckCollector(t *testing.T) {
+	var c telemetrytest.Collector
+	status := func(code int) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) })
+	}
+	for name, tt := range map[string]struct {
+		collector http.Handler // nil: nobody listens
+		want      string       // in the error; "" for none
+	}{
+		"takes spans": {&c, ""},
+		"other place": {http.NotFoundHandler(), "404"},
+		"wrong token": {status(http.StatusUnauthorized), "401"},
+		"in trouble":  {status(http.StatusServiceUnavailable), "request failure"},
+		"redirects":   {http.RedirectHandler("https://login.example.com/", http.StatusFound), "login.example.com"},
+		"nobody":      {nil, "refused"},
+	} {
+		server := httptest.NewServer(tt.collector)
+		if tt.collector == nil {
+			server.Close()
+		}
+		err := CheckCollector(t.Context(), server.URL)
+		server.Close()
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", name, err, tt.want)
+		}
+	}
+	if len(c.Spans()) != 0 || len(c.Problems()) != 0 {
+		t.Errorf("it was handed %+v, %q", c.Spans(), c.Problems())
+	}
+}
+
+func TestCheckCollectorHeedsItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then does the server see that the client is gone
+		cancel()
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	if err := CheckCollector(ctx, server.URL); err == nil {
+		t.Error("no error though it was cancelled")
+	}
 }
 
 // A collector that is away is told of once, and costs its spans.

@@ -112,7 +112,11 @@
       };
       source.onerror = () => {
         const over = source && source.readyState === EventSource.CLOSED;
-        tell("lost", (over ? "not live: load the page again" : "connection lost, trying again") + "; as of " + formats.full.format(last));
+        tell("lost", (over ? "not live for now: load the page again" : "connection lost, trying again") + "; as of " + formats.full.format(last));
+        if (over) { // The session is over, or too many pages are open: see Retry-After of the answer.
+          close();
+          setTimeout(open, 30_000);
+        }
       };
     }
 

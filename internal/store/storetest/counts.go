@@ -342,16 +342,16 @@ func testPrune(t *testing.T, create func(t *testing.T) Open) {
 	}
 	for _, c := range []struct {
 		after   time.Duration
-		deleted int // rollups: the seconds, then their minutes, hour and day
+		deleted int // rollups: the seconds and their 4 quarters of a minute, then minutes and quarters of an hour, 2 each, then the rest
 		length  time.Duration
 		want    int64
 	}{
 		{0, 0, time.Hour, n},
 		{3 * time.Hour, 0, 24 * time.Hour, n},
-		{4 * time.Hour, n, 24 * time.Hour, n},
-		{8 * 24 * time.Hour, 2, 30 * 24 * time.Hour, n},
+		{4 * time.Hour, n + 4, 24 * time.Hour, n},
+		{8 * 24 * time.Hour, 4, 30 * 24 * time.Hour, n},
 		{90 * 24 * time.Hour, 0, 90 * 24 * time.Hour, n},
-		{93 * 24 * time.Hour, 2, 90 * 24 * time.Hour, 0},
+		{93 * 24 * time.Hour, 3, 90 * 24 * time.Hour, 0},
 		{1000 * 24 * time.Hour, 0, 90 * 24 * time.Hour, 0},
 	} {
 		now, deleted := at(n).Add(c.after), 0

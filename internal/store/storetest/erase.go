@@ -60,66 +60,85 @@ func smsTo(id, recipient string, status sms.Status, seconds int) *sms.Receipt {
 
 func testEraseRecipient(t *testing.T, create func(t *testing.T) Open) {
 	for _, limit := range []int{1, 3, 1000} {
-		t.Run(fmt.Sprint(limit), func(t *testing.T) {
-			s := migrated(t, create)
-			theirs := []*sms.Receipt{
-				smsTo("m1", number, sms.Pending, 1), smsTo("m1", number, sms.Delivered, 2),
-				smsTo("m2", bare, sms.Failed, 3), smsTo("m3", other, sms.Delivered, 4),
-			}
-			theirs[3].SenderID = number
-			history := smsTo("m4", "", sms.Pending, 5)
-			history.Raw = []byte(`{"messageId":"m4","note":"was \u002b` + bare + `"}`)
-			theirs = append(theirs, history, smsTo("m4", "", sms.Delivered, 6))
-			// A longer number and another one are not that of the person.
-			others := []*sms.Receipt{smsTo("o1", other, sms.Delivered, 7), smsTo("o2", number+"0", sms.Pending, 8), smsTo("o3", "1"+bare, sms.Pending, 9)}
-			commit(t, s, receipts(append(slices.Clone(theirs), others...)...)...)
-			commit(t, s, letters(letter("x", "bad", `{"to":"`+number+`"}`), letter("x", "not sent to "+bare, "{"), letter("sms-"+bare, "bad", "\xff"+bare+"\x00"), letter("x", "bad", number+"0"))...)
-			before, all := make(map[string]*sms.Message), list(t, s, 0, 10)
-			kept := all[slices.IndexFunc(all, func(l store.DeadLetter) bool { return string(l.Raw) == number+"0" })]
-			for _, id := range []string{"m1", "m2", "m3", "m4", "o1", "o2", "o3"} {
-				before[id], _ = read(t, s, id)
-			}
-			p := store.Person{Recipient: number}
-			requireEqual(t, "traces before", traces(t, s, p), map[string]int{"sms_messages": 3, "sms_receipts": 2, "dead_letters": 3})
+		t.Run(fmt.Sprint(limit), func(t *testing.T) { testEraseNumber(t, migrated(t, create), limit) })
+	}
+}
 
-			requireEqual(t, "rows", erase(t, s, p, limit), map[string]int{"sms_messages": 4, "sms_receipts": 2, "dead_letters": 3})
-			requireEqual(t, "traces", traces(t, s, p), map[string]int{})
-			requireEqual(t, "rows, once more", erase(t, s, store.Person{Recipient: bare}, limit), map[string]int{})
-			for id, want := range before {
-				m, history := read(t, s, id)
-				if id[0] == 'm' {
-					want.Raw = []byte(store.ErasedBody)
-					want.Recipient, want.SenderID = strings.TrimPrefix(want.Recipient, number), strings.TrimPrefix(want.SenderID, number)
-					want.Recipient = strings.TrimPrefix(want.Recipient, bare)
-					for _, h := range history {
-						requireEqual(t, "receipts of "+id, string(h.Raw), store.ErasedBody)
-					}
-				}
-				requireEqual(t, id, m, want)
-			}
-			for _, l := range list(t, s, 0, 10) {
-				if l.ID == kept.ID {
-					requireEqual(t, "another dead letter", l, kept)
-				} else if bytes.Contains(l.Raw, []byte(bare)) || strings.Contains(l.Reason+l.Subject, bare) {
-					t.Errorf("a dead letter is left as %+v", l)
-				}
-			}
+// toOthers are messages that are not the person's: to a longer number, and to another one.
+func toOthers() []*sms.Receipt {
+	return []*sms.Receipt{smsTo("o1", other, sms.Delivered, 7), smsTo("o2", number+"0", sms.Pending, 8), smsTo("o3", "1"+bare, sms.Pending, 9)}
+}
 
-			// What comes again is known, and brings nothing back.
-			for i, known := range commit(t, s, receipts(append(theirs, others...)...)...) {
-				if !known {
-					t.Errorf("receipt %d is not known any more", i)
-				}
-			}
-			again := commit(t, s, letters(letter("x", "bad", `{"to":"`+number+`"}`))...)
-			requireEqual(t, "the dead letter is known", again, []bool{true})
-			requireEqual(t, "traces after all came again", traces(t, s, p), map[string]int{})
-			commit(t, s, receipts(smsTo("m2", bare, sms.Delivered, 100))...)
-			requireEqual(t, "traces after a late receipt", traces(t, s, p), map[string]int{})
-			if m, past := read(t, s, "m2"); m.Status != sms.Delivered || len(past) != 2 {
-				t.Errorf("the late receipt does not count: %+v", m)
-			}
-		})
+// toThePerson are messages that name the number, each somewhere else.
+func toThePerson() []*sms.Receipt {
+	from := smsTo("m3", other, sms.Delivered, 4)
+	from.SenderID = number
+	history := smsTo("m4", "", sms.Pending, 5)
+	history.Raw = []byte(`{"messageId":"m4","note":"was \u002b` + bare + `"}`)
+	return []*sms.Receipt{
+		smsTo("m1", number, sms.Pending, 1), smsTo("m1", number, sms.Delivered, 2), smsTo("m2", bare, sms.Failed, 3),
+		from, history, smsTo("m4", "", sms.Delivered, 6),
+	}
+}
+
+func testEraseNumber(t *testing.T, s store.Store, limit int) {
+	commit(t, s, receipts(append(toThePerson(), toOthers()...)...)...)
+	commit(t, s, letters(letter("x", "bad", `{"to":"`+number+`"}`), letter("x", "not sent to "+bare, "{"), letter("sms-"+bare, "bad", "\xff"+bare+"\x00"), letter("x", "bad", number+"0"))...)
+	before, all := make(map[string]*sms.Message), list(t, s, 0, 10)
+	kept := all[slices.IndexFunc(all, func(l store.DeadLetter) bool { return string(l.Raw) == number+"0" })]
+	for _, id := range []string{"m1", "m2", "m3", "m4", "o1", "o2", "o3"} {
+		before[id], _ = read(t, s, id)
+	}
+	p := store.Person{Recipient: number}
+	requireEqual(t, "traces before", traces(t, s, p), map[string]int{"sms_messages": 3, "sms_receipts": 2, "dead_letters": 3})
+
+	requireEqual(t, "rows", erase(t, s, p, limit), map[string]int{"sms_messages": 4, "sms_receipts": 2, "dead_letters": 3})
+	requireEqual(t, "traces", traces(t, s, p), map[string]int{})
+	requireEqual(t, "rows, once more", erase(t, s, store.Person{Recipient: bare}, limit), map[string]int{})
+	for id, want := range before {
+		requireErasedMessage(t, s, id, want)
+	}
+	for _, l := range list(t, s, 0, 10) {
+		if l.ID == kept.ID {
+			requireEqual(t, "another dead letter", l, kept)
+		} else if bytes.Contains(l.Raw, []byte(bare)) || strings.Contains(l.Reason+l.Subject, bare) {
+			t.Errorf("a dead letter is left as %+v", l)
+		}
+	}
+	requireNumberStaysErased(t, s, p)
+}
+
+// requireErasedMessage compares a message with what it was: of one of the person that is all but the
+// number and the bodies.
+func requireErasedMessage(t failer, s store.Store, id string, want *sms.Message) {
+	t.Helper()
+	m, history := read(t, s, id)
+	if id[0] == 'm' {
+		want.Raw = []byte(store.ErasedBody)
+		want.Recipient, want.SenderID = strings.TrimPrefix(want.Recipient, number), strings.TrimPrefix(want.SenderID, number)
+		want.Recipient = strings.TrimPrefix(want.Recipient, bare)
+		for _, h := range history {
+			requireEqual(t, "receipts of "+id, string(h.Raw), store.ErasedBody)
+		}
+	}
+	requireEqual(t, id, m, want)
+}
+
+// requireNumberStaysErased delivers all once more: it is known, and brings nothing back.
+func requireNumberStaysErased(t failer, s store.Store, p store.Person) {
+	t.Helper()
+	for i, known := range commit(t, s, receipts(append(toThePerson(), toOthers()...)...)...) {
+		if !known {
+			t.Errorf("receipt %d is not known any more", i)
+		}
+	}
+	again := commit(t, s, letters(letter("x", "bad", `{"to":"`+number+`"}`))...)
+	requireEqual(t, "the dead letter is known", again, []bool{true})
+	requireEqual(t, "traces after all came again", traces(t, s, p), map[string]int{})
+	commit(t, s, receipts(smsTo("m2", bare, sms.Delivered, 100))...)
+	requireEqual(t, "traces after a late receipt", traces(t, s, p), map[string]int{})
+	if m, past := read(t, s, "m2"); m.Status != sms.Delivered || len(past) != 2 {
+		t.Errorf("the late receipt does not count: %+v", m)
 	}
 }
 

@@ -26,23 +26,23 @@ func eraseFrom(s store.Store, p store.Person, cursor string, limit int, stop fun
 func never() bool { return false }
 
 // requireLeased goes on with an erasure until a lease is in its way, where it stays.
-func requireLeased(t failer, s store.Store, p store.Person, cursor string, limit int) (at string) {
+func requireLeased(t failer, s store.Store, p store.Person, cursor string, limit int) (stays string) {
 	t.Helper()
-	at, err := eraseFrom(s, p, cursor, limit, never)
+	stays, err := eraseFrom(s, p, cursor, limit, never)
 	for range 2 {
 		if !errors.Is(err, store.ErrLeased) || errors.Is(err, store.ErrUnavailable) {
-			t.Fatalf("at %q while the thread is pushed: %v, want ErrLeased", at, err)
+			t.Fatalf("at %q while the thread is pushed: %v, want ErrLeased", stays, err)
 		}
-		_, err = s.Erase(ctx(), p, at, limit)
+		_, err = s.Erase(ctx(), p, stays, limit)
 	}
-	return at
+	return stays
 }
 
 // requireErased ends an erasure of the person of annsThread.
 func requireErased(t failer, s store.Store, p store.Person, cursor string, limit int) {
 	t.Helper()
-	if at, err := eraseFrom(s, p, cursor, limit, never); err != nil {
-		t.Fatalf("at %q: %v", at, err)
+	if cursor, err := eraseFrom(s, p, cursor, limit, never); err != nil {
+		t.Fatalf("at %q: %v", cursor, err)
 	}
 	requireEqual(t, "traces", traces(t, s, p), map[string]int{})
 	requireNoPlace(t, s, "Ann Example")

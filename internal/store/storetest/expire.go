@@ -130,139 +130,146 @@ func setAside(push *store.Push, i int) {
 	})
 }
 
+// expiryLimit is less than the items of a thread, so that its deletion takes several steps.
+const expiryLimit = 3
+
 func testExpireThreads(t *testing.T, create func(t *testing.T) Open) {
-	const limit = 3
-	sync := func(t *testing.T, s store.Store) {
-		t.Helper()
-		for _, w := range claim(t, s, 100, time.Hour) {
-			record(t, s, done(&w))
+	t.Run("WhatTheCRMHas", func(t *testing.T) { testExpireWhatTheCRMHas(t, migrated(t, create)) })
+	t.Run("WhatComesAgain", func(t *testing.T) { testExpireWhatComesAgain(t, migrated(t, create)) })
+	t.Run("Families", func(t *testing.T) { testExpireFamilies(t, migrated(t, create)) })
+	t.Run("LettersAboutItems", func(t *testing.T) { testExpireLettersAboutItems(t, migrated(t, create)) })
+	t.Run("EventWhileItIsDeleted", func(t *testing.T) { testExpireWhileAnEventComes(t, migrated(t, create)) })
+}
+
+// pushAll lets the CRM take all that is due.
+func pushAll(t failer, s store.Store) {
+	t.Helper()
+	for _, w := range claim(t, s, 100, time.Hour) {
+		record(t, s, done(&w))
+	}
+}
+
+func manyMessages(n int) (all []thread.Message) {
+	for i := range n {
+		all = append(all, message(fmt.Sprint("m", i), i))
+	}
+	return all
+}
+
+// requireGone looks for threads that were deleted.
+func requireGone(t failer, s store.Store, gone ...string) {
+	t.Helper()
+	for _, id := range gone {
+		if _, err := s.Thread(ctx(), id); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("Thread(%q): %v, want ErrNotFound", id, err)
+		}
+		requireEqual(t, "messages of "+id, ids(itemsOf(t, s, id, thread.KindMessage, 100)), []string{})
+		requireEqual(t, "participants of "+id, ids(itemsOf(t, s, id, thread.KindParticipant, 100)), []string{})
+	}
+}
+
+func testExpireWhatTheCRMHas(t *testing.T, s store.Store) {
+	for i, id := range []string{"a", "b", "c", "d", "e"} {
+		e := updated(id, 1, manyMessages(4)...)
+		e.Participants = []thread.Participant{person("p", "Ann")}
+		commitAt(t, s, at(i), events(sealed(e))...)
+	}
+	if n := expire(t, s, store.ExpireThreads, at(1000), expiryLimit); n != 0 {
+		t.Errorf("%d deleted, and the CRM has none", n)
+	}
+	pushAll(t, s)
+	commitAt(t, s, at(0), events(updated("waits", 1, message("m", 1)), updated("leased", 1), updated("parks", 1))...)
+	for _, w := range claim(t, s, 10, time.Hour) {
+		switch w.ThreadID {
+		case "waits":
+			record(t, s, failed(&w, 500, time.Hour))
+		case "parks":
+			record(t, s, parked(&w, 422))
 		}
 	}
-	many := func(n int) (all []thread.Message) {
-		for i := range n {
-			all = append(all, message(fmt.Sprint("m", i), i))
-		}
-		return all
+	if n := expire(t, s, store.ExpireThreads, at(3), expiryLimit); n != 3 {
+		t.Errorf("%d deleted, want 3", n)
 	}
-	missing := func(t *testing.T, s store.Store, gone ...string) {
-		t.Helper()
-		for _, id := range gone {
-			if _, err := s.Thread(ctx(), id); !errors.Is(err, store.ErrNotFound) {
-				t.Errorf("Thread(%q): %v, want ErrNotFound", id, err)
-			}
-			requireEqual(t, "messages of "+id, ids(itemsOf(t, s, id, thread.KindMessage, 100)), []string{})
-			requireEqual(t, "participants of "+id, ids(itemsOf(t, s, id, thread.KindParticipant, 100)), []string{})
-		}
+	requireGone(t, s, "a", "b", "c")
+	requireEqual(t, "left", threads(t, s, store.ThreadQuery{Limit: 10}), []string{"d", "e", "leased", "parks", "waits"})
+	if n := len(itemsOf(t, s, "d", thread.KindMessage, 10)); n != 4 {
+		t.Errorf("%d messages of a thread that is kept, want 4", n)
 	}
+	if n := expire(t, s, store.ExpireThreads, at(3), expiryLimit); n != 0 {
+		t.Errorf("%d deleted the second time", n)
+	}
+	requireNoneDue(t, s)
+	requireUnbroken(t, s)
+}
 
-	t.Run("WhatTheCRMHas", func(t *testing.T) {
-		s := migrated(t, create)
-		for i, id := range []string{"a", "b", "c", "d", "e"} {
-			e := updated(id, 1, many(4)...)
-			e.Participants = []thread.Participant{person("p", "Ann")}
-			commitAt(t, s, at(i), events(sealed(e))...)
-		}
-		if n := expire(t, s, store.ExpireThreads, at(1000), limit); n != 0 {
-			t.Errorf("%d deleted, and the CRM has none", n)
-		}
-		sync(t, s)
-		commitAt(t, s, at(0), events(updated("waits", 1, message("m", 1)), updated("leased", 1), updated("parks", 1))...)
-		for _, w := range claim(t, s, 10, time.Hour) {
-			switch w.ThreadID {
-			case "waits":
-				record(t, s, failed(&w, 500, time.Hour))
-			case "parks":
-				record(t, s, parked(&w, 422))
-			}
-		}
-		if n := expire(t, s, store.ExpireThreads, at(3), limit); n != 3 {
-			t.Errorf("%d deleted, want 3", n)
-		}
-		missing(t, s, "a", "b", "c")
-		requireEqual(t, "left", threads(t, s, store.ThreadQuery{Limit: 10}), []string{"d", "e", "leased", "parks", "waits"})
-		if n := len(itemsOf(t, s, "d", thread.KindMessage, 10)); n != 4 {
-			t.Errorf("%d messages of a thread that is kept, want 4", n)
-		}
-		if n := expire(t, s, store.ExpireThreads, at(3), limit); n != 0 {
-			t.Errorf("%d deleted the second time", n)
-		}
-		requireNoneDue(t, s)
-		requireUnbroken(t, s)
-	})
+func testExpireWhatComesAgain(t *testing.T, s store.Store) {
+	first := updated("t", 5, manyMessages(4)...)
+	accept(t, s, first)
+	pushAll(t, s)
+	before := readThread(t, s, "t")
+	expire(t, s, store.ExpireThreads, at(10_000), expiryLimit)
+	requireEqual(t, "a known event", accept(t, s, first), []store.Outcome{{Duplicate: true, Stale: true, Rev: 1}})
+	requireGone(t, s, "t")
+	next := updated("t", 6, message("new", 100))
+	requireEqual(t, "a new event", accept(t, s, next), []store.Outcome{{Rev: 2}})
+	row := readThread(t, s, "t")
+	requireEqual(t, "what the CRM has", row.CRM, before.CRM)
+	if row.Version != 6 || row.Audit.Seq != before.Audit.Seq+1 {
+		t.Errorf("version %d, %d audit entries", row.Version, row.Audit.Seq)
+	}
+	w := claimOne(t, s)
+	requireEqual(t, "what is pushed", ids(w.Items), []string{"new"})
+	if !w.Row.Sync.Uncertain {
+		t.Error("the CRM's copy is not read before")
+	}
+	record(t, s, done(w))
+	requireUnbroken(t, s)
+}
 
-	t.Run("WhatComesAgain", func(t *testing.T) {
-		s := migrated(t, create)
-		first := updated("t", 5, many(4)...)
-		accept(t, s, first)
-		sync(t, s)
-		before := readThread(t, s, "t")
-		expire(t, s, store.ExpireThreads, at(10_000), limit)
-		requireEqual(t, "a known event", accept(t, s, first), []store.Outcome{{Duplicate: true, Stale: true, Rev: 1}})
-		missing(t, s, "t")
-		next := updated("t", 6, message("new", 100))
-		requireEqual(t, "a new event", accept(t, s, next), []store.Outcome{{Rev: 2}})
-		row := readThread(t, s, "t")
-		requireEqual(t, "what the CRM has", row.CRM, before.CRM)
-		if row.Version != 6 || row.Audit.Seq != before.Audit.Seq+1 {
-			t.Errorf("version %d, %d audit entries", row.Version, row.Audit.Seq)
-		}
-		w := claimOne(t, s)
-		requireEqual(t, "what is pushed", ids(w.Items), []string{"new"})
-		if !w.Row.Sync.Uncertain {
-			t.Error("the CRM's copy is not read before")
-		}
-		record(t, s, done(w))
-		requireUnbroken(t, s)
-	})
+func testExpireFamilies(t *testing.T, s store.Store) {
+	commitAt(t, s, at(0), events(updated("child", 1, message("c", 1)), merged("child", "parent", 2), split("young", "unseen", 2, message("x", 1)))...)
+	commitAt(t, s, at(100), events(updated("parent", 1, message("p", 2)), updated("young", 3))...)
+	pushAll(t, s)
+	links := linksOf(t, s, "parent")
+	if n := expire(t, s, store.ExpireThreads, at(50), expiryLimit); n != 2 {
+		t.Errorf("%d deleted, want the child and what is known of a parent", n)
+	}
+	requireGone(t, s, "child", "unseen")
+	requireEqual(t, "links", linksOf(t, s, "parent"), links)
+	requireEqual(t, "timeline", ids(timelineOf(t, s, thread.Family("parent", links), 10)), []string{"p"})
+	requireEqual(t, "the child of the other", ids(itemsOf(t, s, "young", thread.KindMessage, 10)), []string{"x"})
+	requireNoneDue(t, s)
+}
 
-	t.Run("Families", func(t *testing.T) {
-		s := migrated(t, create)
-		commitAt(t, s, at(0), events(updated("child", 1, message("c", 1)), merged("child", "parent", 2), split("young", "unseen", 2, message("x", 1)))...)
-		commitAt(t, s, at(100), events(updated("parent", 1, message("p", 2)), updated("young", 3))...)
-		sync(t, s)
-		links := linksOf(t, s, "parent")
-		if n := expire(t, s, store.ExpireThreads, at(50), limit); n != 2 {
-			t.Errorf("%d deleted, want the child and what is known of a parent", n)
-		}
-		missing(t, s, "child", "unseen")
-		requireEqual(t, "links", linksOf(t, s, "parent"), links)
-		requireEqual(t, "timeline", ids(timelineOf(t, s, thread.Family("parent", links), 10)), []string{"p"})
-		requireEqual(t, "the child of the other", ids(itemsOf(t, s, "young", thread.KindMessage, 10)), []string{"x"})
-		requireNoneDue(t, s)
-	})
+func testExpireLettersAboutItems(t *testing.T, s store.Store) {
+	accept(t, s, updated("t", 1, manyMessages(5)...))
+	push := done(claimOne(t, s))
+	setAside(&push, 4)
+	record(t, s, push)
+	commit(t, s, letters(letter("t", "another", "event"))...)
+	if n := expire(t, s, store.ExpireThreads, at(10_000), expiryLimit); n != 1 {
+		t.Errorf("%d deleted, want 1", n)
+	}
+	requireGone(t, s, "t")
+	if left := list(t, s, 0, 10); len(left) != 1 || left[0].Kind != store.KindSMS {
+		t.Errorf("dead letters that are left: %+v", left)
+	}
+}
 
-	t.Run("LettersAboutItems", func(t *testing.T) {
-		s := migrated(t, create)
-		accept(t, s, updated("t", 1, many(5)...))
-		push := done(claimOne(t, s))
-		setAside(&push, 4)
-		record(t, s, push)
-		commit(t, s, letters(letter("t", "another", "event"))...)
-		if n := expire(t, s, store.ExpireThreads, at(10_000), limit); n != 1 {
-			t.Errorf("%d deleted, want 1", n)
-		}
-		missing(t, s, "t")
-		if left := list(t, s, 0, 10); len(left) != 1 || left[0].Kind != store.KindSMS {
-			t.Errorf("dead letters that are left: %+v", left)
-		}
-	})
-
-	t.Run("EventWhileItIsDeleted", func(t *testing.T) {
-		s := migrated(t, create)
-		commitAt(t, s, at(0), events(updated("t", 1, many(5)...))...)
-		sync(t, s)
-		e, err := s.Expire(ctx(), store.ExpireThreads, at(10), "", limit)
-		if err != nil || e.Deleted != 0 || e.Cursor == "" {
-			t.Fatalf("the first step: %+v, %v", e, err)
-		}
-		commitAt(t, s, at(20), events(updated("t", 2, many(5)...))...)
-		if e, err = s.Expire(ctx(), store.ExpireThreads, at(10), e.Cursor, limit); err != nil || e.Deleted != 0 || e.Cursor != "" {
-			t.Fatalf("the second step: %+v, %v", e, err)
-		}
-		requireEqual(t, "messages", ids(itemsOf(t, s, "t", thread.KindMessage, 10)), []string{"m0", "m1", "m2", "m3", "m4"})
-		requireEqual(t, "what is compared with the CRM", ids(claimOne(t, s).Items), []string{"m0", "m1", "m2"})
-		requireUnbroken(t, s)
-	})
+func testExpireWhileAnEventComes(t *testing.T, s store.Store) {
+	commitAt(t, s, at(0), events(updated("t", 1, manyMessages(5)...))...)
+	pushAll(t, s)
+	e, err := s.Expire(ctx(), store.ExpireThreads, at(10), "", expiryLimit)
+	if err != nil || e.Deleted != 0 || e.Cursor == "" {
+		t.Fatalf("the first step: %+v, %v", e, err)
+	}
+	commitAt(t, s, at(20), events(updated("t", 2, manyMessages(5)...))...)
+	if e, err = s.Expire(ctx(), store.ExpireThreads, at(10), e.Cursor, expiryLimit); err != nil || e.Deleted != 0 || e.Cursor != "" {
+		t.Fatalf("the second step: %+v, %v", e, err)
+	}
+	requireEqual(t, "messages", ids(itemsOf(t, s, "t", thread.KindMessage, 10)), []string{"m0", "m1", "m2", "m3", "m4"})
+	requireEqual(t, "what is compared with the CRM", ids(claimOne(t, s).Items), []string{"m0", "m1", "m2"})
+	requireUnbroken(t, s)
 }
 
 func testExpireUnknown(t *testing.T, create func(t *testing.T) Open) {

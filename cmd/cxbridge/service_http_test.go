@@ -1,0 +1,67 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// Who looks for a page that is not there gets a page that says so; a tool gets a problem, and so does a
+// browser at what is the API's.
+func TestUnknownPaths(t *testing.T) {
+	t.Parallel()
+	s := startService(t, with(nil))
+	const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+	const page, problem = "text/html; charset=utf-8", "application/problem+json"
+	for _, tt := range []struct {
+		method, path, accept string
+		status               int
+		kind                 string
+	}{
+		{"GET", "/nope", browser, 404, page},
+		{"GET", "/nope", "Text/HTML", 404, page},
+		{"GET", "/api/nothing", browser, 404, page},
+		{"GET", "//nope", browser, 404, page},
+		{"GET", "/static/none.js", browser, 404, page},
+		{"GET", "/nope", "", 404, problem},
+		{"GET", "/nope", "*/*", 404, problem},
+		{"GET", "/nope", "application/json", 404, problem},
+		{"POST", "/nope", browser, 404, problem},
+		{"GET", "/api/messages", browser, 401, problem},
+		{"GET", "/api/dead-letters/7/replay", browser, 405, problem},
+		{"GET", "/login", browser, 200, page},
+	} {
+		r := httptest.NewRequest(tt.method, "http://bridge.example"+tt.path, http.NoBody)
+		r.Header.Set("Accept", tt.accept)
+		w := httptest.NewRecorder()
+		s.server.Handler.ServeHTTP(w, r)
+		if got := w.Header().Get("Content-Type"); w.Code != tt.status || got != tt.kind {
+			t.Errorf("%s %s for %q: %d of type %q, want %d of type %q", tt.method, tt.path, tt.accept, w.Code, got, tt.status, tt.kind)
+		}
+		isErrorPage := strings.Contains(w.Body.String(), "There is no page at this address.")
+		if isErrorPage != (tt.status == 404 && tt.kind == page) || tt.kind == page && w.Header().Get("Content-Security-Policy") == "" {
+			t.Errorf("%s %s: %v\n%s", tt.method, tt.path, w.Header(), w.Body)
+		}
+	}
+}
+
+// Who is signed in keeps the menu.
+func TestUnknownPathSignedIn(t *testing.T) {
+	t.Parallel()
+	s := startService(t, with(nil))
+	r := httptest.NewRequest(http.MethodPost, "/login", strings.NewReader("token="+s.config.AdminToken.Reveal()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	s.server.Handler.ServeHTTP(w, r)
+	r = httptest.NewRequest(http.MethodGet, "/nope", http.NoBody)
+	r.Header.Set("Accept", "text/html")
+	for _, cookie := range w.Result().Cookies() {
+		r.AddCookie(cookie)
+	}
+	w = httptest.NewRecorder()
+	s.server.Handler.ServeHTTP(w, r)
+	if w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), `href="/dead-letters"`) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
