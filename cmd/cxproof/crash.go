@@ -33,7 +33,6 @@ type crashSettings struct {
 	only     []string
 
 	program, dir string
-	notes        io.Writer // of what cannot be done here
 }
 
 func parseCrash(args []string) (*crashSettings, error) {
@@ -93,7 +92,6 @@ func crash(ctx context.Context, args []string, out io.Writer) (err error) {
 			return err
 		}
 	}
-	s.notes = out
 	fmt.Fprintf(out, "seed %d\n", s.seed)
 	results, err := playAll(ctx, s)
 	if err != nil {
@@ -104,6 +102,9 @@ func crash(ctx context.Context, args []string, out io.Writer) (err error) {
 	for _, r := range results {
 		table = append(table, r.row())
 		broken = broken || !r.verdict.OK()
+		for _, line := range r.notes {
+			fmt.Fprintf(out, "%s, %s: %s\n", r.name, r.store, line)
+		}
 		for _, line := range r.verdict.Wrong[:min(len(r.verdict.Wrong), 20)] {
 			fmt.Fprintf(out, "%s, %s: %s\n", r.name, r.store, line)
 		}
@@ -148,6 +149,7 @@ type result struct {
 	events      int
 	verdict     proof.Verdict
 	recovered   proof.Times
+	notes       []string // how to read the rest
 }
 
 func (r *result) row() []string {
@@ -171,6 +173,12 @@ type stage struct {
 	rng      *rand.Rand
 	dir      string
 	cleanup  []func() error // the last one first
+	notes    []string
+}
+
+// note adds to what is told beside the table.
+func (st *stage) note(format string, args ...any) {
+	st.notes = append(st.notes, fmt.Sprintf(format, args...))
 }
 
 func newStage(ctx context.Context, s *crashSettings, sc *scenario, store string, seed uint64) (st *stage, err error) {
@@ -246,7 +254,7 @@ func (r *result) play(ctx context.Context, s *crashSettings, sc *scenario, store
 			return fmt.Errorf("check %d: %w", i+1, err)
 		}
 	}
-	r.events = st.traffic.Promises.Events()
+	r.events, r.notes = st.traffic.Promises.Events(), st.notes
 	return nil
 }
 

@@ -139,8 +139,13 @@ func killDraining(ctx context.Context, st *stage) (time.Duration, error) {
 	if err := st.service.Start(ctx); err != nil {
 		return 0, err
 	}
-	err = st.service.AwaitDrained(ctx)
-	return time.Since(began), err
+	if err := st.service.AwaitDrained(ctx); err != nil {
+		return 0, err
+	}
+	took := time.Since(began)
+	left, err := st.service.Metric(ctx, "cxbridge_spool_drained_events_total")
+	st.note("the kill found %.0f events in the spool", left)
+	return took, err
 }
 
 // smallDisk puts the spool on a disk that gets full. Where it may not be mounted the spool's own limit
@@ -152,7 +157,7 @@ func smallDisk(st *stage, s proof.Settings) error {
 		st.cleanup = append(st.cleanup, func() error { return unmountDisk(dir) })
 		s["SPOOL_DIR"] = filepath.Join(dir, "spool")
 	case errors.Is(err, errNotAllowed):
-		fmt.Fprintf(st.settings.notes, "no disk may be mounted here, so SPOOL_MAX_BYTES stands in for a full one: %v\n", err)
+		st.note("no disk may be mounted here, so SPOOL_MAX_BYTES stands in for a full one: %v", err)
 		s["SPOOL_MAX_BYTES"] = fmt.Sprintf("%dMiB", st.settings.tmpfs)
 	default:
 		return err

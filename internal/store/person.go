@@ -23,26 +23,14 @@ const (
 
 // Seeker finds a person in what is stored.
 type Seeker struct {
-	numbers []string // without a plus in front
-	ids     []string // of participants, and of people on their platforms
+	number phone
+	ids    []string // of participants, and of people on their platforms
 }
 
-// Seeker returns what finds the person: a number as it is given and as its digits alone, and an id
-// where it is the whole of a text or of a value in JSON.
+// Seeker returns what finds the person: a number in the forms in which people write it, and an id where it
+// is the whole of a text or of a value in JSON.
 func (p Person) Seeker() *Seeker {
-	s := &Seeker{}
-	if number := strings.TrimPrefix(strings.TrimSpace(p.Recipient), "+"); number != "" {
-		s.numbers = append(s.numbers, number)
-		digits := strings.Map(func(r rune) rune {
-			if r < '0' || r > '9' {
-				return -1
-			}
-			return r
-		}, number)
-		if digits != "" && digits != number {
-			s.numbers = append(s.numbers, digits)
-		}
-	}
+	s := &Seeker{number: parsePhone(p.Recipient)}
 	if p.Participant != "" {
 		s.ids = append(s.ids, p.Participant)
 	}
@@ -54,14 +42,14 @@ func (s *Seeker) With(participants []string) *Seeker {
 	if len(participants) == 0 {
 		return s
 	}
-	return &Seeker{s.numbers, slices.Concat(s.ids, participants)}
+	return &Seeker{s.number, slices.Concat(s.ids, participants)}
 }
 
-// Needles returns texts of which one at least stands in everything that s finds, byte by byte, so
-// that a database can sort out most of the rest. Of an id it is the part that is written in one way
-// only, whoever wrote the JSON; that may be "", which is in every text.
+// Needles returns texts of which one at least stands in everything that s finds, byte by byte, or in its
+// Digits, so that a database can sort out most of the rest. Of an id it is the part that is written in
+// one way only, whoever wrote the JSON; that may be "", which is in every text.
 func (s *Seeker) Needles() []string {
-	needles := slices.Clone(s.numbers)
+	needles := s.number.needles()
 	for _, id := range s.ids {
 		longest := ""
 		for _, run := range strings.FieldsFunc(id, func(r rune) bool { return r >= utf8.RuneSelf || !isWord(r) }) {
@@ -77,23 +65,12 @@ func (s *Seeker) Needles() []string {
 
 // In reports whether a text names the person: JSON, whatever its shape, or words.
 func (s *Seeker) In(text []byte) bool {
-	return s.hasNumber(text) || len(s.ids) > 0 && s.hasID(text)
+	return s.number.isIn(text) || len(s.ids) > 0 && s.hasID(text)
 }
 
 // InKey reports whether the id of something else than a participant, such as a thread, names the
 // number of the person: ids of threads may be made of it.
-func (s *Seeker) InKey(id []byte) bool { return s.hasNumber(id) }
-
-// hasNumber reports whether one of the numbers is in a text, and not a part of a longer one.
-func (s *Seeker) hasNumber(text []byte) bool {
-	isDigit := func(r rune) bool { return r >= '0' && r <= '9' }
-	for _, number := range s.numbers {
-		if contains(text, number, isDigit) {
-			return true
-		}
-	}
-	return false
-}
+func (s *Seeker) InKey(id []byte) bool { return s.number.isIn(id) }
 
 func (s *Seeker) hasID(text []byte) bool {
 	if found, isJSON := s.idInJSON(text); isJSON {
@@ -163,7 +140,7 @@ func isOfThing(place jsontext.Pointer) bool {
 // InItem reports whether an item of a thread is the person, is by the person, or names the number of
 // one.
 func (s *Seeker) InItem(i *thread.Item) bool {
-	if s.hasNumber([]byte(i.ID)) || s.hasNumber(i.Content) {
+	if s.number.isIn([]byte(i.ID)) || s.number.isIn(i.Content) {
 		return true
 	}
 	fields := fieldsOf(i.Content)

@@ -425,14 +425,9 @@ func (m *expiryModel) check(t *rapid.T) {
 
 // Those who write and those who delete do not get in each other's way.
 func testExpireWhileWriting(t *testing.T, create func(t *testing.T) Open, replicas int) {
-	open := create(t)
-	first := openStore(t, open)
-	if err := first.Migrate(ctx()); err != nil {
-		t.Fatal(err)
-	}
-	stop, stopped := make(chan struct{}), make(chan error, replicas)
-	for range replicas {
-		s := openStore(t, open)
+	stores := openReplicas(t, create, replicas)
+	first, stop, stopped := stores[0], make(chan struct{}), make(chan error, replicas)
+	for _, s := range stores {
 		go func() {
 			for {
 				for _, kind := range []store.Expirable{store.ExpireMessages, store.ExpireThreads, store.ExpireJournal, store.ExpireDeadLetters} {

@@ -1,0 +1,192 @@
+package store
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/nyaruka/phonenumbers"
+)
+
+// phone is a number as it may be written. docs/privacy.md tells the forms.
+type phone struct {
+	international []string // digits from the calling code on, also behind an international prefix
+	national      []string // digits as they are dialled within the country
+	exact         []string // of what libphonenumber takes for no number: as it was given, and its digits
+}
+
+// parsePhone reads a number with its calling code: behind +, 00 or 011, or with nothing before it.
+func parsePhone(text string) (p phone) {
+	text = strings.TrimPrefix(strings.TrimSpace(text), "+")
+	digits := string(Digits([]byte(text)))
+	for _, prefix := range []string{"", "00", "011"} {
+		rest, ok := strings.CutPrefix(digits, prefix)
+		n, err := phonenumbers.Parse("+"+rest, "ZZ") // it has a region of its own
+		if ok && err == nil && phonenumbers.IsPossibleNumberWithReason(n) == phonenumbers.IS_POSSIBLE {
+			p.add(n)
+		}
+	}
+	if len(p.international) == 0 {
+		p.exact = slices.DeleteFunc(slices.Compact([]string{text, digits}), func(form string) bool { return form == "" })
+	}
+	return p
+}
+
+// add adds the forms of a number.
+func (p *phone) add(n *phonenumbers.PhoneNumber) {
+	code, significant := strconv.Itoa(int(n.GetCountryCode())), phonenumbers.GetNationalSignificantNumber(n)
+	dialled := string(Digits([]byte(phonenumbers.Format(n, phonenumbers.NATIONAL))))
+	p.national = append(p.national, significant)
+	if dialled != significant {
+		p.national = append(p.national, dialled)
+	}
+	for _, within := range p.national { // as in +44 (0)7700 900888
+		for _, prefix := range []string{"", "00", "011"} {
+			p.international = append(p.international, prefix+code+within)
+		}
+	}
+}
+
+// needles returns digits of which one at least stands in everything that names the number, when all else
+// is left out: see Digits.
+func (p *phone) needles() (needles []string) {
+	forms := slices.Concat(p.national, p.international)
+	for _, form := range p.exact {
+		if digits := string(Digits([]byte(form))); digits != "" {
+			form = digits
+		}
+		forms = append(forms, form)
+	}
+	for _, form := range forms {
+		if !slices.ContainsFunc(needles, func(n string) bool { return strings.Contains(form, n) }) {
+			needles = append(needles, form)
+		}
+	}
+	return needles
+}
+
+// leastNational is how many digits a number without its calling code must have to be found in a text: one
+// of eight may be a date.
+const leastNational = 9
+
+// isIn reports whether the number is in a text, and not a part of a longer one.
+func (p *phone) isIn(text []byte) bool {
+	if len(p.international)+len(p.exact) == 0 {
+		return false
+	}
+	text = unescape(text)
+	for _, form := range p.exact {
+		if contains(text, form, func(r rune) bool { return r >= '0' && r <= '9' }) {
+			return true
+		}
+	}
+	for i := range text {
+		if isDigit(text[i]) && (i == 0 || !isDigit(text[i-1])) && p.beginsAt(text, i) {
+			return true
+		}
+	}
+	return p.isWhole(text)
+}
+
+// beginsAt reports whether a form of the number begins at a place in a text.
+func (p *phone) beginsAt(text []byte, i int) bool {
+	isForm := func(form string) bool { return isWritten(text[i:], form) }
+	if slices.ContainsFunc(p.international, isForm) {
+		return true
+	}
+	return slices.ContainsFunc(p.national, func(form string) bool {
+		return len(form) >= leastNational && isForm(form) && !isAbroad(text[:i])
+	})
+}
+
+// isWhole reports whether a text is nothing but the number as it is dialled within its country, however
+// short.
+func (p *phone) isWhole(text []byte) bool {
+	return slices.Contains(p.national, string(Digits(text))) &&
+		!bytes.ContainsFunc(text, func(r rune) bool { return !isSign(r) && (r < '0' || r > '9') })
+}
+
+// mostSigns is how many signs may stand between two digits of a number.
+const mostSigns = 4
+
+// isWritten reports whether a text begins with digits, with signs between them or not, and does not go on
+// with another digit.
+func isWritten(text []byte, digits string) bool {
+	for i := range len(digits) {
+		if len(text) == 0 || text[0] != digits[i] {
+			return false
+		}
+		text = text[1:]
+		if i < len(digits)-1 {
+			text = skipSigns(text)
+		}
+	}
+	return len(text) == 0 || !isDigit(text[0])
+}
+
+func skipSigns(text []byte) []byte {
+	for range mostSigns {
+		r, size := utf8.DecodeRune(text)
+		if size == 0 || !isSign(r) {
+			break
+		}
+		text = text[size:]
+	}
+	return text
+}
+
+// isSign reports whether people write a rune between the digits of a number.
+func isSign(r rune) bool {
+	return unicode.IsSpace(r) || unicode.In(r, unicode.Dash, unicode.Cf) || strings.ContainsRune("./()[]~", r)
+}
+
+// abroad is the calling code of a number that goes on behind it.
+var abroad = regexp.MustCompile(`(?:\+|(?:^|[^0-9])00)[^0-9]{0,4}[0-9](?:[^0-9A-Za-z]{0,4}[0-9]){0,3}[^0-9A-Za-z]{0,4}$`)
+
+// isAbroad reports whether what goes on behind a text is the end of an international number.
+func isAbroad(before []byte) bool { return abroad.Match(before[max(0, len(before)-32):]) }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// Digits returns the ASCII digits of a text, in JSON or not, and nothing else of it.
+func Digits(text []byte) []byte {
+	var digits []byte
+	for _, c := range unescape(text) {
+		if isDigit(c) {
+			digits = append(digits, c)
+		}
+	}
+	return digits
+}
+
+// unescape resolves the escapes of JSON, wherever they stand: the digits of those that are not ASCII are
+// none of a number.
+func unescape(text []byte) []byte {
+	if bytes.IndexByte(text, '\\') < 0 {
+		return text
+	}
+	plain := make([]byte, 0, len(text))
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' || i+1 == len(text) {
+			plain = append(plain, text[i])
+			continue
+		}
+		i++
+		switch c := text[i]; c {
+		case 'u':
+			if code, err := strconv.ParseUint(string(text[i+1:min(i+5, len(text))]), 16, 16); err == nil {
+				plain = utf8.AppendRune(plain, rune(code))
+				i = min(i+4, len(text)-1)
+			}
+		case 'b', 'f', 'n', 'r', 't':
+			plain = append(plain, ' ')
+		default:
+			plain = append(plain, c)
+		}
+	}
+	return plain
+}
