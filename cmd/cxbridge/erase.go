@@ -25,7 +25,7 @@ type eraseCommand struct {
 	FileSettings
 	DatabaseSettings `group:"Database"`
 
-	Recipient   string `placeholder:"NUMBER" help:"The number that messages were sent to, with its country code."`
+	Recipient   string `placeholder:"NUMBER" help:"The number that messages were sent to, with its country code. It is found in the forms in which people write it."`
 	Participant string `placeholder:"ID" help:"The id of a participant in threads, or that of the person on the platform."`
 	Yes         bool   `help:"Does not ask before it begins."`
 }
@@ -44,6 +44,10 @@ Example:
 
 // Help is what the help of the command says beside its settings.
 func (eraseCommand) Help() string { return eraseDetail }
+
+// eraseStays says what may be found at the end.
+const eraseStays = `What is an id of a message or thread, or is in the audit log, stays, though it holds the number or names
+the id. What else is left has come meanwhile: run it again. docs/privacy.md says what to do about ids.`
 
 // leastDigits is how many digits make a number that is nobody else's, nor a time or a count.
 const leastDigits = 6
@@ -64,6 +68,8 @@ func (c *eraseCommand) Validate() error {
 		return errors.New("who? Give --recipient or --participant")
 	case c.Recipient != "" && (strings.ContainsRune(digits, utf8.RuneError) || len(digits) < leastDigits):
 		return fmt.Errorf("--recipient must be a number of at least %d digits, such as +4915112345678", leastDigits)
+	case strings.HasPrefix(digits, "0") && !strings.HasPrefix(digits, "00") && !strings.HasPrefix(digits, "011"):
+		return errors.New("--recipient must have its country code, such as +4915112345678")
 	case c.Participant != "" && strings.TrimSpace(c.Participant) == "":
 		return errors.New("--participant must be an id")
 	}
@@ -108,7 +114,7 @@ func (c *eraseCommand) Run(ctx context.Context, p *program, k *kong.Context) (er
 		return fmt.Errorf("look for traces in %v: %w", cfg.Database, err)
 	}
 	if len(traces) > 0 {
-		fmt.Fprintf(p.stdout, "%v: still found in: %s\n", cfg.Database, listRows(traces))
+		fmt.Fprintf(p.stdout, "%v: still found in: %s\n%s\n", cfg.Database, listRows(traces), eraseStays)
 		return errTraces
 	}
 	fmt.Fprintf(p.stdout, "%v: nothing is left\n", cfg.Database)

@@ -64,7 +64,7 @@ func TestErase(t *testing.T) {
 		"all":              {&forgetful{steps: steps}, exitOK, "erased: a 3, b 1\nDB: nothing is left\n", "", "begun erased map[a:3 b:1]"},
 		"nothing is there": {&forgetful{steps: []store.Erased{{}}}, exitOK, "erased: no row\nDB: nothing is left\n", "", "begun erased map[]"},
 		"something stays": {&forgetful{steps: steps, traces: map[string]int{"threads": 2, "audit": 1}}, exitFailure,
-			"erased: a 3, b 1\nDB: still found in: audit 1, threads 2\n", "", "begun erased map[a:3 b:1]"},
+			"erased: a 3, b 1\nDB: still found in: audit 1, threads 2\n" + eraseStays + "\n", "", "begun erased map[a:3 b:1]"},
 		"fails": {&forgetful{steps: steps[:2], failure: fmt.Errorf("%w: gone", store.ErrUnavailable)}, exitFailure, "", "run it again", "begun"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -163,6 +163,7 @@ func TestEraseIsNotBegun(t *testing.T) {
 		"nobody":          {[]string{"--yes"}, nil, exitUsage, "--recipient or --participant"},
 		"short number":    {[]string{"--recipient=+12345", "--yes"}, nil, exitUsage, "at least 6 digits"},
 		"no number":       {[]string{"--recipient=12345678x", "--yes"}, nil, exitUsage, "must be a number"},
+		"no country":      {[]string{"--recipient=0151 98765432", "--yes"}, nil, exitUsage, "must have its country code"},
 		"blank id":        {[]string{"--participant=  ", "--yes"}, nil, exitUsage, "must be an id"},
 		"nobody to ask":   {[]string{"--recipient=+4915198765432"}, &forgetful{}, exitFailure, "give --yes"},
 		"no such file":    {[]string{"--recipient=+4915198765432", "--yes", "--database-url=sqlite:" + missing}, nil, exitFailure, "does not exist"},

@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,8 +24,11 @@ func parsePhone(text string) (p phone) {
 	digits := string(Digits([]byte(text)))
 	for _, prefix := range []string{"", "00", "011"} {
 		rest, ok := strings.CutPrefix(digits, prefix)
+		if !ok {
+			continue
+		}
 		n, err := phonenumbers.Parse("+"+rest, "ZZ") // it has a region of its own
-		if ok && err == nil && phonenumbers.IsPossibleNumberWithReason(n) == phonenumbers.IS_POSSIBLE {
+		if err == nil && phonenumbers.IsPossibleNumberWithReason(n) == phonenumbers.IS_POSSIBLE {
 			p.add(n)
 		}
 	}
@@ -40,13 +42,12 @@ func parsePhone(text string) (p phone) {
 func (p *phone) add(n *phonenumbers.PhoneNumber) {
 	code, significant := strconv.Itoa(int(n.GetCountryCode())), phonenumbers.GetNationalSignificantNumber(n)
 	dialled := string(Digits([]byte(phonenumbers.Format(n, phonenumbers.NATIONAL))))
-	p.national = append(p.national, significant)
-	if dialled != significant {
-		p.national = append(p.national, dialled)
-	}
-	for _, within := range p.national { // as in +44 (0)7700 900888
+	for _, within := range slices.Compact([]string{significant, dialled}) {
 		for _, prefix := range []string{"", "00", "011"} {
-			p.international = append(p.international, prefix+code+within)
+			p.international = append(p.international, prefix+code+within) // also as in +44 (0)7700 900888
+		}
+		if len(within) >= leastWhole {
+			p.national = append(p.national, within)
 		}
 	}
 }
@@ -69,9 +70,12 @@ func (p *phone) needles() (needles []string) {
 	return needles
 }
 
-// leastNational is how many digits a number without its calling code must have to be found in a text: one
-// of eight may be a date.
-const leastNational = 9
+// How many digits a number without its calling code must have to be found: in a text, where one of eight
+// may be a date, and where it is the whole of one.
+const (
+	leastNational = 9
+	leastWhole    = 7
+)
 
 // isIn reports whether the number is in a text, and not a part of a longer one.
 func (p *phone) isIn(text []byte) bool {
@@ -144,11 +148,24 @@ func isSign(r rune) bool {
 	return unicode.IsSpace(r) || unicode.In(r, unicode.Dash, unicode.Cf) || strings.ContainsRune("./()[]~", r)
 }
 
-// abroad is the calling code of a number that goes on behind it.
-var abroad = regexp.MustCompile(`(?:\+|(?:^|[^0-9])00)[^0-9]{0,4}[0-9](?:[^0-9A-Za-z]{0,4}[0-9]){0,3}[^0-9A-Za-z]{0,4}$`)
-
-// isAbroad reports whether what goes on behind a text is the end of an international number.
-func isAbroad(before []byte) bool { return abroad.Match(before[max(0, len(before)-32):]) }
+// isAbroad reports whether a text ends with an international prefix and a calling code, so that what goes on
+// behind it is a number there.
+func isAbroad(before []byte) bool {
+	var digits []byte // the last one first
+	for len(before) > 0 && len(digits) < len("00")+len("3530") {
+		r, size := utf8.DecodeLastRune(before)
+		before = before[:len(before)-size]
+		switch {
+		case r >= '0' && r <= '9':
+			digits = append(digits, byte(r))
+		case r == '+':
+			return len(digits) > 0 && len(digits) <= len("3530") // as in +353 (0)
+		case !isSign(r):
+			before = nil
+		}
+	}
+	return len(digits) > len("00") && bytes.HasSuffix(digits, []byte("00"))
+}
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
@@ -163,8 +180,8 @@ func Digits(text []byte) []byte {
 	return digits
 }
 
-// unescape resolves the escapes of JSON, wherever they stand: the digits of those that are not ASCII are
-// none of a number.
+// unescape resolves the escapes of JSON, wherever they stand: their digits are none of a number. Nobody
+// writes a digit as one, so such a digit is none.
 func unescape(text []byte) []byte {
 	if bytes.IndexByte(text, '\\') < 0 {
 		return text
@@ -178,9 +195,13 @@ func unescape(text []byte) []byte {
 		i++
 		switch c := text[i]; c {
 		case 'u':
-			if code, err := strconv.ParseUint(string(text[i+1:min(i+5, len(text))]), 16, 16); err == nil {
+			code, err := strconv.ParseUint(string(text[i+1:min(i+5, len(text))]), 16, 16)
+			if err == nil && i+4 < len(text) {
+				i += 4
+				if code >= '0' && code <= '9' {
+					code = utf8.RuneError
+				}
 				plain = utf8.AppendRune(plain, rune(code))
-				i = min(i+4, len(text)-1)
 			}
 		case 'b', 'f', 'n', 'r', 't':
 			plain = append(plain, ' ')

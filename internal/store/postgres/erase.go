@@ -86,12 +86,21 @@ func collectRows[T any](e *erasure, scan pgx.RowToFunc[T], statement string, arg
 
 // hasNeedle is a condition that a text may name the person. The needles are a parameter.
 func hasNeedle(text, parameter string) string {
-	return "EXISTS (SELECT FROM unnest(" + parameter + "::text[]) AS n (needle) WHERE strpos(" + text + ", n.needle) > 0)"
+	digits := "regexp_replace(" + text + `, '\\\\|\\u[0-9a-f]{4}|\\|[^0-9\\]+', '', 'gi')`
+	return anyNeedle(parameter, "strpos("+text+", n.needle) > 0", digits)
 }
 
-// hasNeedleBytes is hasNeedle for a column of bytes.
+// hasNeedleBytes is hasNeedle for a column of bytes. As encoded they have two backslashes for one, and one
+// and three octal digits for a byte that is not ASCII.
 func hasNeedleBytes(column, parameter string) string {
-	return "EXISTS (SELECT FROM unnest(" + parameter + "::text[]) AS n (needle) WHERE position(convert_to(n.needle, 'UTF8') IN " + column + ") > 0)"
+	digits := "regexp_replace(encode(" + column + `, 'escape'), '\\\\\\\\|\\\\u[0-9a-f]{4}|\\\\|\\[0-7]{3}|[^0-9\\]+', '', 'gi')`
+	return anyNeedle(parameter, "position(convert_to(n.needle, 'UTF8') IN "+column+") > 0", digits)
+}
+
+// anyNeedle is a condition that one of the needles is in a text, or in its digits as store.Digits has them.
+func anyNeedle(parameter, isInText, digits string) string {
+	return "EXISTS (SELECT FROM unnest(" + parameter + "::text[]) AS n (needle) WHERE " + isInText +
+		" OR n.needle ~ '^[0-9]+$' AND strpos(" + digits + ", n.needle) > 0)"
 }
 
 var (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -11,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"modernc.org/sqlite"
 
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/thread"
@@ -82,11 +85,28 @@ func (t *erasure) update(table, set string, args ...any) error {
 	return err
 }
 
-// hasNeedle is a condition that columns may hold the person. Its parameter is needles.
+// digitsOf is store.Digits in SQL.
+const digitsOf = "cxbridge_digits"
+
+func init() {
+	sqlite.MustRegisterDeterministicScalarFunction(digitsOf, 1, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+		switch v := args[0].(type) {
+		case string:
+			return string(store.Digits([]byte(v))), nil
+		case []byte:
+			return string(store.Digits(v)), nil
+		}
+		return nil, nil
+	})
+}
+
+// hasNeedle is a condition that columns may hold the person: one of the needles is in one of them, or in
+// its digits. Its parameter is needles.
 func hasNeedle(columns ...string) string {
 	conditions := make([]string, len(columns))
 	for i, c := range columns {
-		conditions[i] = "instr(CAST(" + c + " AS BLOB), CAST(value AS BLOB)) > 0"
+		text := "CAST(" + c + " AS BLOB)"
+		conditions[i] = "instr(" + text + ", CAST(value AS BLOB)) > 0 OR value NOT GLOB '*[^0-9]*' AND instr(" + digitsOf + "(" + text + "), value) > 0"
 	}
 	return "EXISTS (SELECT 1 FROM json_each(?) WHERE " + strings.Join(conditions, " OR ") + ")"
 }

@@ -74,8 +74,9 @@ func (t *erasure) eachBody(table, list, position string, erase func(*body, *stor
 	}
 	for _, b := range rows {
 		known := aliases[b.threadID]
-		err := t.tx.QueryRowContext(t.ctx, "SELECT raw FROM "+table+" WHERE rowid = ? AND (? OR "+hasNeedle("?", "raw")+")",
-			b.rowid, len(known) > 0, t.needles(), b.subject+" "+b.words).Scan(&b.raw)
+		isWanted := len(known) > 0 || t.seeker.In([]byte(b.words)) || t.seeker.InKey([]byte(b.subject))
+		err := t.tx.QueryRowContext(t.ctx, "SELECT raw FROM "+table+" WHERE rowid = ? AND (? OR "+hasNeedle("raw")+")",
+			b.rowid, isWanted, t.needles()).Scan(&b.raw)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}

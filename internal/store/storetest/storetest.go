@@ -79,6 +79,7 @@ func Run(t *testing.T, create func(t *testing.T) Open) {
 		"ExpireModel":       testExpireModel,
 		"EraseRecipient":    testEraseRecipient,
 		"ErasePhone":        testErasePhone,
+		"EraseForms":        testEraseForms,
 		"EraseParticipant":  testEraseParticipant,
 		"EraseLeased":       testEraseLeased,
 		"EraseNobody":       testEraseNobody,
