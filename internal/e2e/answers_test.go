@@ -44,9 +44,10 @@ func TestWhoMayPost(t *testing.T) {
 		{"request signature of another body", ofAnother, 401},
 	}
 	onEach(t, func(t *testing.T, s *storage) {
-		p := serve(t, s.settings.with(settings{"WEBHOOK_SECRET": newer + "," + older}))
+		p := serve(t, s.settings.with(settings{"WEBHOOK_SECRET": newer + "," + older, "TRUSTED_PROXIES": "127.0.0.1"}))
 		accepted := 0
 		for i, test := range tests {
+			test.sign = sentFrom(fmt.Sprintf("203.0.113.%d", i), test.sign) // an address may fail ten times at once
 			a, err := p.send(fmt.Sprintf(`{"messageId":"who-%d","status":"SENT"}`, i), test.sign)
 			if err != nil {
 				t.Fatal(err)
@@ -218,6 +219,16 @@ func TestWhoMayRead(t *testing.T) {
 	for _, path := range []string{"/healthz", "/readyz"} {
 		if got := p.call(t, "GET", path, "", nil); got != 200 {
 			t.Errorf("%s: %d", path, got)
+		}
+	}
+}
+
+// sentFrom is sign for requests that come from an address through a proxy.
+func sentFrom(address string, sign sim.Sign) sim.Sign {
+	return func(h http.Header, body []byte, now time.Time) {
+		h.Set("X-Forwarded-For", address)
+		if sign != nil {
+			sign(h, body, now)
 		}
 	}
 }
