@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,12 +40,23 @@ func (e *apiError) Error() string { return e.text }
 // maxAPIAnswer bounds an answer of the API, in bytes.
 const maxAPIAnswer = 16 << 20
 
-// do makes a request and decodes its answer. The error of an answer that is no 2xx is an
+// do makes a request, with a body in JSON unless that is nil, and decodes its answer. The error of an answer that is no 2xx is an
 // *apiError with the detail of its problem+json.
-func (c *apiClient) do(ctx context.Context, method string, target *url.URL, into any) error {
-	request, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
+func (c *apiClient) do(ctx context.Context, method string, target *url.URL, body, into any) error {
+	var sent io.Reader
+	if body != nil {
+		encoded, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		sent = bytes.NewReader(encoded)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, target.String(), sent)
 	if err != nil {
 		return err
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
 	}
 	request.Header.Set("Authorization", "Bearer "+c.token.Reveal())
 	response, err := c.http.Do(request)
@@ -56,18 +68,18 @@ func (c *apiClient) do(ctx context.Context, method string, target *url.URL, into
 		return fmt.Errorf("cannot ask %s: %w", c.server.Host, err)
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAPIAnswer))
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAPIAnswer))
 	if err != nil {
 		return fmt.Errorf("%s breaks off: %w", c.server.Host, err)
 	}
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		var problem struct{ Detail string }
-		if json.Unmarshal(body, &problem) != nil || problem.Detail == "" {
+		if json.Unmarshal(answer, &problem) != nil || problem.Detail == "" {
 			return &apiError{response.StatusCode, fmt.Sprintf("%s answers %s", c.server.Host, response.Status)}
 		}
 		return &apiError{response.StatusCode, fmt.Sprintf("%d: %s", response.StatusCode, problem.Detail)}
 	}
-	if err := json.Unmarshal(body, into); err != nil {
+	if err := json.Unmarshal(answer, into); err != nil {
 		return fmt.Errorf("%s does not answer as cxbridge does: %w", c.server.Host, err)
 	}
 	return nil
@@ -75,7 +87,7 @@ func (c *apiClient) do(ctx context.Context, method string, target *url.URL, into
 
 // reconcile lets the service reconcile one thread.
 func (c *apiClient) reconcile(ctx context.Context, id string) (outcome reconcile.Outcome, err error) {
-	err = c.do(ctx, http.MethodPost, c.server.JoinPath("api", "reconcile", url.PathEscape(id)), &outcome)
+	err = c.do(ctx, http.MethodPost, c.server.JoinPath("api", "reconcile", url.PathEscape(id)), nil, &outcome)
 	return outcome, err
 }
 
@@ -89,7 +101,7 @@ func (c *apiClient) changedSince(ctx context.Context, since time.Time) (ids []st
 			Items []struct{ ThreadID string }
 			Next  string
 		}
-		if err := c.do(ctx, http.MethodGet, target, &page); err != nil {
+		if err := c.do(ctx, http.MethodGet, target, nil, &page); err != nil {
 			return nil, err
 		}
 		for _, item := range page.Items {

@@ -25,6 +25,9 @@ Examples:
   cxbridge reconcile --since 24h
       Fetch every thread that changed here since then from CXone, and bring it to the CRM.
 
+  cxbridge replay --all --kind sms
+      Read every SMS receipt that was refused again, once the cause is mended.
+
   cxbridge audit verify
       See whether anybody has changed the audit log.
 
@@ -47,6 +50,14 @@ const migrateDetail = `Replicas may run it at the same time: they take turns. To
 const doctorDetail = `Prints one line for each check: ok, warn, fail, or skip where there is nothing to check. What is
 to be done stands below. It changes nothing: the files it tries the disk with are removed. Exits 1 if
 any check fails. It takes every setting of serve; see "cxbridge serve --help".`
+
+const replayDetail = `Asks a cxbridge that serves, with the operator's token, to read dead letters again. One that is applied is
+gone; one that is refused again stays, with its reason. Exits 1 if any is refused again or failed.
+
+Examples:
+  cxbridge replay 17 18
+  cxbridge replay --all
+  cxbridge replay --all --kind thread-push --text 'HTTP 403'`
 
 const reconcileDetail = `Asks a cxbridge that serves, with the operator's token, to fetch threads from CXone, apply them as
 events, and wait until the CRM has them. Prints what differed and what failed. Exits 1 if any thread
@@ -84,6 +95,7 @@ func (migrateCommand) Help() string { return migrateDetail }
 func (doctorCommand) Help() string { return doctorDetail }
 
 // Help is what the help of the command says beside its settings.
+func (replayCommand) Help() string    { return replayDetail }
 func (reconcileCommand) Help() string { return reconcileDetail }
 
 // Help is what the help of the command says beside its settings.

@@ -8,7 +8,7 @@
 //	serve.go      the command serve; service.go what it runs, and health.go how that is
 //	wire.go       which store, which CRM and which client of CXone a configuration asks for
 //	log.go        the log
-//	migrate.go, version.go, audit.go, backup.go, erase.go, healthcheck.go, reconcile.go
+//	migrate.go, version.go, audit.go, backup.go, erase.go, healthcheck.go, reconcile.go, replay.go
 //	              the commands of these names; api_client.go how the last one asks a service that runs
 //	doctor*.go    the command doctor, its checks grouped by what they look at
 //	demo*.go      the command demo: its parts, its course, its summary
@@ -87,6 +87,7 @@ type commands struct {
 	Serve       serveCommand       `cmd:"" help:"Take webhooks until told to stop."`
 	Demo        demoCommand        `cmd:"" help:"Show everything in one process, with simulated traffic. Takes no setting."`
 	Simulate    simulateCommand    `cmd:"" help:"Post made-up receipts and threads to a cxbridge that serves, and verify what arrived."`
+	Replay      replayCommand      `cmd:"" help:"Replay dead letters, by a cxbridge that serves."`
 	Reconcile   reconcileCommand   `cmd:"" help:"Fetch threads from CXone and bring them to the CRM, by a cxbridge that serves."`
 	Audit       auditCommand       `cmd:"" help:"Look after the audit log."`
 	Erase       eraseCommand       `cmd:"" help:"Take a person out of the database, and prove it."`
@@ -137,7 +138,7 @@ func (p *program) report(err error) int {
 	switch {
 	case err == nil, errors.Is(err, errHelpShown):
 		return exitOK
-	case errors.Is(err, errUnhealthy), errors.Is(err, errNotReconciled), errors.Is(err, errAuditBroken), errors.Is(err, errSimulationWrong), errors.Is(err, errTraces): // the output says it
+	case errors.Is(err, errUnhealthy), errors.Is(err, errNotReconciled), errors.Is(err, errNotReplayed), errors.Is(err, errAuditBroken), errors.Is(err, errSimulationWrong), errors.Is(err, errTraces): // the output says it
 		return exitFailure
 	case errors.As(err, &settings):
 		fmt.Fprintf(p.stderr, "cxbridge: %v\n", err)

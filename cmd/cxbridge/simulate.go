@@ -174,9 +174,9 @@ func (c *simulateCommand) client() *http.Client {
 func reach(ctx context.Context, api *apiClient) error {
 	var answer any
 	if api.token == "" {
-		return api.do(ctx, http.MethodGet, api.server.JoinPath("healthz"), &answer)
+		return api.do(ctx, http.MethodGet, api.server.JoinPath("healthz"), nil, &answer)
 	}
 	target := api.server.JoinPath("api", "threads")
 	target.RawQuery = "limit=1"
-	return api.do(ctx, http.MethodGet, target, &answer)
+	return api.do(ctx, http.MethodGet, target, nil, &answer)
 }

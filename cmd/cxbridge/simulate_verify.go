@@ -111,7 +111,7 @@ func (v *verification) get(ctx context.Context, query url.Values, into any, path
 	}
 	target := v.api.server.JoinPath(append([]string{"api"}, path...)...)
 	target.RawQuery = query.Encode()
-	err = v.api.do(ctx, http.MethodGet, target, into)
+	err = v.api.do(ctx, http.MethodGet, target, nil, into)
 	if answer, ok := errors.AsType[*apiError](err); ok && answer.status == http.StatusNotFound {
 		return false, nil
 	}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+type replayCommand struct {
+	FileSettings
+	OperatorSettings `group:"Secrets and tokens"`
+
+	IDs     []int64       `arg:"" optional:"" name:"id" help:"Ids of dead letters."`
+	All     bool          `help:"Every dead letter, or all that --kind and --text leave."`
+	Kind    string        `placeholder:"KIND" enum:",sms,thread,thread-item,thread-push" default:"" help:"With --all, only those of a kind: sms, thread, thread-item or thread-push."`
+	Text    string        `placeholder:"TEXT" help:"With --all, only those whose subject or reason holds this text."`
+	Server  *url.URL      `default:"http://localhost:3000" placeholder:"URL" help:"Where cxbridge serves."`
+	Timeout time.Duration `default:"60s" placeholder:"TIME" help:"How long one request may take."`
+}
+
+// Validate is called by kong.
+func (c *replayCommand) Validate() error {
+	switch {
+	case len(c.IDs) == 0 && !c.All:
+		return errors.New("which dead letters? Name some by their ids, or give --all")
+	case len(c.IDs) > 0 && c.All:
+		return errors.New("--all and ids are two ways to say which: give one")
+	case !c.All && (c.Kind != "" || c.Text != ""):
+		return errors.New("--kind and --text need --all")
+	case c.Server.Host == "" || c.Server.Scheme != "http" && c.Server.Scheme != "https":
+		return errors.New("--server must be an http or https URL, such as http://localhost:3000")
+	case c.Timeout <= 0:
+		return errors.New("--timeout must be above 0")
+	}
+	return nil
+}
+
+// errNotReplayed says that some dead letters stay, as the output tells.
+var errNotReplayed = errors.New("some dead letters could not be replayed")
+
+func (c *replayCommand) Run(ctx context.Context, p *program, k *kong.Context) error {
+	r := &resolver{problems: load(k, p.env)}
+	api := &apiClient{server: c.Server, token: r.token(c.AdminToken), http: newAPIHTTP(c.Timeout)}
+	r.required(c.AdminToken)
+	if err := r.err(); err != nil {
+		return err
+	}
+	defer api.http.CloseIdleConnections()
+	var (
+		sum replaySum
+		err error
+	)
+	if c.All {
+		err = c.replayAll(ctx, api, &sum)
+	} else {
+		c.replayEach(ctx, api, p.stdout, &sum)
+	}
+	sum.print(p.stdout)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return err
+	case sum.Refused+sum.failed > 0:
+		return errNotReplayed
+	}
+	return nil
+}
+
+// replaySum is what became of dead letters, in the words of the API.
+type replaySum struct {
+	Replayed       int
+	Refused        int
+	QueuedForRetry int
+	failed         int
+}
+
+func (s *replaySum) print(out io.Writer) {
+	fmt.Fprintf(out, "%d replayed, %d refused again, %d in the spool", s.Replayed, s.Refused, s.QueuedForRetry)
+	if s.failed > 0 {
+		fmt.Fprintf(out, ", %d failed", s.failed)
+	}
+	fmt.Fprintln(out)
+}
+
+// replayEach replays the dead letters that are named, and tells why one stays.
+func (c *replayCommand) replayEach(ctx context.Context, api *apiClient, out io.Writer, sum *replaySum) {
+	for _, id := range c.IDs {
+		var answer struct{ QueuedForRetry bool }
+		err := api.do(ctx, http.MethodPost, api.server.JoinPath("api", "dead-letters", strconv.FormatInt(id, 10), "replay"), nil, &answer)
+		refused, isAnswer := errors.AsType[*apiError](err)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case isAnswer && refused.status == http.StatusUnprocessableEntity:
+			sum.Refused++
+			fmt.Fprintf(out, "%d is refused again: %v\n", id, err)
+		case err != nil:
+			sum.failed++
+			fmt.Fprintf(out, "%d: %v\n", id, err)
+		case answer.QueuedForRetry:
+			sum.QueuedForRetry++
+		default:
+			sum.Replayed++
+		}
+	}
+}
+
+// replayAll replays what matches, a thousand at most in each request.
+func (c *replayCommand) replayAll(ctx context.Context, api *apiClient, sum *replaySum) error {
+	ask := struct {
+		Kind   string `json:"kind,omitempty"`
+		Text   string `json:"text,omitempty"`
+		Cursor string `json:"cursor,omitempty"`
+	}{Kind: c.Kind, Text: c.Text}
+	for {
+		var answer struct {
+			replaySum
+			Next string
+		}
+		if err := api.do(ctx, http.MethodPost, api.server.JoinPath("api", "dead-letters", "replay"), ask, &answer); err != nil {
+			return err
+		}
+		sum.Replayed += answer.Replayed
+		sum.Refused += answer.Refused
+		sum.QueuedForRetry += answer.QueuedForRetry
+		if answer.Next == "" {
+			return nil
+		}
+		ask.Cursor = answer.Next
+	}
+}
