@@ -57,7 +57,7 @@ gone; one that is refused again stays, with its reason. Exits 1 if any is refuse
 Examples:
   cxbridge replay 17 18
   cxbridge replay --all
-  cxbridge replay --all --kind thread-push --text 'HTTP 403'`
+  cxbridge replay --all --kind thread-push --text 403`
 
 const reconcileDetail = `Asks a cxbridge that serves, with the operator's token, to fetch threads from CXone, apply them as
 events, and wait until the CRM has them. Prints what differed and what failed. Exits 1 if any thread
