@@ -23,6 +23,7 @@ DEMOFLAGS ?=
 # Flags for `make crash` and `make overload`, such as CRASHFLAGS='-kills 10 -stores sqlite'.
 CRASHFLAGS    ?=
 OVERLOADFLAGS ?=
+SOAKFLAGS     ?=
 
 .DEFAULT_GOAL := help
 
@@ -104,6 +105,10 @@ crash: postgres ## Kill cxbridge, PostgreSQL and the disk under load, and look f
 .PHONY: overload
 overload: postgres ## Send more than can be taken, flood a thread, hold connections, and look what others feel
 	$(GO) run ./cmd/cxproof overload $(OVERLOADFLAGS)
+
+.PHONY: soak
+soak: postgres ## Let cxbridge work for two hours, and look what grows
+	$(GO) run ./cmd/cxproof soak $(SOAKFLAGS)
 
 .PHONY: screenshots
 screenshots: chromium ## Take the pictures of the README anew, into docs/img

@@ -3,6 +3,7 @@
 //
 //	cxproof crash     kills it, its PostgreSQL and its disk, at random moments, under load
 //	cxproof overload  sends more than it can take, floods it, and holds its connections
+//	cxproof soak      lets it work for hours, and looks what grows
 //
 // Each prints a table, and fails when an event that was acknowledged is lost or counts twice.
 package main
@@ -22,6 +23,7 @@ import (
 var commands = map[string]func(ctx context.Context, args []string, out io.Writer) error{
 	"crash":    crash,
 	"overload": overload,
+	"soak":     soak,
 }
 
 func main() {

@@ -30,7 +30,10 @@ func withProgram(m *testing.M) int {
 }
 
 func TestUsage(t *testing.T) {
-	for _, args := range [][]string{nil, {"nothing"}, {"crash", "-kills", "0"}, {"crash", "more"}, {"overload", "-connections", "20000"}} {
+	for _, args := range [][]string{
+		nil, {"nothing"}, {"crash", "-kills", "0"}, {"crash", "more"}, {"overload", "-connections", "20000"},
+		{"soak", "-duration", "5m"}, {"soak", "-store", "mysql"},
+	} {
 		var out bytes.Buffer
 		if err := run(t.Context(), args, &out); err == nil {
 			t.Errorf("%q is taken", args)

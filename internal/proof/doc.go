@@ -14,7 +14,7 @@
 //	promises.go    what an acknowledgement is a promise of
 //	check.go       what is stored, and in the CRM, against what was promised
 //	analytics.go   the counts of analytics against a count of all messages
-//	memory_linux.go, table.go
+//	resources_linux.go, table.go
 //	               what is measured, and shown
 //
 // Nothing here knows the code under test: it is driven over HTTP, read by SQL, and killed by signals.
