@@ -86,12 +86,13 @@ func (m *meter) metrics(ctx context.Context, s *sample) error {
 	return nil
 }
 
-// database asks the store. What is dead is PostgreSQL's own estimate.
+// database asks the store. What is dead is PostgreSQL's own estimate. Small tables are left out: those that
+// are a queue, as the changes of counts are, consist of dead rows most of the time.
 func (m *meter) database(ctx context.Context, s *sample) error {
 	query := "SELECT page_count * page_size, 0 FROM pragma_page_count(), pragma_page_size()"
 	if m.stage.store.Cluster != nil {
 		query = `SELECT pg_database_size(current_database()),
-			coalesce(max(100.0 * n_dead_tup / (n_live_tup + n_dead_tup)) FILTER (WHERE n_live_tup + n_dead_tup > 10000), 0)::float8
+			coalesce(max(100.0 * n_dead_tup / (n_live_tup + n_dead_tup)) FILTER (WHERE n_live_tup > 10000), 0)::float8
 			FROM pg_stat_user_tables`
 	}
 	var size float64
