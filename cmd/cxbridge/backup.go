@@ -9,7 +9,6 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/dustin/go-humanize"
-	"github.com/schollz/progressbar/v3"
 
 	"github.com/cxbridge/cxbridge/internal/sqlitedb"
 )
@@ -75,8 +74,7 @@ func (b *backupProgress) reach(done, all int) {
 		return
 	}
 	if b.progress == nil {
-		b.progress = &progress{progressbar.NewOptions(all, progressbar.OptionSetWriter(b.out), progressbar.OptionShowCount(),
-			progressbar.OptionShowIts(), progressbar.OptionSetItsString("pages"), progressbar.OptionSetRenderBlankState(true))}
+		b.progress = drawProgress(b.out, all, "pages")
 	}
 	_ = b.bar.Set(done) // it fails where nothing can be drawn
 }

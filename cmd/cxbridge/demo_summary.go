@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/sim"
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/store"
@@ -87,6 +88,42 @@ func (b *brokenBodies) notIn(ctx context.Context, st store.Store) (missing int, 
 		}
 	}
 	return missing, nil
+}
+
+// missingLetters counts the dead letters that there should be and are not, and, if there are any such,
+// those that an operator deleted meanwhile.
+func (d *demonstration) missingLetters(ctx context.Context) (missing, deleted int, err error) {
+	st := d.service.store
+	ofReceipts, err := d.broken.notIn(ctx, st)
+	if err != nil {
+		return 0, 0, err
+	}
+	ofThreads, err := d.threads.parked.missing(ctx, st)
+	if missing = ofReceipts + ofThreads; err != nil || missing == 0 {
+		return 0, 0, err
+	}
+	deleted, err = deletedLetters(ctx, st)
+	return missing, deleted, err
+}
+
+// deletedLetters counts the dead letters that operators deleted, as the audit log tells.
+func deletedLetters(ctx context.Context, log store.AuditLog) (n int, err error) {
+	const page = 500
+	for before := int64(0); ; {
+		entries, err := log.AuditEntries(ctx, "", before, page)
+		if err != nil {
+			return 0, err
+		}
+		for i := range entries {
+			if entries[i].Action == audit.ActionDelete {
+				n++
+			}
+			before = entries[i].ID
+		}
+		if len(entries) < page {
+			return n, nil
+		}
+	}
 }
 
 // How often the summary is shown: a terminal is drawn over, anything else gets a new copy.

@@ -19,6 +19,7 @@ type threadsDemo struct {
 	demo          *demonstration
 	conversations *sim.Conversations
 	crm           *sim.CRM
+	parked        *parkedThread
 	sender        *sim.Sender
 	rng           *rand.Rand // of the other user of the CRM
 
@@ -53,10 +54,10 @@ const (
 
 func newThreadsDemo(d *demonstration, crm *sim.CRM, seed uint64) *threadsDemo {
 	t := &threadsDemo{
-		demo: d, crm: crm, rng: rand.New(rand.NewPCG(seed, 3)),
+		demo: d, crm: crm, rng: rand.New(rand.NewPCG(seed, 3)), parked: newParkedThread(time.Now()),
 		conversations: sim.NewConversations(rand.New(rand.NewPCG(seed, 1)), sim.Social{Threads: 80}),
 	}
-	crm.SetFaults(demoTrouble.Faults(rand.New(rand.NewPCG(seed, 2))))
+	crm.SetFaults(t.parked.befalls(demoTrouble.Faults(rand.New(rand.NewPCG(seed, 2)))))
 	crm.SetETags(true)
 	t.sender = &sim.Sender{
 		URL:  d.service.address() + threadsPath,
@@ -68,6 +69,9 @@ func newThreadsDemo(d *demonstration, crm *sim.CRM, seed uint64) *threadsDemo {
 
 // play lets storms come until the time is up, and compares after each.
 func (t *threadsDemo) play(ctx context.Context, until time.Time) error {
+	if err := t.tellOfParked(ctx); err != nil {
+		return err
+	}
 	for {
 		if err := t.storm(ctx, until); err != nil || ctx.Err() != nil {
 			return err
@@ -76,6 +80,31 @@ func (t *threadsDemo) play(ctx context.Context, until time.Time) error {
 			return nil
 		}
 	}
+}
+
+// tellOfParked posts the thread that the CRM refuses.
+func (t *threadsDemo) tellOfParked(ctx context.Context) error {
+	post, err := t.parked.post()
+	if err != nil {
+		return err
+	}
+	posts := []sim.Post{post}
+	t.sender.Run(ctx, func() (sim.Post, bool) {
+		if len(posts) == 0 {
+			return sim.Post{}, false
+		}
+		posts = nil
+		return post, true
+	})
+	return nil
+}
+
+// thread is what CXone tells when it is asked.
+func (t *threadsDemo) thread(id string) (sim.Conversation, bool) {
+	if id == parkedThreadID {
+		return t.parked.conversation, true
+	}
+	return t.conversations.Thread(id)
 }
 
 // storm plays one storm, tells the rest of its events, and waits until the CRM is equal.
@@ -147,8 +176,11 @@ func (t *threadsDemo) awaitEqual(ctx context.Context) error {
 			return fmt.Errorf("after %v %d threads are not in the CRM: %w", equalWithin, busy, errors.Join(err, waiting.Err()))
 		}
 	}
-	wrong := slices.Concat(t.crm.Violations(), t.crm.Differences(t.conversations.Expected()))
-	if len(wrong) > 0 {
+	differences, err := t.differences(ctx)
+	if err != nil {
+		return err
+	}
+	if wrong := slices.Concat(t.crm.Violations(), differences); len(wrong) > 0 {
 		for _, line := range wrong[:min(len(wrong), 20)] {
 			fmt.Fprintln(t.demo.out, "  WRONG:", line)
 		}
@@ -157,14 +189,45 @@ func (t *threadsDemo) awaitEqual(ctx context.Context) error {
 	return nil
 }
 
-// unsynced counts the threads that are not synced, up to a few.
+// differences compares the CRM with CXone. What was made up at the console meanwhile is none of ours.
+func (t *threadsDemo) differences(ctx context.Context) ([]string, error) {
+	st, want := t.demo.service.store, t.conversations.Expected()
+	state, err := t.parked.state(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	if state == store.StateSynced {
+		want = append(want, t.parked.conversation)
+	}
+	ours := make(map[string]bool, len(want))
+	for _, c := range want {
+		ours[c.ThreadID] = true
+	}
+	var got []sim.Conversation
+	for _, c := range t.crm.Conversations() {
+		if !ours[c.ThreadID] {
+			if _, err := st.Thread(ctx, c.ThreadID); err == nil {
+				continue // an event told of it, which we did not post
+			}
+		}
+		got = append(got, c)
+	}
+	return sim.Differences(want, got, t.crm.Foreign()), nil
+}
+
+// unsynced counts the threads that are not synced, up to a few. The one that is to be parked does not
+// count when it is.
 func (t *threadsDemo) unsynced(ctx context.Context) (n int, err error) {
 	for _, state := range []store.SyncState{store.StatePending, store.StateRetrying, store.StateParked} {
 		rows, err := t.demo.service.store.Threads(ctx, store.ThreadQuery{State: state, Limit: 100})
 		if err != nil {
 			return 0, err
 		}
-		n += len(rows)
+		for i := range rows {
+			if state != store.StateParked || rows[i].ID != parkedThreadID {
+				n++
+			}
+		}
 	}
 	return n, nil
 }
@@ -192,7 +255,7 @@ func (t *threadsDemo) summary() string {
 }
 
 // verdict sums up the storms.
-func (t *threadsDemo) verdict() string {
+func (t *threadsDemo) verdict(parked store.SyncState) string {
 	foreign := 0
 	for _, f := range t.crm.Foreign() {
 		foreign += len(f.Messages) + len(f.Participants)
@@ -200,5 +263,5 @@ func (t *threadsDemo) verdict() string {
 	last := t.storms[len(t.storms)-1]
 	return fmt.Sprintf("Checked: after each of %d storms the CRM was equal to CXone, at the end %d threads with %d messages;\n"+
 		"nothing was applied twice, and all %d messages and participants that another user had changed are as he left them.\n",
-		len(t.storms), last.threads, last.messages, foreign)
+		len(t.storms), last.threads, last.messages, foreign) + t.parked.verdict(parked)
 }

@@ -15,7 +15,6 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/mattn/go-isatty"
-	"github.com/schollz/progressbar/v3"
 
 	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/store"
@@ -155,7 +154,7 @@ func erase(ctx context.Context, st store.Store, person store.Person, terminal io
 	if err := note("begun", nil); err != nil {
 		return nil, err
 	}
-	bar := newErasureProgress(terminal)
+	bar := newProgress(terminal, endless, "steps")
 	defer bar.clear()
 	rows, cursor := make(map[string]int), ""
 	for {
@@ -200,15 +199,6 @@ func eraseNext(ctx context.Context, st store.Store, person store.Person, cursor 
 		case <-time.After(leaseLook):
 		}
 	}
-}
-
-// newErasureProgress draws a bar without an end: how many rows there are is not known.
-func newErasureProgress(out io.Writer) *progress {
-	if !isTerminal(out) {
-		return nil
-	}
-	return &progress{progressbar.NewOptions(-1, progressbar.OptionSetWriter(out), progressbar.OptionShowCount(),
-		progressbar.OptionShowIts(), progressbar.OptionSetItsString("steps"), progressbar.OptionSetRenderBlankState(true))}
 }
 
 // listRows tells how many rows of which tables there are.

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
-	"github.com/schollz/progressbar/v3"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cxbridge/cxbridge/internal/reconcile"
@@ -66,7 +65,7 @@ func (c *reconcileCommand) Run(ctx context.Context, p *program, k *kong.Context)
 	if err != nil {
 		return err
 	}
-	bar := newProgress(p.stderr, len(ids))
+	bar := newProgress(p.stderr, len(ids), "threads")
 	done := c.reconcileAll(ctx, api, ids, bar.step)
 	bar.clear()
 	done.print(p.stdout)
@@ -207,34 +206,4 @@ func (r *reconciliation) print(out io.Writer) {
 		fmt.Fprintf(out, ", %d not begun", r.left)
 	}
 	fmt.Fprintln(out)
-}
-
-// progress is a progress bar. The nil one, for what is no terminal, draws nothing.
-type progress struct{ bar *progressbar.ProgressBar }
-
-func newProgress(out io.Writer, total int) *progress {
-	if !isTerminal(out) {
-		return nil
-	}
-	return drawProgress(out, total)
-}
-
-func drawProgress(out io.Writer, total int) *progress {
-	return &progress{progressbar.NewOptions(total, progressbar.OptionSetWriter(out), progressbar.OptionShowCount(),
-		progressbar.OptionShowIts(), progressbar.OptionSetItsString("threads"), progressbar.OptionSetRenderBlankState(true))}
-}
-
-// The errors are those of drawing, and there is no better place to tell them.
-
-func (p *progress) step() {
-	if p != nil {
-		_ = p.bar.Add(1)
-	}
-}
-
-// clear makes room for what is printed next.
-func (p *progress) clear() {
-	if p != nil {
-		_ = p.bar.Clear()
-	}
 }

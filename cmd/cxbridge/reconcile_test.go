@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -303,26 +302,5 @@ func TestParseSince(t *testing.T) {
 		if got, err := parseSince(text, now); err != nil || !got.Equal(want) {
 			t.Errorf("%s: got %v, %v", text, got, err)
 		}
-	}
-}
-
-// What is no terminal gets no bar. The bar itself is drawn on one.
-func TestProgress(t *testing.T) {
-	t.Parallel()
-	var out bytes.Buffer
-	p := newProgress(&out, 2)
-	p.step()
-	p.clear()
-	if p != nil || out.Len() > 0 {
-		t.Errorf("drew %q", &out)
-	}
-	p = drawProgress(&out, 2)
-	p.step()
-	if !strings.Contains(out.String(), "1/2") {
-		t.Errorf("drew %q", &out)
-	}
-	p.clear()
-	if drawn := out.String(); !strings.HasSuffix(drawn, "\r") {
-		t.Errorf("is not cleared: %q", drawn)
 	}
 }

@@ -58,7 +58,7 @@ func (c *replayCommand) Run(ctx context.Context, p *program, k *kong.Context) er
 		err error
 	)
 	if c.All {
-		err = c.replayAll(ctx, api, &sum)
+		err = c.replayAll(ctx, api, p.stderr, &sum)
 	} else {
 		c.replayEach(ctx, api, p.stdout, &sum)
 	}
@@ -114,7 +114,9 @@ func (c *replayCommand) replayEach(ctx context.Context, api *apiClient, out io.W
 }
 
 // replayAll replays what matches, a thousand at most in each request.
-func (c *replayCommand) replayAll(ctx context.Context, api *apiClient, sum *replaySum) error {
+func (c *replayCommand) replayAll(ctx context.Context, api *apiClient, terminal io.Writer, sum *replaySum) error {
+	bar := newProgress(terminal, endless, "dead letters")
+	defer bar.clear()
 	ask := struct {
 		Kind   string `json:"kind,omitempty"`
 		Text   string `json:"text,omitempty"`
@@ -131,6 +133,7 @@ func (c *replayCommand) replayAll(ctx context.Context, api *apiClient, sum *repl
 		sum.Replayed += answer.Replayed
 		sum.Refused += answer.Refused
 		sum.QueuedForRetry += answer.QueuedForRetry
+		bar.add(answer.Replayed + answer.Refused + answer.QueuedForRetry)
 		if answer.Next == "" {
 			return nil
 		}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
-	"github.com/schollz/progressbar/v3"
 
 	"github.com/cxbridge/cxbridge/internal/sim"
 	"github.com/cxbridge/cxbridge/internal/simulator"
@@ -87,7 +86,7 @@ func (s *simulation) play(ctx context.Context, stderr io.Writer) {
 	ctx, s.stop = context.WithCancelCause(ctx)
 	defer s.stop(nil)
 	script := s.command.script
-	s.bar = newBar(stderr, script.Posts(simulator.KindSMS)+script.Posts(simulator.KindThreads), "posts")
+	s.bar = newProgress(stderr, script.Posts(simulator.KindSMS)+script.Posts(simulator.KindThreads), "posts")
 	defer s.bar.clear()
 	s.began = time.Now()
 	s.start = s.began.Truncate(time.Minute)
@@ -205,26 +204,4 @@ func (s *simulation) wrong() (n int) {
 		n += count
 	}
 	return n
-}
-
-// newBar returns a progress bar for a terminal.
-func newBar(out io.Writer, total int, unit string) *progress {
-	if !isTerminal(out) {
-		return nil
-	}
-	return drawBar(out, total, unit)
-}
-
-// extend makes room for a step that was not planned.
-func (p *progress) extend() {
-	if p != nil {
-		p.bar.AddMax(1)
-	}
-}
-
-// drawBar draws no more often than a terminal can be read.
-func drawBar(out io.Writer, total int, unit string) *progress {
-	return &progress{progressbar.NewOptions(total, progressbar.OptionSetWriter(out), progressbar.OptionShowCount(),
-		progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit), progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionSetRenderBlankState(true))}
 }

@@ -308,6 +308,7 @@ func TestSimulateRefused(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
 	address := before(t, &meddler{}, nil)
+	another := before(t, &meddler{}, nil) // where no wrong secrets make the right answer 429
 	file := write(t, "scenario.yaml", "phases:\n  - rate: much\n    duration: 1s\n")
 	tests := map[string]struct {
 		args []string
@@ -335,7 +336,7 @@ func TestSimulateRefused(t *testing.T) {
 		"no secret":          {nil, nil, exitUsage, "WEBHOOK_SECRET is not set"},
 		"nobody there":       {[]string{gone.URL}, needed, exitFailure, "connection refused"},
 		"nobody, no token":   {[]string{gone.URL}, map[string]string{"WEBHOOK_SECRET": "x"}, exitFailure, "connection refused"},
-		"wrong token":        {[]string{address}, map[string]string{"WEBHOOK_SECRET": "x", "ADMIN_TOKEN": "y"}, exitFailure, "401: a valid token is needed"},
+		"wrong token":        {[]string{another}, map[string]string{"WEBHOOK_SECRET": "x", "ADMIN_TOKEN": "y"}, exitFailure, "401: a valid token is needed"},
 		"wrong secret":       {[]string{address}, with(map[string]string{"WEBHOOK_SECRET": "x"}), exitFailure, "is WEBHOOK_SECRET that of this cxbridge"},
 		"wrong place":        {[]string{address + "/base"}, map[string]string{"WEBHOOK_SECRET": needed["WEBHOOK_SECRET"]}, exitFailure, "404"},
 		"secret that is bad": {nil, map[string]string{"WEBHOOK_SECRET": ",", "ADMIN_TOKEN": "two words"}, exitUsage, "2 errors in the settings"},
@@ -396,22 +397,4 @@ phases:
 	if later == 0 {
 		t.Error("the last phase is not entered")
 	}
-}
-
-func TestSimulateBar(t *testing.T) {
-	t.Parallel()
-	var out bytes.Buffer
-	if bar := newBar(&out, 3, "posts"); bar != nil {
-		t.Error("a bar is drawn on what is no terminal")
-	}
-	var none *progress
-	none.extend()
-	bar := drawBar(&out, 1, "posts")
-	bar.extend()
-	bar.step()
-	bar.step()
-	if !strings.Contains(out.String(), "2/2") {
-		t.Errorf("drew %q", &out)
-	}
-	bar.clear()
 }

@@ -64,7 +64,7 @@ func (v *verification) run(ctx context.Context, stderr io.Writer) {
 		return
 	}
 	checks := slices.Concat(v.messages(), v.threads(), v.deadLetters())
-	v.bar = newBar(stderr, len(checks), "checks")
+	v.bar = newProgress(stderr, len(checks), "checks")
 	defer v.bar.clear()
 	failing := v.pass(ctx, checks)
 	spooled := s.receipts.sender.Counts().Events.Spooled+s.threads.sender.Counts().Events.Spooled > 0

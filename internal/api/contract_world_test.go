@@ -189,7 +189,7 @@ func (w *contractWorld) push(t *testing.T, db store.Store, now time.Time) {
 				p.Items = append(p.Items, item)
 			}
 		case "t-2":
-			p.Status, p.Error, p.RetryIn = 503, "the CRM answers 503", time.Hour
+			p.Status, p.Error, p.RetryIn = 503, "the CRM answers 503", store.MaxWait
 		case "t-3":
 			p.Status, p.Error = 422, "the CRM answers 422"
 			p.Park = &store.DeadLetter{Kind: store.KindThreadPush, Key: "t-3", Subject: "t-3", Reason: p.Error, Received: now, Raw: []byte(`{"threadId":"t-3"}`)}

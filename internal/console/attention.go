@@ -82,7 +82,11 @@ func (c *Console) carrierFindings(o *overview) []finding {
 func backlogFindings(o *overview) []finding {
 	var all []finding
 	if n := o.Backlog.Parked; n > 0 {
-		all = append(all, finding{"bad", "Parked", plural(n, "thread is parked: the CRM refuses it", "threads are parked: the CRM refuses them") + " for good.", "/threads?state=parked", "Threads"})
+		f := finding{"bad", "Parked", plural(n, "thread is parked: the CRM refused it. It waits", "threads are parked: the CRM refused them. They wait") + " for a replay.", "/threads?state=parked", "Threads"}
+		if o.MayReplay {
+			f.URL, f.Link = withQuery(deadLettersPath, map[string]string{"kind": string(store.KindThreadPush)}), "Dead letters"
+		}
+		all = append(all, f)
 	}
 	if n := o.Backlog.Retrying; n > 0 {
 		all = append(all, finding{"warn", "Retrying", plural(n, "thread is", "threads are") + " tried again: the last attempt at the CRM failed.", "/threads?state=retrying", "Threads"})

@@ -86,7 +86,7 @@ func TestOverview(t *testing.T) {
 		"VODAFONE fails in 31 % of the messages in GB: route to TELEFONICA. About 56 fewer would have failed at TELEFONICA, and it saves 12.30 EUR a month.",
 		"/carriers?carrier=VODAFONE&amp;window=1h",
 		"ORANGE is slow: 34 % of its messages took longer than 5 min within 1 h.",
-		"1 thread is parked: the CRM refuses it for good.", "2 threads are tried again", "The CRM is behind: a thread has waited for 1 h",
+		"1 thread is parked: the CRM refused it. It waits for a replay.", `href="/dead-letters?kind=thread-push"`, "2 threads are tried again", "The CRM is behind: a thread has waited for 1 h",
 		"7 events were refused", `href="/dead-letters"`, "1,234 of the messages have no price",
 		"The CRM does not work. The last requests failed.", `aria-current="page"`, "<svg", "Numbers",
 	)
@@ -99,8 +99,8 @@ func TestOverview(t *testing.T) {
 	}
 	// A viewer learns how many dead letters there are, and cannot go there.
 	page = b.get(t, "/", viewerToken).Body.String()
-	want(t, page, "7 events were refused")
-	wantNot(t, page, `href="/dead-letters"`)
+	want(t, page, "7 events were refused", `href="/threads?state=parked"`)
+	wantNot(t, page, `href="/dead-letters`)
 }
 
 func TestOverviewWhenAllIsWell(t *testing.T) {

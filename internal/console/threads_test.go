@@ -174,7 +174,7 @@ func TestListThreads(t *testing.T) {
 	w.push(t, func(p *store.Push) {
 		switch {
 		case strings.HasSuffix(p.ThreadID, "1"):
-			p.Status, p.Error, p.RetryIn = 503, "the CRM is <busy>", time.Hour
+			p.Status, p.Error, p.RetryIn = 503, "the CRM is <busy>", store.MaxWait
 		case p.ThreadID == "T%_02":
 			p.Status, p.Error = 422, "no such role"
 			p.Park = &store.DeadLetter{Kind: store.KindThreadPush, Key: p.ThreadID, Subject: p.ThreadID, Reason: p.Error, Received: at("2026-03-01T10:00:00Z"), Raw: []byte("{}")}

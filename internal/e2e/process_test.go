@@ -50,7 +50,7 @@ func (s settings) environment() []string {
 // process is a cxbridge that runs, or ran.
 type process struct {
 	cmd     *exec.Cmd
-	stdout  bytes.Buffer // to be read when it has ended
+	stdout  bytes.Buffer // to be read when it has ended; empty when the command writes elsewhere
 	log     journal
 	address string // http://127.0.0.1:port, once it serves
 	client  *http.Client
@@ -103,7 +103,9 @@ func launchCommand(t testing.TB, cmd *exec.Cmd) *process {
 		cmd: cmd, exited: make(chan struct{}), log: journal{ready: make(chan string, 1)},
 		client: &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
 	}
-	p.cmd.Stdout = &p.stdout
+	if p.cmd.Stdout == nil {
+		p.cmd.Stdout = &p.stdout
+	}
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"io"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+// progress is a progress bar. The nil one, for what is no terminal, draws nothing.
+type progress struct{ bar *progressbar.ProgressBar }
+
+// endless is the total of a bar when nobody knows how much there is.
+const endless = -1
+
+// newProgress returns a bar of so many steps, which are called by what they are.
+func newProgress(out io.Writer, total int, unit string) *progress {
+	if !isTerminal(out) {
+		return nil
+	}
+	return drawProgress(out, total, unit)
+}
+
+// drawProgress draws no more often than a terminal can be read.
+func drawProgress(out io.Writer, total int, unit string) *progress {
+	return &progress{progressbar.NewOptions(total, progressbar.OptionSetWriter(out), progressbar.OptionShowCount(),
+		progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetRenderBlankState(true))}
+}
+
+// The errors are those of drawing, and there is no better place to tell them.
+
+func (p *progress) step() { p.add(1) }
+
+// add does several steps.
+func (p *progress) add(steps int) {
+	if p != nil {
+		_ = p.bar.Add(steps)
+	}
+}
+
+// extend makes room for a step that was not planned.
+func (p *progress) extend() {
+	if p != nil {
+		p.bar.AddMax(1)
+	}
+}
+
+// clear makes room for what is printed next.
+func (p *progress) clear() {
+	if p != nil {
+		_ = p.bar.Clear()
+	}
+}
