@@ -8,8 +8,10 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -33,6 +35,7 @@ type crashSettings struct {
 	only     []string
 
 	program, dir string
+	withClock    func() (string, error) // builds, once, a binary that goes by a proof.Clock
 }
 
 func parseCrash(args []string) (*crashSettings, error) {
@@ -46,7 +49,7 @@ func parseCrash(args []string) (*crashSettings, error) {
 	flags.Float64Var(&s.threads, "threads", 60, "posts of events of threads in a second")
 	stores := flags.String("stores", "sqlite,postgres", "the stores")
 	only := flags.String("only", "", "the scenarios, by the beginnings of their names; empty is all")
-	flags.StringVar(&s.program, "cxbridge", "", "a cxbridge binary to use instead of building one")
+	flags.StringVar(&s.program, "cxbridge", "", "a cxbridge binary to use instead of building one; where the clock is set, one is built all the same")
 	flags.StringVar(&s.dir, "dir", "", "where the databases live while it runs; empty is the system's temporary folder")
 	flags.BoolFunc("short", "few kills and short outages, for CI; what is checked at the end is the same. Flags after it change that", func(string) error {
 		s.kills, s.away, s.tmpfs, s.receipts, s.threads = 5, 2*time.Second, 12, 150, 40
@@ -92,6 +95,13 @@ func crash(ctx context.Context, args []string, out io.Writer) (err error) {
 			return err
 		}
 	}
+	s.withClock = sync.OnceValues(func() (string, error) {
+		dir := filepath.Join(s.dir, "with-clock")
+		if err := os.Mkdir(dir, 0o711); err != nil {
+			return "", err
+		}
+		return proof.BuildWithClock(ctx, dir)
+	})
 	fmt.Fprintf(out, "seed %d\n", s.seed)
 	results, err := playAll(ctx, s)
 	if err != nil {
@@ -171,7 +181,9 @@ type stage struct {
 	service  *proof.Service
 	traffic  *proof.Traffic
 	rng      *rand.Rand
+	program  string
 	dir      string
+	clock    *proof.Clock   // nil where none is set
 	cleanup  []func() error // the last one first
 	notes    []string
 }
@@ -182,7 +194,7 @@ func (st *stage) note(format string, args ...any) {
 }
 
 func newStage(ctx context.Context, s *crashSettings, sc *scenario, store string, seed uint64) (st *stage, err error) {
-	st = &stage{settings: s, rng: rand.New(rand.NewPCG(seed, 1))}
+	st = &stage{settings: s, program: s.program, rng: rand.New(rand.NewPCG(seed, 1))}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, st.close())
@@ -217,7 +229,7 @@ func newStage(ctx context.Context, s *crashSettings, sc *scenario, store string,
 			return st, err
 		}
 	}
-	if st.service, err = proof.NewService(s.program, st.dir, st.store, more); err != nil {
+	if st.service, err = proof.NewService(st.program, st.dir, st.store, more); err != nil {
 		return st, err
 	}
 	st.cleanup = append(st.cleanup, st.service.Close)

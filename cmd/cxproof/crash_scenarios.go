@@ -34,6 +34,9 @@ var scenarios = []*scenario{
 	{name: "process killed, PostgreSQL away", stores: onPostgres, times: aFifth, strike: killWhileAway},
 	{name: "process killed while the spool drains", stores: onPostgres, times: aFifth, strike: killDraining},
 	{name: "disk of the spool full", stores: onPostgres, times: aFifth, prepare: smallDisk, strike: fillSpool},
+	{name: "clock set", stores: bothStores, times: aFifth, prepare: ownClock, strike: setClock},
+	{name: "clock set, process killed", stores: bothStores, times: aFifth, prepare: ownClock, strike: setClockAndKill},
+	{name: "clock set, PostgreSQL away", stores: onPostgres, times: aFifth, prepare: ownClock, strike: setClockWhileAway},
 }
 
 func aFifth(s *crashSettings) int { return max(1, s.kills/5) }

@@ -25,7 +25,7 @@ func (p *pause) note(resp *http.Response) time.Duration {
 		return 0
 	}
 	now := time.Now()
-	d := parseRetryAfter(resp.Header.Get("Retry-After"), now)
+	d := retryAfter(resp.Header, now)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if until := now.Add(d); until.After(p.until) {
@@ -46,6 +46,15 @@ func (p *pause) check(op string) error {
 		Op: op, Status: http.StatusTooManyRequests, RetryAfter: left,
 		Message: fmt.Sprintf("CXone asked to be left alone for another %s", left.Round(time.Second)),
 	}
+}
+
+// retryAfter returns how long CXone asks to be left alone. A date is counted from CXone's own clock, where
+// it tells that: ours may be wrong.
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	if theirs, err := http.ParseTime(header.Get("Date")); err == nil {
+		now = theirs
+	}
+	return parseRetryAfter(header.Get("Retry-After"), now)
 }
 
 // parseRetryAfter reads a Retry-After (RFC 9110, section 10.2.3): seconds or an HTTP date. What

@@ -1,6 +1,7 @@
 package cxone
 
 import (
+	"net/http"
 	"testing"
 	"time"
 )
@@ -34,6 +35,19 @@ func TestParseRetryAfter(t *testing.T) {
 	} {
 		if got := parseRetryAfter(value, now); got != want {
 			t.Errorf("%q is %s, want %s", value, got, want)
+		}
+	}
+}
+
+// Our clock is behind by an hour, or ahead. That makes no pause longer or shorter.
+func TestRetryAfterByTheirClock(t *testing.T) {
+	header := make(http.Header)
+	header.Set("Retry-After", "Wed, 21 Oct 2015 08:27:30 GMT")
+	header.Set("Date", "Wed, 21 Oct 2015 08:27:00 GMT")
+	theirs := time.Date(2015, 10, 21, 8, 27, 0, 0, time.UTC)
+	for _, ahead := range []time.Duration{-time.Hour, 0, time.Hour} {
+		if d := retryAfter(header, theirs.Add(ahead)); d != 30*time.Second {
+			t.Errorf("with a clock %v ahead, the pause is %v", ahead, d)
 		}
 	}
 }

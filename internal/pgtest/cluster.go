@@ -44,12 +44,12 @@ func Start(ctx context.Context, dir string, settings ...string) (*Cluster, error
 	if err != nil {
 		return nil, err
 	}
-	root, err := os.MkdirTemp(dir, "cxbridge-postgres-")
+	root, owner, err := newFolder(dir)
 	if err != nil {
 		return nil, err
 	}
 	c := &Cluster{dir: root, bin: bin, settings: settings}
-	if err := c.create(ctx); err != nil {
+	if err := c.create(ctx, owner); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(root))
 	}
 	if err := c.Resume(ctx); err != nil {
@@ -72,16 +72,22 @@ func binaries() (string, error) {
 	return filepath.Dir(slices.Max(found)), nil
 }
 
-func (c *Cluster) create(ctx context.Context) error {
-	owner, err := serverUser()
-	if err != nil {
-		return err
+// newFolder makes a folder for a cluster, and returns who runs its server: nil for the user of this
+// process.
+func newFolder(under string) (dir string, owner *syscall.Credential, err error) {
+	if owner, err = serverUser(); err != nil {
+		return "", nil, err
 	}
-	if owner != nil {
-		if err := os.Chown(c.dir, int(owner.Uid), int(owner.Gid)); err != nil {
-			return err
-		}
+	if dir, err = os.MkdirTemp(under, "cxbridge-postgres-"); err != nil || owner == nil {
+		return dir, owner, err
 	}
+	if err := os.Chown(dir, int(owner.Uid), int(owner.Gid)); err != nil {
+		return "", nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return dir, owner, nil
+}
+
+func (c *Cluster) create(ctx context.Context, owner *syscall.Credential) error {
 	initdb := exec.CommandContext(ctx, filepath.Join(c.bin, "initdb"),
 		"--pgdata", c.data(), "--username", "postgres", "--auth", "trust",
 		"--encoding", "UTF8", "--locale", "C", "--no-sync")
@@ -89,8 +95,12 @@ func (c *Cluster) create(ctx context.Context) error {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("pgtest: initdb: %w\n%s", err, out)
 	}
-	c.port, err = freePort()
-	if err != nil {
+	return c.choosePort()
+}
+
+// choosePort chooses where the server listens.
+func (c *Cluster) choosePort() (err error) {
+	if c.port, err = freePort(); err != nil {
 		return err
 	}
 	address := url.URL{

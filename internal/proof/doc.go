@@ -7,6 +7,8 @@
 //	store.go       where it keeps its data: a SQLite file, or a PostgreSQL of its own to be crashed
 //	service.go     a cxbridge at one address, through its restarts, and its API
 //	waiting.go     what is waited for
+//	clock.go       a wall clock that is set forwards and back, for a cxbridge that clock_build.go
+//	               builds with the changed package of clock_time.txt
 //	crm.go         a CRM that lies, throttles and hangs, with another writer
 //	traffic.go     receipts and thread events at a rate, and an account of what was acknowledged
 //	probe.go       what another caller sees meanwhile

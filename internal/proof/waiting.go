@@ -2,6 +2,7 @@ package proof
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -57,6 +58,72 @@ func (s *Service) AwaitSynced(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	lines, listing := s.Unsynced(ctx)
-	return errors.Join(err, last, listing, fmt.Errorf("%d threads are stuck\n%s", left, strings.Join(lines[:min(len(lines), 20)], "\n")))
+	return errors.Join(err, last, s.stuck(ctx, left))
+}
+
+// stuck is the error of threads that stay behind.
+func (s *Service) stuck(ctx context.Context, n int) error {
+	lines, err := s.Unsynced(ctx)
+	return errors.Join(err, fmt.Errorf("%d threads are stuck\n%s", n, strings.Join(lines[:min(len(lines), 20)], "\n")))
+}
+
+// Behind is the threads of which the CRM lacks something, with the revision that it is to have.
+type Behind map[string]int64
+
+// Behind returns the threads that are behind at the moment.
+func (s *Store) Behind(ctx context.Context) (Behind, error) {
+	threads := make(Behind)
+	err := s.Query(ctx, "SELECT thread_id, want_rev FROM threads WHERE own AND want_rev > done_rev", func(rows *sql.Rows) error {
+		var id string
+		var revision int64
+		err := rows.Scan(&id, &revision)
+		threads[id] = revision
+		return err
+	})
+	return threads, err
+}
+
+// AwaitPause waits until the CRM is left alone for another time than it was, since act.
+func (s *Store) AwaitPause(ctx context.Context, act func()) error {
+	pause := func() (until string, err error) {
+		const query = "SELECT coalesce(CAST(paused_until AS text), '') FROM sinks WHERE name = 'crm'"
+		err = s.Query(ctx, query, func(rows *sql.Rows) error { return rows.Scan(&until) })
+		return until, err
+	}
+	before, last := pause()
+	if last != nil {
+		return last
+	}
+	act()
+	err := Await(ctx, "the CRM is left alone", func() bool {
+		var until string
+		until, last = pause()
+		return last == nil && until != before
+	})
+	if err != nil {
+		return errors.Join(err, last)
+	}
+	return nil
+}
+
+// AwaitPushed waits until threads that were behind are not, or only by what has come since. It empties
+// the list.
+func (s *Service) AwaitPushed(ctx context.Context, threads Behind) error {
+	var last error
+	err := Await(ctx, "what the CRM lacked is pushed", func() bool {
+		last = s.Store.Query(ctx, "SELECT thread_id, done_rev FROM threads WHERE own", func(rows *sql.Rows) error {
+			var id string
+			var revision int64
+			err := rows.Scan(&id, &revision)
+			if revision >= threads[id] {
+				delete(threads, id)
+			}
+			return err
+		})
+		return last == nil && len(threads) == 0
+	})
+	if err == nil {
+		return nil
+	}
+	return errors.Join(err, last, s.stuck(ctx, len(threads)))
 }

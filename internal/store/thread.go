@@ -13,7 +13,9 @@ import (
 // found, once the CRM has what the thread showed then. So nothing is queued twice, and no wake-up is
 // lost.
 //
-// Leases and times to wait run by the clock of the database, so replicas need not agree on theirs.
+// Leases and times to wait run by the clock of the database, so replicas need not agree on theirs. A
+// time to wait, or a pause, that ends later than MaxWait from now was begun before that clock was set
+// back: it is over.
 type Queue interface {
 	// ReleaseLeases ends the leases of workers that are gone for certain. It is called at start. An
 	// embedded store ends all, because nobody else can have one; a shared one ends none.
@@ -34,8 +36,8 @@ type Queue interface {
 	// audit entries.
 	Record(ctx context.Context, pushes []Push, now time.Time) (held []bool, err error)
 
-	// Pause keeps all workers of all replicas from claiming for a time, unless they are paused for
-	// longer already.
+	// Pause keeps all workers of all replicas from claiming for a time of MaxWait at most, unless they
+	// are paused for longer already.
 	Pause(ctx context.Context, d time.Duration) error
 
 	// Wake makes a thread due at once, also one that is parked or synced: its failures are
@@ -50,6 +52,10 @@ type Queue interface {
 	// DoneRev returns the revision up to which the CRM has a thread, or ErrNotFound.
 	DoneRev(ctx context.Context, threadID string) (int64, error)
 }
+
+// MaxWait is how long a thread may be put off, and the sink be paused. Whatever is put off for longer is
+// the work of a clock that has been set.
+const MaxWait = 5 * time.Minute
 
 // ThreadReader is the part of a Store by which people look at threads. What is known only as
 // somebody's parent is not found.
@@ -222,7 +228,7 @@ type Push struct {
 	// program stops: Attempts and Since stay as they are.
 	Postponed bool
 
-	RetryIn time.Duration // when to try again, after a failure
+	RetryIn time.Duration // when to try again, after a failure: after MaxWait at most
 	Park    *DeadLetter   // not to be tried again until woken; nil: it is
 
 	SetAside []*DeadLetter // one for each item newly set aside

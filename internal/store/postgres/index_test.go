@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/cxbridge/cxbridge/internal/pgtest"
+	"github.com/cxbridge/cxbridge/internal/store"
 )
 
 // TestIndexes requires that what runs for every event finds its rows by an index, whether or not the
@@ -32,9 +33,9 @@ func TestIndexes(t *testing.T) {
 			statement   string
 			args        []any
 		}{
-			{"Claim", "using threads_queue", s.queue, claimDue, []any{16, time.Second, false}},
-			{"ClaimFresh", "using threads_queue", s.queue, claimDue, []any{16, time.Second, true}},
-			{"Wait", "using threads_queue", s.queue, untilDue, []any{false}},
+			{"Claim", "using threads_queue", s.queue, claimDue, []any{16, time.Second, false, store.MaxWait}},
+			{"ClaimFresh", "using threads_queue", s.queue, claimDue, []any{16, time.Second, true, store.MaxWait}},
+			{"Wait", "using threads_queue", s.queue, untilDue, []any{false, store.MaxWait}},
 			{"Dirty", "using thread_items_dirty", s.queue, readDirty, []any{ids, 501}},
 			{"Links", "using threads_pkey", s.queue, linksAbove, []any{ids}},
 			{"Extend", "using threads_pkey", s.queue, extendLeases, []any{ids, []int64{1, 1, 1}, time.Second}},

@@ -17,12 +17,13 @@ const (
 	// isQueued is the condition of the index threads_queue.
 	isQueued = "own AND want_rev > done_rev AND NOT parked"
 
-	// A thread that another transaction has locked is passed over: see shortWait.
+	// A thread that another transaction has locked is passed over: see shortWait. $4 is store.MaxWait.
 	claimDue = `WITH due AS (
 			SELECT thread_id FROM threads
-			WHERE ` + isQueued + ` AND (due_at IS NULL OR due_at <= now()) AND (lease_until IS NULL OR lease_until <= now())
+			WHERE ` + isQueued + ` AND (due_at IS NULL OR due_at <= now() OR due_at > now() + $4)
+				AND (lease_until IS NULL OR lease_until <= now())
 				AND (attempts = 0 OR NOT $3)
-				AND NOT EXISTS (SELECT FROM sinks WHERE name = 'crm' AND paused_until > now())
+				AND NOT EXISTS (SELECT FROM sinks WHERE name = 'crm' AND paused_until > now() AND paused_until <= now() + $4)
 			ORDER BY since_at LIMIT $1 FOR UPDATE SKIP LOCKED
 		)
 		UPDATE threads t SET epoch = t.epoch + 1, uncertain = t.uncertain OR t.lease_until IS NOT NULL, lease_until = now() + $2
@@ -42,9 +43,9 @@ const (
 		WHERE i.rev > claimed.done_rev AND NOT i.dirty AND NOT i.theirs
 		ORDER BY i.thread_id, i.rev, i.kind, i.item_id`
 
-	// untilDue is in microseconds.
+	// untilDue is in microseconds. $2 is store.MaxWait.
 	untilDue = `SELECT (extract(epoch FROM coalesce(
-			(SELECT paused_until FROM sinks WHERE name = 'crm' AND paused_until > now()),
+			(SELECT paused_until FROM sinks WHERE name = 'crm' AND paused_until > now() AND paused_until <= now() + $2),
 			(SELECT min(coalesce(greatest(due_at, lease_until), now())) FROM threads
 				WHERE ` + isQueued + ` AND (attempts = 0 OR NOT $1))
 		) - now()) * 1000000)::bigint`
@@ -59,6 +60,11 @@ const (
 		)
 		UPDATE threads t SET lease_until = clock_timestamp() + $3 FROM held WHERE t.thread_id = held.thread_id
 		RETURNING t.thread_id, t.epoch`
+
+	// A pause that is over, as the clock was set back since, does not count as a longer one. $2 is
+	// store.MaxWait.
+	writePause = `UPDATE sinks SET paused_until = now() + $1
+		WHERE name = 'crm' AND (paused_until IS NULL OR paused_until < now() + $1 OR paused_until > now() + $2)`
 )
 
 // shortWait is for a thread that is due and was passed over, as another transaction had its lock.
@@ -76,7 +82,7 @@ func (s *Store) Claim(ctx context.Context, r store.ClaimRequest) (store.Claimed,
 	}
 	defer conn.Release()
 
-	rows, err := conn.Query(ctx, claimDue, r.Limit, r.Lease, r.Fresh)
+	rows, err := conn.Query(ctx, claimDue, r.Limit, r.Lease, r.Fresh, store.MaxWait)
 	if err != nil {
 		return store.Claimed{}, failed("claim", err)
 	}
@@ -171,7 +177,7 @@ func queueLinks(b *pgx.Batch, work map[string]*store.Work) {
 
 // queueWait queues the read of when to claim again.
 func queueWait(b *pgx.Batch, fresh bool, wait *time.Duration) {
-	b.Queue(untilDue, fresh).QueryRow(func(row pgx.Row) error {
+	b.Queue(untilDue, fresh, store.MaxWait).QueryRow(func(row pgx.Row) error {
 		var micros pgtype.Int8
 		if err := row.Scan(&micros); err != nil || !micros.Valid {
 			return err
@@ -207,7 +213,7 @@ func (s *Store) Extend(ctx context.Context, claims []store.Claim, lease time.Dur
 
 // Pause implements store.Queue.
 func (s *Store) Pause(ctx context.Context, d time.Duration) error {
-	_, err := s.queue.Exec(ctx, "UPDATE sinks SET paused_until = greatest(paused_until, now() + $1) WHERE name = 'crm'", d)
+	_, err := s.queue.Exec(ctx, writePause, d, store.MaxWait)
 	if err != nil {
 		return failed("pause", err)
 	}

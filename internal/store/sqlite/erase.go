@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"modernc.org/sqlite"
 
@@ -242,7 +241,7 @@ const endLease = "UPDATE threads SET lease_until = NULL, uncertain = TRUE WHERE 
 // endLease returns store.ErrLeased while the lease on a thread runs. When it returns nil nobody has the
 // thread.
 func (t *erasure) endLease(threadID string) error {
-	if _, err := t.tx.ExecContext(t.ctx, endLease, threadID, timeText(time.Now())); err != nil {
+	if _, err := t.tx.ExecContext(t.ctx, endLease, threadID, timeText(t.store.queueTime())); err != nil {
 		return err
 	}
 	var isLeased bool

@@ -13,14 +13,17 @@ import (
 const (
 	selectPause = "SELECT paused_until FROM sinks WHERE name = 'crm'"
 
+	// writePause takes store.MaxWait from now as ?2: a pause that is over, as the clock was set back
+	// since, does not count as a longer one.
 	writePause = `UPDATE sinks SET paused_until = ?1
-		WHERE name = 'crm' AND (paused_until IS NULL OR paused_until < ?1)`
+		WHERE name = 'crm' AND (paused_until IS NULL OR paused_until < ?1 OR paused_until > ?2)`
 
 	// inQueue is the condition of the index threads_queue.
 	inQueue = "own AND want_rev > done_rev AND NOT parked"
 
+	// selectDue takes store.MaxWait from now as ?4.
 	selectDue = "SELECT " + readThread + " FROM threads WHERE " + inQueue + `
-		AND (due_at IS NULL OR due_at <= ?1) AND (lease_until IS NULL OR lease_until <= ?1)
+		AND (due_at IS NULL OR due_at <= ?1 OR due_at > ?4) AND (lease_until IS NULL OR lease_until <= ?1)
 		AND (attempts = 0 OR NOT ?3) ORDER BY since_at LIMIT ?2`
 
 	// selectNextDue finds when the next thread that waits becomes due.
@@ -31,6 +34,11 @@ const (
 
 	extendLease = "UPDATE threads SET lease_until = ?1 WHERE thread_id = ?2 AND epoch = ?3 AND lease_until > ?4"
 )
+
+// queueTime is the time by which leases, pauses and times to wait run. It begins as the wall clock, and
+// goes on as the monotonic one does: when somebody sets the clock, no lease ends early and no thread
+// waits for longer. What a former process has left is judged by store.MaxWait.
+func (s *Store) queueTime() time.Time { return s.opened.Add(time.Since(s.opened)) }
 
 // ReleaseLeases implements store.Queue. What the workers had sent may have been applied.
 func (s *Store) ReleaseLeases(ctx context.Context) error {
@@ -49,13 +57,13 @@ func (s *Store) ReleaseLeases(ctx context.Context) error {
 func (s *Store) Claim(ctx context.Context, r store.ClaimRequest) (store.Claimed, error) {
 	var claimed store.Claimed
 	err := s.change(ctx, "claim", func(tx *sql.Tx, p *statements) (err error) {
-		now := time.Now()
+		now := s.queueTime()
 		var pausedUntil time.Time
 		if err := tx.Stmt(p.selectPause).QueryRow().Scan(instant{&pausedUntil}); err != nil {
 			return err
 		}
-		if pausedUntil.After(now) {
-			claimed.Wait = pausedUntil.Sub(now)
+		if wait := pausedUntil.Sub(now); wait > 0 && wait <= store.MaxWait {
+			claimed.Wait = wait
 			return nil
 		}
 		if claimed.Work, err = p.leaseDue(tx, r, now); err != nil {
@@ -78,7 +86,7 @@ func (s *Store) Claim(ctx context.Context, r store.ClaimRequest) (store.Claimed,
 
 // leaseDue leases the threads that are due.
 func (p *statements) leaseDue(tx *sql.Tx, r store.ClaimRequest, now time.Time) ([]store.Work, error) {
-	found, err := tx.Stmt(p.selectDue).Query(timeText(now), r.Limit, r.Fresh)
+	found, err := tx.Stmt(p.selectDue).Query(timeText(now), r.Limit, r.Fresh, timeText(now.Add(store.MaxWait)))
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +159,7 @@ func (p *statements) untilNextDue(tx *sql.Tx, fresh bool, now time.Time) (time.D
 // Extend implements store.Queue.
 func (s *Store) Extend(ctx context.Context, claims []store.Claim, lease time.Duration) (lost []store.Claim, err error) {
 	err = s.change(ctx, "extend leases", func(tx *sql.Tx, p *statements) error {
-		now, extend := time.Now(), tx.Stmt(p.extendLease)
+		now, extend := s.queueTime(), tx.Stmt(p.extendLease)
 		for _, c := range claims {
 			held, err := affects(extend.Exec(timeText(now.Add(lease)), c.ThreadID, c.Epoch, timeText(now)))
 			if err != nil {
@@ -172,7 +180,8 @@ func (s *Store) Extend(ctx context.Context, claims []store.Claim, lease time.Dur
 // Pause implements store.Queue.
 func (s *Store) Pause(ctx context.Context, d time.Duration) error {
 	return s.change(ctx, "pause", func(tx *sql.Tx, p *statements) error {
-		_, err := tx.Stmt(p.writePause).Exec(timeText(time.Now().Add(d)))
+		now := s.queueTime()
+		_, err := tx.Stmt(p.writePause).Exec(timeText(now.Add(d)), timeText(now.Add(store.MaxWait)))
 		return err
 	})
 }

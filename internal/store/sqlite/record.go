@@ -19,12 +19,23 @@ func (s *Store) Record(ctx context.Context, pushes []store.Push, now time.Time) 
 			return err
 		}
 		plan = store.PlanPushes(pushes, rows, now)
+		s.putOff(plan.Threads.Updates)
 		return p.writePushes(tx, plan)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return plan.Held, nil
+}
+
+// putOff lets the times to wait begin.
+func (s *Store) putOff(updates []store.ThreadUpdate) {
+	now := s.queueTime()
+	for _, u := range updates {
+		if u.RetryIn != 0 {
+			u.Sync.Due = now.Add(u.RetryIn)
+		}
+	}
 }
 
 func (p *statements) writePushes(tx *sql.Tx, plan *store.PushPlan) error {

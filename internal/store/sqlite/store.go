@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -25,6 +26,7 @@ var migrationFiles embed.FS
 type Store struct {
 	writer  *sql.DB // one connection: transactions queue for it
 	readers *sql.DB
+	opened  time.Time // see queueTime
 
 	closing   sync.RWMutex // held for reading while a transaction writes
 	preparing sync.Mutex
@@ -55,7 +57,7 @@ func Open(path string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %w: %w", store.ErrUnavailable, errors.Join(err, writer.Close()))
 	}
-	return &Store{writer: writer, readers: readers}, nil
+	return &Store{writer: writer, readers: readers, opened: time.Now()}, nil
 }
 
 // Migrate implements store.Store.

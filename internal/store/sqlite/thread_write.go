@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"strings"
-	"time"
 
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/thread"
@@ -59,8 +58,7 @@ func (p *statements) writeEvents(tx *sql.Tx, events []*thread.Event) error {
 	return nil
 }
 
-// writeThreads writes rows of threads, their items and what is told of them. Times to wait begin
-// here, and are noted in the rows.
+// writeThreads writes rows of threads, their items and what is told of them.
 func (p *statements) writeThreads(tx *sql.Tx, w *store.ThreadWrites) error {
 	insert, update := tx.Stmt(p.insertThread), tx.Stmt(p.updateThread)
 	for _, r := range w.Inserts {
@@ -69,9 +67,6 @@ func (p *statements) writeThreads(tx *sql.Tx, w *store.ThreadWrites) error {
 		}
 	}
 	for _, u := range w.Updates {
-		if u.RetryIn != 0 {
-			u.Sync.Due = time.Now().Add(u.RetryIn)
-		}
 		values := threadValues(u.ThreadRow)
 		if _, err := update.Exec(append(values[1:], values[0])...); err != nil {
 			return err

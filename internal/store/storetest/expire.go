@@ -182,7 +182,7 @@ func testExpireWhatTheCRMHas(t *testing.T, s store.Store) {
 	for _, w := range claim(t, s, 10, time.Hour) {
 		switch w.ThreadID {
 		case "waits":
-			record(t, s, failed(&w, 500, time.Hour))
+			record(t, s, failed(&w, 500, store.MaxWait))
 		case "parks":
 			record(t, s, parked(&w, 422))
 		}

@@ -24,7 +24,7 @@ func testBacklog(t *testing.T, create func(t *testing.T) Open) {
 	}
 	refused := failed(work["a"], 422, 0)
 	refused.Park = &store.DeadLetter{Kind: store.KindThreadPush, Subject: "a", Reason: "no", Received: at(7200), Key: "a"}
-	record(t, s, refused, failed(work["c"], 500, time.Hour), done(work["child"]))
+	record(t, s, refused, failed(work["c"], 500, store.MaxWait), done(work["child"]))
 	requireBacklog(t, s, 100, store.Backlog{Pending: 2, Retrying: 1, Parked: 1, Oldest: at(10)})
 	record(t, s, done(work["b"]))
 	requireBacklog(t, s, 100, store.Backlog{Pending: 1, Retrying: 1, Parked: 1, Oldest: at(20)})

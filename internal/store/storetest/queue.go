@@ -213,12 +213,12 @@ func testClaim(t *testing.T, create func(t *testing.T) Open) {
 			t.Errorf("wait %v though there may be more", got.Wait)
 		}
 		other := claimed(t, s, request(1, time.Hour))
-		record(t, s, failed(&got.Work[0], 500, 30*time.Minute), done(&other.Work[0]))
-		requireWait(t, s, 30*time.Minute)
-		if err := s.Pause(t.Context(), 50*time.Minute); err != nil {
+		record(t, s, failed(&got.Work[0], 500, 3*time.Minute), done(&other.Work[0]))
+		requireWait(t, s, 3*time.Minute)
+		if err := s.Pause(t.Context(), store.MaxWait); err != nil {
 			t.Fatal(err)
 		}
-		requireWait(t, s, 50*time.Minute)
+		requireWait(t, s, store.MaxWait)
 
 		leased := migrated(t, create)
 		accept(t, leased, updated("a", 1))
@@ -292,13 +292,14 @@ func testClaimLinks(t *testing.T, create func(t *testing.T) Open) {
 	}
 }
 
-func testPause(t *testing.T, create func(t *testing.T) Open) {
-	pause := func(t *testing.T, s store.Store, d time.Duration) {
-		t.Helper()
-		if err := s.Pause(t.Context(), d); err != nil {
-			t.Fatal(err)
-		}
+func pause(t *testing.T, s store.Store, d time.Duration) {
+	t.Helper()
+	if err := s.Pause(t.Context(), d); err != nil {
+		t.Fatal(err)
 	}
+}
+
+func testPause(t *testing.T, create func(t *testing.T) Open) {
 	t.Run("Ends", func(t *testing.T) {
 		s := migrated(t, create)
 		accept(t, s, updated("t", 1))
@@ -313,18 +314,39 @@ func testPause(t *testing.T, create func(t *testing.T) Open) {
 		}
 		accept(t, s, updated("held", 1))
 		w := claimOne(t, s)
-		pause(t, s, time.Hour)
+		pause(t, s, 3*time.Minute)
 		pause(t, s, moment)
 		accept(t, s, updated("t", 1))
 		requireNoneDue(t, s)
-		requireWait(t, s, time.Hour)
-		requireWait(t, openStore(t, open), time.Hour) // it is the sink's, not the worker's
-		pause(t, s, 2*time.Hour)
-		requireWait(t, s, 2*time.Hour)
+		requireWait(t, s, 3*time.Minute)
+		requireWait(t, openStore(t, open), 3*time.Minute) // it is the sink's, not the worker's
+		pause(t, s, store.MaxWait)
+		requireWait(t, s, store.MaxWait)
 		if lost, err := s.Extend(t.Context(), []store.Claim{w.Claim}, time.Hour); err != nil || len(lost) != 0 {
 			t.Errorf("Extend while paused: %v, %v", lost, err)
 		}
 		record(t, s, done(w))
 		requireNoneDue(t, s)
+	})
+}
+
+// A wait of more than MaxWait is what one of less becomes when the clock is set back while it lasts. It
+// is over; one that begins then counts.
+func testClockSetBack(t *testing.T, create func(t *testing.T) Open) {
+	const ahead = store.MaxWait + time.Hour
+	t.Run("PutOff", func(t *testing.T) {
+		s := migrated(t, create)
+		accept(t, s, updated("t", 1))
+		record(t, s, failed(claimOne(t, s), 500, ahead))
+		record(t, s, failed(claimOne(t, s), 500, store.MaxWait))
+		requireWait(t, s, store.MaxWait)
+	})
+	t.Run("Paused", func(t *testing.T) {
+		s := migrated(t, create)
+		pause(t, s, ahead)
+		accept(t, s, updated("t", 1))
+		record(t, s, failed(claimOne(t, s), 500, 0))
+		pause(t, s, 3*time.Minute)
+		requireWait(t, s, 3*time.Minute)
 	})
 }

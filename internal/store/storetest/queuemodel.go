@@ -47,7 +47,7 @@ const (
 	long      // it is not over before the test is
 )
 
-func (w wait) duration() time.Duration { return [...]time.Duration{0, moment, time.Hour}[w] }
+func (w wait) duration() time.Duration { return [...]time.Duration{0, moment, store.MaxWait}[w] }
 
 // modelRow is a row, with waits for its times.
 type modelRow struct {

@@ -63,13 +63,13 @@ func testRecord(t *testing.T, create func(t *testing.T) Open) {
 					Want: 1, Since: at(3600), Attempts: attempt, Epoch: int64(attempt), LastStatus: 500, LastError: "the CRM said no", Answered: at(7200),
 				})
 			}
-			record(t, s, failed(claimOne(t, s), 502, 30*time.Minute))
+			record(t, s, failed(claimOne(t, s), 502, 3*time.Minute))
 			until := time.Until(readThread(t, s, "t").Sync.Due)
-			if until > 31*time.Minute || until < 29*time.Minute-patience {
+			if until > 4*time.Minute || until < 2*time.Minute-patience {
 				t.Errorf("due in %v", until)
 			}
 			accept(t, s, updated("t", 2))
-			requireWait(t, s, 30*time.Minute) // an event does not make a CRM that fails be asked more often
+			requireWait(t, s, 3*time.Minute) // an event does not make a CRM that fails be asked more often
 			if row := readThread(t, s, "t"); row.Sync.Attempts != 3 || row.Sync.Want != 2 || row.Sync.State() != store.StateRetrying {
 				t.Errorf("sync %+v", row.Sync)
 			}
@@ -106,7 +106,7 @@ func testRecord(t *testing.T, create func(t *testing.T) Open) {
 			for i, w := range claim(t, s, 4, time.Hour) {
 				push := done(&w)
 				if i%2 == 1 {
-					push = failed(&w, 500, time.Hour)
+					push = failed(&w, 500, store.MaxWait)
 				}
 				if i == 2 {
 					push.Epoch++

@@ -52,6 +52,7 @@ func Run(t *testing.T, create func(t *testing.T) Open) {
 		"Wake":           testWake,
 		"Trace":          testTrace,
 		"Pause":          testPause,
+		"ClockSetBack":   testClockSetBack,
 		"QueueModel":     testQueueModel,
 		"Audit":          testAudit,
 		"AuditChains":    testAuditChains,

@@ -54,7 +54,7 @@ func threadMethods(ctx context.Context, s store.Store) map[string]func() error {
 		"Claim":      func() error { _, err := s.Claim(ctx, request(1, time.Hour)); return err },
 		"Extend":     func() error { _, err := s.Extend(ctx, []store.Claim{c}, time.Hour); return err },
 		"Record":     func() error { _, err := s.Record(ctx, []store.Push{{Claim: c}}, at(1)); return err },
-		"Pause":      func() error { return s.Pause(ctx, time.Hour) },
+		"Pause":      func() error { return s.Pause(ctx, store.MaxWait) },
 		"Wake":       func() error { return s.Wake(ctx, "t", 0, replayNote, at(1)) },
 		"WakeParked": func() error { _, err := s.WakeParked(ctx, []int{422}, at(1)); return err },
 		"DoneRev":    func() error { _, err := s.DoneRev(ctx, "t"); return err },

@@ -86,7 +86,7 @@ func testThreads(t *testing.T, create func(t *testing.T) Open) {
 func testThreadStates(t *testing.T, s store.Store) {
 	ends := map[string]func(w *store.Work) store.Push{
 		"synced":   done,
-		"retrying": func(w *store.Work) store.Push { return failed(w, 500, time.Hour) },
+		"retrying": func(w *store.Work) store.Push { return failed(w, 500, store.MaxWait) },
 		"parked":   func(w *store.Work) store.Push { return parked(w, 422) },
 	}
 	for id := range ends {

@@ -39,7 +39,7 @@ func testWake(t *testing.T, create func(t *testing.T) Open) {
 		},
 		"Retrying": func(t *testing.T, s store.Store) {
 			accept(t, s, updated("t", 1, message("m", 1)))
-			push := failed(claimOne(t, s), 500, time.Hour)
+			push := failed(claimOne(t, s), 500, store.MaxWait)
 			push.Uncertain = true
 			record(t, s, push)
 			wake(t, s, "t", 0)
@@ -115,7 +115,7 @@ func testWakeParked(t *testing.T, s store.Store) {
 		if status := statuses[w.ThreadID]; status != 0 {
 			record(t, s, parked(&w, status))
 		} else {
-			record(t, s, failed(&w, 401, time.Hour))
+			record(t, s, failed(&w, 401, store.MaxWait))
 		}
 	}
 	for _, test := range []struct {
