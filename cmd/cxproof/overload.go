@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,12 +75,12 @@ func overload(ctx context.Context, args []string, out io.Writer) (err error) {
 	}
 	fmt.Fprintf(out, "seed %d\n", s.seed)
 	broken := false
-	for _, store := range s.stores {
-		r, err := s.measure(ctx, store)
+	for _, c := range s.courses() {
+		r, err := c.measure(ctx)
 		if err != nil {
-			return fmt.Errorf("%s: %w", store, err)
+			return fmt.Errorf("%s: %w", c.name, err)
 		}
-		fmt.Fprintf(out, "\n### cxbridge on %s\n\n", r.store)
+		fmt.Fprintf(out, "\n### cxbridge on %s\n\n", c.name)
 		r.table.Print(out)
 		for _, line := range r.faults {
 			fmt.Fprintln(out, "FAULT:", line)
@@ -92,15 +93,39 @@ func overload(ctx context.Context, args []string, out io.Writer) (err error) {
 	return nil
 }
 
+// course is a row of measurements, by the name of what cxbridge runs on.
+type course struct {
+	name    string
+	measure func(context.Context) (*overloadResult, error)
+}
+
+func (s *overloadSettings) courses() (list []course) {
+	for _, store := range s.stores {
+		list = append(list, course{store, func(ctx context.Context) (*overloadResult, error) { return s.measure(ctx, store) }})
+	}
+	if slices.Contains(s.stores, "postgres") {
+		list = append(list, course{"postgres over a slow link", s.measureSlow})
+	}
+	return list
+}
+
+// stage is how the stages of this command are set.
+func (s *overloadSettings) stage() *crashSettings {
+	return &crashSettings{sync: s.strict, receipts: 40, threads: 20, program: s.program, dir: s.dir}
+}
+
+func (s *overloadSettings) result() *overloadResult {
+	return &overloadResult{settings: s, enough: 64, table: proof.Table{{"figure", "reached", "bound"}}}
+}
+
 // measure plays all parts on one store.
 func (s *overloadSettings) measure(ctx context.Context, store string) (r *overloadResult, err error) {
-	sync := &crashSettings{sync: s.strict, receipts: 40, threads: 20, program: s.program, dir: s.dir}
-	st, err := newStage(ctx, sync, &scenario{}, store, s.seed)
+	st, err := newStage(ctx, s.stage(), &scenario{}, store, s.seed)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, st.close()) }()
-	r = &overloadResult{settings: s, store: st.store.Name, table: proof.Table{{"figure", "reached", "bound"}}}
+	r = s.result()
 	if err := r.tooMuch(ctx, st); err != nil {
 		return nil, fmt.Errorf("too much: %w", err)
 	}

@@ -17,7 +17,7 @@ import (
 // overloadResult is what was measured on one store.
 type overloadResult struct {
 	settings *overloadSettings
-	store    string
+	enough   int // connections that it takes to reach the capacity
 	table    proof.Table
 	faults   []string
 	ended    time.Time // when the last load was sent; its last answers came later
@@ -72,6 +72,11 @@ func (r *overloadResult) put(ctx context.Context, st *stage, cfg load.Config) (l
 		return result, err
 	}
 	r.ended = time.Now().Add(cfg.Warmup + cfg.Duration - result.Elapsed)
+	if result.Ledger.Spooled > 0 {
+		if err := st.service.AwaitDrained(ctx); err != nil {
+			return result, err
+		}
+	}
 	rows, err := rowsOf(ctx, st.store, cfg.Prefix)
 	if err != nil {
 		return result, err
@@ -124,7 +129,7 @@ func (r *overloadResult) tooMuch(ctx context.Context, st *stage) error {
 	s := r.settings
 	before := receiptProbe(st)
 	probeFor(ctx, st, before, s.part, nil)
-	capacity, err := r.put(ctx, st, load.Config{Connections: 64, Warmup: time.Second, Duration: s.part})
+	capacity, err := r.put(ctx, st, load.Config{Connections: r.enough, Warmup: time.Second, Duration: s.part})
 	if err != nil {
 		return err
 	}
@@ -150,11 +155,12 @@ func (r *overloadResult) tooMuch(ctx context.Context, st *stage) error {
 	if err != nil {
 		return err
 	}
-	r.figure("receipts/s at capacity (64 connections, closed loop)", fmt.Sprintf("%.0f", capacity.PerSecond), "")
+	r.figure(fmt.Sprintf("receipts/s at capacity (%d connections, closed loop)", r.enough), fmt.Sprintf("%.0f", capacity.PerSecond), "")
 	r.figure("requests/s that were due", fmt.Sprintf("%.0f", 3*capacity.PerSecond), "3 times that")
 	answers := over.Ledger.Requests + over.Ledger.Refused[http.StatusServiceUnavailable]
 	r.figure("requests/s that the generator got answered", fmt.Sprintf("%.0f", float64(answers)/over.Elapsed.Seconds()), "")
 	r.figure("receipts/s acknowledged meanwhile", fmt.Sprintf("%.0f", over.PerSecond), "")
+	r.figure("requests acknowledged from the spool", fmt.Sprint(over.Ledger.Spooled), "")
 	r.figure("answers of 503", fmt.Sprint(over.Ledger.Refused[http.StatusServiceUnavailable]), "")
 	r.figure("broken connections", fmt.Sprint(over.Ledger.Broken), "")
 	r.bound("acknowledged, p99", over.Accepted.P99, maxAccepted)
