@@ -8,20 +8,15 @@ LDFLAGS := -X main.version=$(VERSION) -X main.built=$(BUILT)
 # How long each fuzz test runs in `make fuzz`.
 FUZZTIME ?= 60s
 
-# Flags for `make bench`, such as BENCHFLAGS='-rounds 1 -only a,c'.
+# Flags for `make bench`, such as BENCHFLAGS='-parts receipts,threads'.
 BENCHFLAGS ?=
-
-# Flags for the part of `make bench` about threads, such as THREADFLAGS='-duration 10s'.
-THREADFLAGS ?=
-
-# Flags for the part of `make bench` about large databases, such as ANSWERFLAGS='-messages 100000'.
-ANSWERFLAGS ?=
 
 # Flags for `make demo`, such as DEMOFLAGS='--duration 5m'.
 DEMOFLAGS ?=
 
-# Flags for `make crash` and `make overload`, such as CRASHFLAGS='-kills 10 -stores sqlite'.
+# Flags for `make crash`, `make chaos` and `make overload`, such as CRASHFLAGS='-kills 10 -stores sqlite'.
 CRASHFLAGS    ?=
+CHAOSFLAGS    ?=
 OVERLOADFLAGS ?=
 SOAKFLAGS     ?=
 
@@ -82,25 +77,31 @@ chromium: ## Install Chromium with apt when it is missing
 	@command -v chromium >/dev/null || \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; }
 
+# Two targets at a time, each with one worker: a target that finds something stops the others.
 .PHONY: fuzz
 fuzz: ## Run every fuzz test for FUZZTIME
-	@$(GO) list ./... | while read -r package; do \
-		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
-			echo "$$package $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
-		done; \
-	done
+	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' cmd internal | \
+		sed 's|^\(.*\)/[^/]*:func \(.*\)|./\1 \2|' | sort | xargs -L 1 -P 2 sh -c '\
+			found=$$($(GO) test -run "^$$" -fuzz "^$$1$$" -fuzztime $(FUZZTIME) -parallel 1 $$0 2>&1) && \
+				echo "$$0 $$1: nothing found" || { echo "$$found"; exit 255; }'
 
 .PHONY: bench
-bench: postgres ## Measure receipts beside a bare and a naive server, threads on their way to a CRM, and answers
+bench: postgres strace ## Measure everything of docs/performance.md, and end with one table
 	$(GO) run ./cmd/cxbench $(BENCHFLAGS)
-	$(GO) run ./cmd/cxbench threads $(THREADFLAGS)
-	$(GO) run ./cmd/cxbench answers $(ANSWERFLAGS)
-	$(GO) run ./cmd/cxbench answers -database sqlite -messages 1000000 $(ANSWERFLAGS)
+
+# It counts the system calls of a receipt.
+.PHONY: strace
+strace: ## Install strace with apt when it is missing
+	@command -v strace >/dev/null || \
+		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends strace; }
 
 .PHONY: crash
 crash: postgres ## Kill cxbridge, PostgreSQL and the disk under load, and look for what is lost
 	$(GO) run ./cmd/cxproof crash $(CRASHFLAGS)
+
+.PHONY: chaos
+chaos: postgres ## Kill, freeze and cut off replicas, harm the network and the CRM, and check every history
+	$(GO) run ./cmd/cxproof chaos $(CHAOSFLAGS)
 
 .PHONY: overload
 overload: postgres ## Send more than can be taken, flood a thread, hold connections, and look what others feel

@@ -2,51 +2,39 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cxbridge/cxbridge/internal/load"
-	"github.com/cxbridge/cxbridge/internal/pgtest"
-	"github.com/cxbridge/cxbridge/internal/store"
-	"github.com/cxbridge/cxbridge/internal/store/postgres"
-	"github.com/cxbridge/cxbridge/internal/store/sqlite"
 )
 
-// answerSettings are the flags of `cxbench answers`.
+// answerSettings are the flags of `cxbench answers` and `cxbench answers-sqlite`.
 type answerSettings struct {
-	Sizes    []int // of the databases, in messages
-	Database string
-	Rate     float64 // receipts per second that come in
-	Asks     float64 // questions per second
-	Duration time.Duration
-	Warmup   time.Duration
-	Repeats  int // of each question, to measure its CPU time
+	Database string        `json:"database"` // postgres or sqlite
+	Sizes    counts        `json:"sizes"`    // of the databases, in messages
+	Rate     float64       `json:"rate"`     // receipts per second that come in
+	Asks     float64       `json:"asks"`     // questions per second
+	Duration time.Duration `json:"duration_ns"`
+	Warmup   time.Duration `json:"warmup_ns"`
+	Repeats  int           `json:"repeats"` // of each question, to measure its CPU time
 
-	Rounds int           // of the comparison with a server that does not count; 0 leaves it out
-	Length time.Duration // of a measurement in it
-
-	dir, cxbridge string
+	Rounds int           `json:"rounds"`    // of the comparison with a server that does not count; 0 leaves it out
+	Length time.Duration `json:"length_ns"` // of a measurement in it
 }
 
-// The bounds keep a slip of the finger from filling the disk.
-const maxMessages = 50_000_000
-
-func parseAnswerSettings(args []string) (*answerSettings, error) {
-	s := &answerSettings{}
-	flags := flag.NewFlagSet("cxbench answers", flag.ContinueOnError)
-	sizes := flags.String("messages", "100000,1000000,10000000", "sizes of the databases that are asked, in messages; empty asks none")
-	flags.StringVar(&s.Database, "database", "postgres", "postgres or sqlite")
+func (s *answerSettings) flags(flags *flag.FlagSet) {
+	s.Sizes = counts{100_000, 1_000_000, 10_000_000}
+	if s.Database == "sqlite" {
+		s.Sizes = counts{1_000_000}
+	}
+	flags.Var(&s.Sizes, "messages", "sizes of the databases that are asked, in messages; empty asks none")
 	flags.Float64Var(&s.Rate, "rate", 5000, "receipts per second that come in meanwhile")
 	flags.Float64Var(&s.Asks, "asks", 20, "questions per second; those with a window are each asked twice")
 	flags.DurationVar(&s.Duration, "duration", 2*time.Minute, "how long each database is asked")
@@ -54,166 +42,77 @@ func parseAnswerSettings(args []string) (*answerSettings, error) {
 	flags.IntVar(&s.Repeats, "repeats", 30, "how often each question is asked beforehand, to measure its CPU time")
 	flags.IntVar(&s.Rounds, "rounds", 5, "rounds of the comparison with a server that counts nothing; 0 leaves it out")
 	flags.DurationVar(&s.Length, "length", 8*time.Second, "length of each measurement of the comparison")
-	flags.StringVar(&s.dir, "dir", "", "where the databases live while it runs; empty is the system's temporary folder")
-	flags.StringVar(&s.cxbridge, "cxbridge", "", "a cxbridge binary to use instead of building one")
-	short := flags.Bool("short", false, "a few seconds, to see that everything works; its figures mean nothing")
-	if err := flags.Parse(args); err != nil {
-		return nil, err
-	}
-	if *short {
-		*sizes, s.Rate, s.Duration, s.Warmup, s.Repeats, s.Rounds, s.Length = "2000", 200, 3*time.Second, 0, 2, 1, 400*time.Millisecond
-	}
-	for text := range strings.SplitSeq(*sizes, ",") {
-		n, err := strconv.Atoi(text)
-		if text != "" && (err != nil || n < 1 || n > maxMessages) {
-			return nil, fmt.Errorf("cxbench answers: -messages takes numbers from 1 to %d", maxMessages)
-		}
-		if n > 0 {
-			s.Sizes = append(s.Sizes, n)
-		}
-	}
-	switch {
-	case s.Database != "postgres" && s.Database != "sqlite":
-		return nil, errors.New("cxbench answers: -database must be postgres or sqlite")
-	case flags.NArg() > 0, s.Rate <= 0, s.Rate > 100_000, s.Asks <= 0, s.Asks > 1000, s.Duration <= 0, s.Duration > maxDuration,
-		s.Warmup < 0, s.Warmup > maxDuration, s.Repeats < 1, s.Repeats > 1000, s.Rounds < 0, s.Rounds > maxRounds, s.Length <= 0, s.Length > maxDuration:
-		return nil, errors.New("cxbench answers: a flag is out of its bounds; see -h")
-	}
-	return s, nil
 }
 
-// answerBench asks databases of several sizes everything that the API and the console answer about
+func (s *answerSettings) shorten() {
+	s.Sizes, s.Rate, s.Duration, s.Warmup, s.Repeats, s.Rounds, s.Length = counts{2000}, 200, 3*time.Second, 0, 2, 1, 400*time.Millisecond
+}
+
+func (s *answerSettings) check() error {
+	for _, n := range s.Sizes {
+		if n < 1 || n > maxMessages {
+			return fmt.Errorf("-messages takes numbers from 1 to %d", maxMessages)
+		}
+	}
+	if s.Rate <= 0 || s.Rate > 100_000 || s.Asks <= 0 || s.Asks > 1000 || !isLength(s.Duration) || s.Warmup < 0 || s.Warmup > maxDuration ||
+		s.Repeats < 1 || s.Repeats > 1000 || s.Rounds < 0 || s.Rounds > maxRounds || !isLength(s.Length) {
+		return errors.New("a flag is out of its bounds; see -h")
+	}
+	return nil
+}
+
+// measure asks databases of several sizes everything that the API and the console answer about
 // delivery, while receipts come in; and measures what it costs the intake to count.
-func answerBench(ctx context.Context, s *answerSettings) (err error) {
-	w := &workspace{secret: rand.Text()}
-	if w.dir, err = os.MkdirTemp(s.dir, "cxbench-"); err != nil {
-		return err
+func (s *answerSettings) measure(ctx context.Context, o *options) (_ findings, err error) {
+	w, err := newWorkspace(o)
+	if err != nil {
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	if err := os.Chmod(w.dir, 0o711); err != nil {
-		return err
-	}
-	c := &answerCourse{settings: s, w: w, token: rand.Text()}
-	if c.binary, err = w.cxbridge(ctx, s.cxbridge); err != nil {
-		return err
-	}
 	if s.Database == "postgres" {
-		if w.cluster, err = pgtest.Start(ctx, w.dir, serverSettings...); err != nil {
-			return err
+		if err := w.startPostgres(ctx); err != nil {
+			return nil, err
 		}
 	}
-	machine, err := describeMachine(w.dir)
-	if err != nil {
-		return err
+	c := &answerCourse{settings: s, w: w}
+	r := &answerReport{Settings: s}
+	if r.Machine, err = describeMachine(w.dir); err != nil {
+		return nil, err
 	}
-	fmt.Printf("- %s\n", machine)
 	for _, size := range s.Sizes {
-		if err := c.size(ctx, size); err != nil {
-			return fmt.Errorf("%d messages: %w", size, err)
+		one, err := c.size(ctx, size)
+		if err != nil {
+			return nil, fmt.Errorf("%d messages: %w", size, err)
+		}
+		r.Sizes = append(r.Sizes, one)
+	}
+	if s.Rounds > 0 {
+		if r.Intake, err = c.intake(ctx); err != nil {
+			return nil, err
 		}
 	}
-	c.printAnswers(os.Stdout)
-	if s.Rounds == 0 {
-		return nil
-	}
-	return c.intake(ctx, os.Stdout)
+	r.Databases = w.systems
+	return r, nil
 }
 
 // answerCourse is what is measured, in turn.
 type answerCourse struct {
 	settings *answerSettings
 	w        *workspace
-	binary   string
-	token    string // of the operator
-	sizes    []*sized
-}
-
-// sized is what was measured on a database of a size.
-type sized struct {
-	messages int
-	filled   time.Duration
-	bytes    int64 // of the database
-	asker    *asker
-	costs    []time.Duration // by question: CPU time of server and database for an answer
-	intake   load.Result
-	server   time.Duration // CPU time, of asking and intake
-	database time.Duration
-	memory   memory
-}
-
-// open makes an empty database. Its store is for this process, to fill it; the server gets the
-// environment.
-func (c *answerCourse) open(ctx context.Context, name string) (store.Store, *target, error) {
-	t := &target{argv: []string{c.binary, "serve"}, isOurs: true}
-	var st store.Store
-	var address string
-	if c.settings.Database == "sqlite" {
-		path := filepath.Join(c.w.dir, name+".db")
-		opened, err := sqlite.Open(path)
-		if err != nil {
-			return nil, nil, err
-		}
-		st, address, t.database = opened, "sqlite:"+path, &sqliteDatabase{path: path}
-	} else {
-		url, err := c.w.cluster.CreateDatabase(ctx, name)
-		if err != nil {
-			return nil, nil, err
-		}
-		opened, err := postgres.Open(url)
-		if err != nil {
-			return nil, nil, err
-		}
-		st, address = opened, url
-		t.database = &postgresDatabase{url: url, messages: "sms_messages", history: "sms_receipts", postmaster: c.w.cluster.PID()}
-	}
-	t.env = []string{
-		"DATABASE_URL=" + address, "WEBHOOK_SECRET=" + c.w.secret, "ADMIN_TOKEN=" + c.token,
-		"SPOOL_DIR=" + filepath.Join(c.w.dir, "spool-"+name),
-	}
-	return st, t, nil
 }
 
 // size fills a database and asks it.
-func (c *answerCourse) size(ctx context.Context, messages int) error {
+func (c *answerCourse) size(ctx context.Context, messages int) (*sized, error) {
 	name := fmt.Sprintf("answers_%d", messages)
-	st, t, err := c.open(ctx, name)
+	filled, err := c.w.fillDatabase(ctx, c.settings.Database, name, messages)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	began, writers := time.Now(), 2
-	if c.settings.Database == "sqlite" {
-		writers = 1 // transactions take turns, and rows are to be in the order of time
+	one := &sized{Messages: messages, Filled: filled.took, Bytes: filled.bytes}
+	if err := c.measure(ctx, filled.target, filled.stock, one); err != nil {
+		return nil, err
 	}
-	stocked, err := fill(ctx, st, messages, writers)
-	one := &sized{messages: messages, filled: time.Since(began)}
-	if err == nil {
-		var d store.Description
-		d, err = st.Describe(ctx)
-		one.bytes = d.Bytes
-	}
-	if err = errors.Join(err, st.Close()); err != nil {
-		return err
-	}
-	if c.settings.Database == "postgres" {
-		// What autovacuum does sooner or later must not fall into the measurement.
-		if err := t.database.execute(ctx, "VACUUM (ANALYZE)"); err != nil {
-			return err
-		}
-	}
-	if len(c.w.systems) == 0 {
-		line, err := t.database.describe(ctx)
-		if err != nil {
-			return err
-		}
-		c.w.systems = append(c.w.systems, line)
-		fmt.Printf("- %s\n", line)
-	}
-	fmt.Fprintf(os.Stderr, "%d messages filled in %s\n", messages, one.filled.Round(time.Second))
-	if err := c.measure(ctx, t, stocked, one); err != nil {
-		return err
-	}
-	c.sizes = append(c.sizes, one)
-	return c.remove(ctx, t, name)
+	return one, c.remove(ctx, filled.target, name)
 }
 
 // remove makes room for the next database.
@@ -239,11 +138,9 @@ func (c *answerCourse) measure(ctx context.Context, t *target, stocked *stock, o
 	if err != nil {
 		return err
 	}
-	cfg := load.Config{
-		Addr: server.addr, Path: webhookPath, Header: map[string]string{"X-Webhook-Secret": c.w.secret},
-		Prefix: strings.ToLower(rand.Text()[:8]), Raw: true, Connections: 64, Mixed: true, Repeat: 0.3,
-		Rate: s.Rate, Warmup: s.Warmup, Duration: s.Duration,
-	}
+	cfg := c.w.load()
+	cfg.Addr, cfg.Raw, cfg.Connections, cfg.Mixed, cfg.Repeat = server.addr, true, 64, true, 0.3
+	cfg.Rate, cfg.Warmup, cfg.Duration = s.Rate, s.Warmup, s.Duration
 	err = c.ask(ctx, server, cfg, stocked, one)
 	if err != nil && ctx.Err() == nil {
 		err = server.explain(err)
@@ -255,24 +152,26 @@ func (c *answerCourse) measure(ctx context.Context, t *target, stocked *stock, o
 	if err != nil {
 		return err
 	}
-	one.database = after.since(before).CPU
+	one.Database = after.since(before).CPU
 	rows, err := t.database.rows(ctx, cfg.Prefix)
 	if err != nil {
 		return err
 	}
-	return one.intake.Ledger.Verify(rows)
+	return one.Intake.Ledger.Verify(rows)
 }
 
-func (c *answerCourse) ask(ctx context.Context, server *serverProcess, cfg load.Config, stocked *stock, one *sized) (err error) {
-	if one.asker, err = newAsker(ctx, server.addr, c.token, questions(stocked), c.settings.Asks); err != nil {
+func (c *answerCourse) ask(ctx context.Context, server *serverProcess, cfg load.Config, stocked *stock, one *sized) error {
+	asker, err := newAsker(ctx, server.addr, c.w.token, questions(stocked), c.settings.Asks)
+	if err != nil {
 		return err
 	}
-	if one.costs, err = c.costs(ctx, server, one.asker); err != nil {
+	costs, err := c.costs(ctx, server, asker)
+	if err != nil {
 		return err
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		one.intake, err = load.Run(gctx, cfg)
+		one.Intake, err = load.Run(gctx, cfg)
 		return err
 	})
 	g.Go(func() error {
@@ -281,16 +180,17 @@ func (c *answerCourse) ask(ctx context.Context, server *serverProcess, cfg load.
 		case <-gctx.Done():
 			return gctx.Err()
 		}
-		return one.asker.run(gctx, cfg.Duration)
+		return asker.run(gctx, cfg.Duration)
 	})
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	one.server = cpuOf(server)
-	if one.memory, err = processMemory(server.cmd.Process.Pid); err != nil {
+	one.Server = cpuOf(server)
+	if one.Memory, err = processMemory(server.cmd.Process.Pid); err != nil {
 		return err
 	}
-	return one.checkTotal(ctx)
+	one.sum(asker, costs)
+	return one.checkTotal(ctx, asker)
 }
 
 // costs measures what each answer costs while nothing else goes on. It is CPU time, of which the kernel
@@ -327,8 +227,8 @@ func (c *answerCourse) costs(ctx context.Context, server *serverProcess, a *aske
 
 // checkTotal compares the answer for the longest window with what is in the database: what it was
 // filled with, and what was acknowledged.
-func (one *sized) checkTotal(ctx context.Context) error {
-	body, err := one.asker.ask(ctx, "/analytics/delivery?window=90d", time.Now(), newMicros())
+func (one *sized) checkTotal(ctx context.Context, a *asker) error {
+	body, err := a.ask(ctx, "/analytics/delivery?window=90d", time.Now(), newMicros())
 	if err != nil {
 		return err
 	}
@@ -338,8 +238,8 @@ func (one *sized) checkTotal(ctx context.Context) error {
 	if err := json.Unmarshal(body, &report); err != nil {
 		return err
 	}
-	ledger := &one.intake.Ledger
-	want := int64(one.messages) + ledger.Messages
+	ledger := &one.Intake.Ledger
+	want := int64(one.Messages) + ledger.Messages
 	if report.Total < want || report.Total > want+ledger.Unsure {
 		return fmt.Errorf("the answer counts %d messages, of which there are %d", report.Total, want)
 	}

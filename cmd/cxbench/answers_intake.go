@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"strings"
 
 	"github.com/cxbridge/cxbridge/internal/load"
 )
@@ -19,26 +16,47 @@ const (
 	unsearched = "without counting and without the indexes to search"
 )
 
+var compared = []string{counting, uncounting, unsearched}
+
 // searchIndexes are those of sms_messages that the console and retention need, and the intake does not.
 var searchIndexes = []string{"sms_messages_recipient", "sms_messages_first_seen"}
 
 // intake compares servers under a load that saturates them. In each round all of them take their turn,
 // the one that begins being another each time, so that what slows the machine down for a while slows
 // all of them.
-func (c *answerCourse) intake(ctx context.Context, out io.Writer) error {
+func (c *answerCourse) intake(ctx context.Context) (runs []run, err error) {
+	targets, err := c.comparedTargets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for round := 1; round <= c.settings.Rounds; round++ {
+		for i := range targets {
+			t := targets[(round+i)%len(targets)]
+			one, err := c.w.measure(ctx, t, c.saturation())
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", t.key, err)
+			}
+			one.Round, one.Workload = round, "intake"
+			runs = append(runs, *one)
+			fmt.Fprintln(os.Stderr, one.progress(c.settings.Rounds))
+		}
+	}
+	return runs, nil
+}
+
+// comparedTargets are servers on empty databases, by their names.
+func (c *answerCourse) comparedTargets(ctx context.Context) (targets []*target, err error) {
 	off, err := buildUncounting(ctx, c.w.dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	names := []string{counting, uncounting, unsearched}
-	targets := make([]*target, len(names))
-	for i, name := range names {
-		st, t, err := c.open(ctx, fmt.Sprintf("intake_%d", i))
+	for i, name := range compared {
+		st, t, err := c.w.openDatabase(ctx, c.settings.Database, fmt.Sprintf("intake_%d", i))
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := errors.Join(st.Migrate(ctx), st.Close()); err != nil {
-			return err
+		if err := errors.Join(st.Migrate(ctx), st.Close(), c.w.describe(ctx, t)); err != nil {
+			return nil, err
 		}
 		if name != counting {
 			t.argv = []string{off, "serve"}
@@ -46,58 +64,19 @@ func (c *answerCourse) intake(ctx context.Context, out io.Writer) error {
 		if name == unsearched {
 			for _, index := range searchIndexes {
 				if err := t.database.execute(ctx, "DROP INDEX IF EXISTS "+index); err != nil {
-					return err
+					return nil, err
 				}
 			}
 		}
-		t.key, targets[i] = name, t
+		t.key = name
+		targets = append(targets, t)
 	}
-	r := &report{Settings: &settings{Rounds: c.settings.Rounds}}
-	for round := 1; round <= c.settings.Rounds; round++ {
-		for i := range targets {
-			t := targets[(round+i)%len(targets)]
-			one, err := c.w.measure(ctx, t, c.saturation())
-			if err != nil {
-				return fmt.Errorf("%s: %w", t.key, err)
-			}
-			one.Round, one.Target, one.Workload = round, t.key, "intake"
-			r.Runs = append(r.Runs, *one)
-			fmt.Fprintln(os.Stderr, one.progress(c.settings.Rounds))
-		}
-	}
-	c.printIntake(out, r, names)
-	return r.verdict()
+	return targets, nil
 }
 
 func (c *answerCourse) saturation() load.Config {
-	return load.Config{
-		Path: webhookPath, Header: map[string]string{"X-Webhook-Secret": c.w.secret}, Prefix: strings.ToLower(rand.Text()[:8]),
-		Raw: true, Connections: 64, Mixed: true, Repeat: 0.3, Warmup: c.settings.Length / 4, Duration: c.settings.Length,
-	}
-}
-
-func (c *answerCourse) printIntake(w io.Writer, r *report, names []string) {
-	fmt.Fprintf(w, "\n#### What it costs the intake to count: 64 connections, closed loop, median [least–most] of %d rounds\n\n", c.settings.Rounds)
-	// Each is compared with the one of its round, so that what slows the machine down for a while slows
-	// both sides of a ratio.
-	base := r.of(uncounting, "intake")
-	t := table{{"server", "receipts/s", "to the one without counting", "CPU µs of server and database", "to the one without counting"}}
-	for _, name := range names {
-		runs := r.of(name, "intake")
-		t = append(t, []string{
-			name,
-			spread(runs, perSecond, "count"),
-			spread(runs, func(one run) float64 { return perSecond(one) / perSecond(base[one.Round-1]) }, "%.2f"),
-			spread(runs, cpuPerReceipt, "%.1f"),
-			spread(runs, func(one run) float64 { return cpuPerReceipt(one) / cpuPerReceipt(base[one.Round-1]) }, "%.2f"),
-		})
-	}
-	t.print(w)
-}
-
-func perSecond(one run) float64 { return one.Result.PerSecond }
-
-// cpuPerReceipt is in microseconds. It says more than receipts per second where others use the machine.
-func cpuPerReceipt(one run) float64 {
-	return float64((one.Cost.Server + one.Cost.Database.CPU).Microseconds()) / float64(one.Result.Ledger.Receipts)
+	cfg := c.w.load()
+	cfg.Raw, cfg.Connections, cfg.Mixed, cfg.Repeat = true, 64, true, 0.3
+	cfg.Warmup, cfg.Duration = c.settings.Length/4, c.settings.Length
+	return cfg
 }

@@ -3,15 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 )
 
 const analyticsPkg = "github.com/cxbridge/cxbridge/internal/analytics"
@@ -25,39 +22,22 @@ var idle = map[string]map[string]string{
 
 // buildUncounting builds cxbridge from the same source, but for the functions that count.
 func buildUncounting(ctx context.Context, dir string) (binary string, err error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", analyticsPkg).Output()
+	source, err := sourceFolder(ctx, analyticsPkg)
 	if err != nil {
-		return "", fmt.Errorf("go list %s: %w", analyticsPkg, err)
+		return "", err
 	}
-	source := strings.TrimSpace(string(out))
-	replace := make(map[string]string)
+	sources := make(map[string][]byte)
 	for name, returns := range idle {
 		original := filepath.Join(source, name)
 		text, err := os.ReadFile(original)
 		if err != nil {
 			return "", err
 		}
-		if text, err = beginWith(returns, text); err != nil {
+		if sources[original], err = beginWith(returns, text); err != nil {
 			return "", fmt.Errorf("%s: %w", original, err)
 		}
-		replace[original] = filepath.Join(dir, "uncounting_"+name)
-		if err := os.WriteFile(replace[original], text, 0o644); err != nil {
-			return "", err
-		}
 	}
-	overlay, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		return "", err
-	}
-	file := filepath.Join(dir, "uncounting.json")
-	if err := os.WriteFile(file, overlay, 0o644); err != nil {
-		return "", err
-	}
-	binary = filepath.Join(dir, "cxbridge-uncounting")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-overlay", file, "-o", binary, cxbridgePkg).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build -overlay %s: %w\n%s", cxbridgePkg, err, out)
-	}
-	return binary, nil
+	return buildWith(ctx, dir, "uncounting", sources)
 }
 
 // beginWith returns a source file in which some functions and methods begin with a return. All of them

@@ -130,6 +130,15 @@ func (d *postgresDatabase) execute(ctx context.Context, statement string) error 
 	})
 }
 
+// statements counts all statements of the server so far, BEGIN and COMMIT among them. It needs
+// countingStatements, and the extension.
+func (d *postgresDatabase) statements(ctx context.Context) (n int64, err error) {
+	err = d.connect(ctx, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements").Scan(&n)
+	})
+	return n, err
+}
+
 type sqliteDatabase struct{ path string }
 
 func (d *sqliteDatabase) rows(ctx context.Context, prefix string) (load.Rows, error) {

@@ -1,16 +1,30 @@
-// Command cxbench measures cxbridge against two baselines, on one machine and in one go:
+// Command cxbench measures cxbridge, and ends with one table of all figures:
 //
-//	a  a bare net/http handler that reads the body and answers
-//	b  a naive handler: one upsert into PostgreSQL for each request
-//	c  cxbridge serve on PostgreSQL
-//	d  cxbridge serve on SQLite
+//	cxbench               all parts, one after another
+//	cxbench receipts      cxbridge beside a bare and a naive server
+//	cxbench threads       threads on their way to a CRM
+//	cxbench answers       what people ask, of large databases on PostgreSQL
+//	cxbench answers-sqlite
+//	cxbench costs         where the time of a receipt goes: statements, log, system calls, CPU, allocations
+//	cxbench growth        what more connections, larger arrays, replicas and more data do
+//	cxbench compare A B   the figures of two runs, side by side
 //
-// Every server is a process of its own; this process is the load generator. The servers take turns
-// for several rounds, and the figures are medians over the rounds. After every run the rows of the
-// database are compared with the 2xx answers: one row too few fails the program.
+// Every server is a process of its own; this process is the load generator. After every load the rows
+// of the database are compared with the 2xx answers: one row too few fails the program.
 //
-// `cxbench threads` measures the way of social threads to a CRM instead, and `cxbench answers` what
-// people ask of large databases.
+// Its files:
+//
+//	main.go       the command line; part.go what a part is, and course.go all of them in turn
+//	figure.go     a line of the table; table.go, results.go and compare.go how it is printed, kept, compared
+//	machine.go    what the figures depend on
+//	target.go     a server to be measured: server_process.go and process_stats_linux.go its process,
+//	              databases.go its database, program.go its build, baseline_servers.go those that are not cxbridge
+//	run.go        one server under one load; latency.go how long something took
+//	stock*.go     databases of many messages
+//	receipts*.go, threads*.go, answers*.go, costs*.go, growth*.go
+//	              the parts
+//	profiling.go.txt
+//	              a file that cxbridge is built with for a profile
 package main
 
 import (
@@ -20,9 +34,10 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
 func main() {
@@ -39,9 +54,11 @@ func command(args []string) error {
 			return serveBare(os.Getenv("ADDR"))
 		case "serve-naive":
 			return serveNaive(os.Getenv("ADDR"), os.Getenv("DATABASE_URL"))
+		case "compare":
+			return compare(args[1:], os.Stdout)
 		}
 	}
-	course, err := parse(args)
+	o, chosen, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
 	}
@@ -50,108 +67,106 @@ func command(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err = course(ctx)
+	err = course(ctx, o, chosen, os.Stdout)
 	if ctx.Err() != nil {
-		return errors.New("interrupted; its processes and files are gone")
+		return errors.New("interrupted; its processes and databases are gone")
 	}
 	return err
 }
 
-// parse returns the course that the command line asks for: receipts, `threads` or `answers`.
-func parse(args []string) (course func(context.Context) error, err error) {
-	if len(args) > 0 && args[0] == "threads" {
-		s, err := parseThreadSettings(args[1:])
-		return func(ctx context.Context) error { return threadBench(ctx, s) }, err
-	}
-	if len(args) > 0 && args[0] == "answers" {
-		s, err := parseAnswerSettings(args[1:])
-		return func(ctx context.Context) error { return answerBench(ctx, s) }, err
-	}
-	s, err := parseSettings(args)
-	return func(ctx context.Context) error { return bench(ctx, s) }, err
+// options are the flags that all parts have.
+type options struct {
+	dir      string // where the databases live
+	cxbridge string // the binary to measure
+	results  string // the folder for what was found out
+	short    bool
 }
 
-// settings are the flags.
-type settings struct {
-	Duration    time.Duration `json:"duration_ns"`
-	Warmup      time.Duration `json:"warmup_ns"`
-	Rounds      int           `json:"rounds"`
-	Connections int           `json:"connections"`
-	Client      string        `json:"client"`
-	Batch       int           `json:"batch"`
-	Repeat      float64       `json:"repeat"`
-	Rate        float64       `json:"rate"`
-	NaivePool   int           `json:"naive_pool"`
-	Only        []string      `json:"only"`
-	Loads       []string      `json:"loads"`
-
-	dir, json, postgres, cxbridge string
-}
-
-func parseSettings(args []string) (*settings, error) {
-	s := &settings{}
-	flags := flag.NewFlagSet("cxbench", flag.ContinueOnError)
-	flags.DurationVar(&s.Duration, "duration", 8*time.Second, "length of a measurement")
-	flags.DurationVar(&s.Warmup, "warmup", 2*time.Second, "load before each measurement")
-	flags.IntVar(&s.Rounds, "rounds", 3, "how often every server has its turn")
-	flags.IntVar(&s.Connections, "connections", 64, "connections of the load generator")
-	flags.StringVar(&s.Client, "client", "library", "the HTTP client of the load generator: that of net/http (library), or one that does no more than it must (raw)")
-	flags.IntVar(&s.Batch, "batch", 100, "receipts in a request of the load \"array\"")
-	flags.Float64Var(&s.Repeat, "repeat", 0.3, "share of second receipts in the load \"repeat\", at most 0.5")
-	flags.Float64Var(&s.Rate, "rate", 0, "requests per second of the load \"open\"; 0 is half of what the server did in \"single\"")
-	flags.IntVar(&s.NaivePool, "naive-pool", 10, "database connections of the naive handler; 10 is what the tutorial's library takes")
-	only := flags.String("only", "a,b,c,d", "the servers: a bare net/http, b naive, c cxbridge on PostgreSQL, d cxbridge on SQLite")
-	loads := flags.String("loads", "single,repeat,array,open", "the loads; a and b have \"single\" and \"open\"")
-	flags.StringVar(&s.dir, "dir", "", "where the databases live while it runs; empty is the system's temporary folder")
-	flags.StringVar(&s.json, "json", "", "write the raw results to this file")
-	flags.StringVar(&s.postgres, "postgres", "", "URL of an empty database to use instead of a throwaway PostgreSQL")
-	flags.StringVar(&s.cxbridge, "cxbridge", "", "a cxbridge binary to use instead of building one")
-	short := flags.Bool("short", false, "one short round, to see that everything works; its figures mean nothing")
+// parse returns what the command line asks for: one part with its flags, or all of them.
+func parse(args []string) (*options, []part, error) {
+	name, chosen, o := "all", parts(), &options{}
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, args = args[0], args[1:]
+	}
+	flags := flag.NewFlagSet("cxbench "+name, flag.ContinueOnError)
+	flags.StringVar(&o.dir, "dir", "", "where the databases live while it runs; empty is the system's temporary folder")
+	flags.StringVar(&o.cxbridge, "cxbridge", "", "a cxbridge binary to use instead of building one")
+	flags.StringVar(&o.results, "results", "", "the folder for the raw results; empty is bench-results/DATE-VERSION")
+	var wanted words
+	if name == "all" {
+		flags.Var(&wanted, "parts", "the parts, of "+strings.Join(partNames(), ",")+"; for the flags of one see `cxbench PART -h`")
+	} else {
+		wanted = words{name}
+	}
+	if err := choose(&chosen, wanted); err != nil {
+		return nil, nil, err
+	}
+	if name != "all" {
+		chosen[0].settings.flags(flags)
+	}
+	flags.BoolFunc("short", "a few seconds of everything, to see that it works; its figures mean nothing. Flags after it change that", func(string) error {
+		o.short = true
+		for _, p := range chosen {
+			p.settings.shorten()
+		}
+		return nil
+	})
 	if err := flags.Parse(args); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if *short {
-		s.Duration, s.Warmup, s.Rounds, s.Connections = 400*time.Millisecond, 100*time.Millisecond, 1, 8
+	if flags.NArg() > 0 {
+		return nil, nil, fmt.Errorf("cxbench %s takes flags alone, not %q", name, flags.Arg(0))
 	}
-	s.Only, s.Loads = strings.Split(*only, ","), strings.Split(*loads, ",")
-	return s, s.check(flags.Args())
+	errs := []error{choose(&chosen, wanted)}
+	for _, p := range chosen {
+		errs = append(errs, p.settings.check())
+	}
+	return o, chosen, errors.Join(errs...)
 }
 
-// The bounds keep a slip of the finger from filling the disk.
-const (
-	maxRounds   = 100
-	maxDuration = 10 * time.Minute
-)
+// choose leaves the parts that are wanted; all of them when none is named.
+func choose(from *[]part, wanted []string) error {
+	for _, name := range wanted {
+		if !slices.Contains(partNames(), name) {
+			return fmt.Errorf("there is no part %q", name)
+		}
+	}
+	*from = slices.DeleteFunc(*from, func(p part) bool { return len(wanted) > 0 && !slices.Contains(wanted, p.name) })
+	return nil
+}
 
-func (s *settings) check(rest []string) error {
-	var errs []error
-	if len(rest) > 0 {
-		errs = append(errs, fmt.Errorf("unknown command %q", rest[0]))
+// words is a flag of texts with commas between them.
+type words []string
+
+func (w *words) String() string { return strings.Join(*w, ",") }
+
+func (w *words) Set(text string) error {
+	*w = strings.Split(text, ",")
+	return nil
+}
+
+// counts is a flag of whole numbers that are not negative, with commas between them; empty for none.
+type counts []int
+
+func (c *counts) String() string {
+	var texts []string
+	for _, n := range *c {
+		texts = append(texts, strconv.Itoa(n))
 	}
-	if s.Rounds < 1 || s.Rounds > maxRounds {
-		errs = append(errs, fmt.Errorf("-rounds must be from 1 to %d", maxRounds))
+	return strings.Join(texts, ",")
+}
+
+func (c *counts) Set(text string) error {
+	*c = nil
+	if text == "" {
+		return nil
 	}
-	if s.Duration <= 0 || s.Duration > maxDuration || s.Warmup < 0 || s.Warmup > maxDuration {
-		errs = append(errs, fmt.Errorf("-duration and -warmup must be positive, and at most %s", maxDuration))
-	}
-	if s.Client != "library" && s.Client != "raw" {
-		errs = append(errs, errors.New("-client must be library or raw"))
-	}
-	if s.Batch < 2 {
-		errs = append(errs, errors.New("-batch must be at least 2"))
-	}
-	if s.NaivePool < 1 {
-		errs = append(errs, errors.New("-naive-pool must be at least 1"))
-	}
-	for _, key := range s.Only {
-		if len(key) != 1 || !strings.Contains("abcd", key) {
-			errs = append(errs, fmt.Errorf("-only: there is no server %q", key))
+	for number := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 0 {
+			return fmt.Errorf("%q is not a number", number)
 		}
+		*c = append(*c, n)
 	}
-	for _, name := range s.Loads {
-		if !isWorkload(name) {
-			errs = append(errs, fmt.Errorf("-loads: there is no load %q", name))
-		}
-	}
-	return errors.Join(errs...)
+	return nil
 }

@@ -14,11 +14,27 @@ import (
 // architecture that Go runs on (USER_HZ).
 const tick = 10 * time.Millisecond
 
+// cpuTimes are how long a process has kept cores busy.
+type cpuTimes struct {
+	User   time.Duration `json:"user_ns"`
+	System time.Duration `json:"system_ns"` // in the kernel, for it
+}
+
+func (c cpuTimes) sum() time.Duration { return c.User + c.System }
+
+func (c cpuTimes) plus(other cpuTimes) cpuTimes {
+	return cpuTimes{User: c.User + other.User, System: c.System + other.System}
+}
+
+func (c cpuTimes) since(before cpuTimes) cpuTimes {
+	return cpuTimes{User: c.User - before.User, System: c.System - before.System}
+}
+
 // processStat is a line of /proc/PID/stat, as far as we need it.
 type processStat struct {
 	pid, parent int
-	own         time.Duration // CPU time of the process itself
-	children    time.Duration // of the children that it has waited for
+	own         cpuTimes // of the process itself
+	children    cpuTimes // of the children that it has waited for
 }
 
 func readStat(pid int) (processStat, error) {
@@ -47,27 +63,39 @@ func parseStat(pid int, line []byte) (processStat, error) {
 	}
 	return processStat{
 		pid: pid, parent: int(n[0]),
-		own: time.Duration(n[1]+n[2]) * tick, children: time.Duration(n[3]+n[4]) * tick,
+		own:      cpuTimes{User: time.Duration(n[1]) * tick, System: time.Duration(n[2]) * tick},
+		children: cpuTimes{User: time.Duration(n[3]) * tick, System: time.Duration(n[4]) * tick},
 	}, nil
 }
 
 // cpuTime returns the CPU time that a process has used so far.
 func cpuTime(pid int) (time.Duration, error) {
 	s, err := readStat(pid)
-	return s.own, err
+	return s.own.sum(), err
 }
 
 // familyCPUTime returns the CPU time of a process and all its children, those that have ended
 // included.
 func familyCPUTime(pid int) (time.Duration, error) {
+	var total time.Duration
+	roles, err := familyCPUTimes(pid, func(string) string { return "" })
+	for _, times := range roles {
+		total += times.sum()
+	}
+	return total, err
+}
+
+// familyCPUTimes is the same by roles, which are told from the command lines. The process itself and
+// the children that have ended count to the role of its own command line.
+func familyCPUTimes(pid int, role func(commandLine string) string) (map[string]cpuTimes, error) {
 	parent, err := readStat(pid)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	total := parent.own + parent.children
+	roles := map[string]cpuTimes{role(commandLine(pid)): parent.own.plus(parent.children)}
 	paths, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	for _, path := range paths {
 		child, err := strconv.Atoi(filepath.Base(path))
@@ -76,10 +104,31 @@ func familyCPUTime(pid int) (time.Duration, error) {
 		}
 		// A process that ends meanwhile is counted by its parent.
 		if s, err := readStat(child); err == nil && s.parent == pid {
-			total += s.own
+			name := role(commandLine(child))
+			roles[name] = roles[name].plus(s.own)
 		}
 	}
-	return total, nil
+	return roles, nil
+}
+
+// commandLine returns how a process is shown; "" when it has ended.
+func commandLine(pid int) string {
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimRight(strings.ReplaceAll(string(line), "\x00", " "), " ")
+}
+
+// bytesWritten returns how many bytes a process has had written to disks so far, by proc(5).
+func bytesWritten(pid int) (int64, error) {
+	const name = "write_bytes"
+	path := fmt.Sprintf("/proc/%d/io", pid)
+	n, err := strconv.ParseInt(procField(path, name, "none"), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %s: %w", path, name, err)
+	}
+	return n, nil
 }
 
 // memory is what a process holds of the machine's memory, in bytes.

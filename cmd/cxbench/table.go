@@ -35,8 +35,11 @@ func spread(runs []run, figure func(run) float64, format string) string {
 	return fmt.Sprintf("%s [%s–%s]", show(median(values)), show(values[0]), show(values[len(values)-1]))
 }
 
-// median of sorted values.
+// median of sorted values; 0 of none.
 func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
 	middle := len(values) / 2
 	if len(values)%2 == 1 {
 		return values[middle]

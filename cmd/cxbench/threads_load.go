@@ -11,8 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/cxbridge/cxbridge/internal/load"
 )
 
 const (
@@ -101,20 +102,32 @@ func (r *threadRun) post(ctx context.Context, client *http.Client, b *threadCour
 
 // threadEvent is an event of a thread with new messages, of about 300 bytes for each.
 func threadEvent(threadID string, version int64, at time.Time, messages []string) []byte {
-	var list []map[string]string
+	return eventBody("THREAD_UPDATED", at, threadData(threadID, version, at, messages))
+}
+
+// mergeEvent says that a thread goes on in another one.
+func mergeEvent(threadID, parentID string, version int64, at time.Time) []byte {
+	data := threadData(threadID, version, at, nil)
+	data["parentThreadId"] = parentID
+	return eventBody("THREAD_MERGED", at, data)
+}
+
+func threadData(threadID string, version int64, at time.Time, messages []string) map[string]any {
+	list := []map[string]string{}
 	for _, id := range messages {
 		list = append(list, map[string]string{
 			"id": id, "text": "Is my parcel on its way? " + strings.Repeat("Please look. ", 10), "timestamp": at.UTC().Format(time.RFC3339Nano),
 			"authorId": "customer-1", "direction": "INBOUND",
 		})
 	}
-	body, err := json.Marshal(map[string]any{
-		"event": "THREAD_UPDATED", "timestamp": at.UTC().Format(time.RFC3339Nano),
-		"data": map[string]any{
-			"threadId": threadID, "version": version, "updatedAt": at.UTC().Format(time.RFC3339Nano), "messages": list,
-			"participants": []map[string]string{{"id": "customer-1", "role": "CUSTOMER", "name": "Ada"}},
-		},
-	})
+	return map[string]any{
+		"threadId": threadID, "version": version, "updatedAt": at.UTC().Format(time.RFC3339Nano), "messages": list,
+		"participants": []map[string]string{{"id": "customer-1", "role": "CUSTOMER", "name": "Ada"}},
+	}
+}
+
+func eventBody(event string, at time.Time, data map[string]any) []byte {
+	body, err := json.Marshal(map[string]any{"event": event, "timestamp": at.UTC().Format(time.RFC3339Nano), "data": data})
 	if err != nil {
 		panic(err) // texts and numbers alone
 	}
@@ -140,53 +153,6 @@ func (b *threadCourse) send(ctx context.Context, client *http.Client, body []byt
 	return response.StatusCode, answer, err
 }
 
-// grow fills a thread with messages and then measures one more, several times.
-func (b *threadCourse) grow(ctx context.Context, size int) ([]string, error) {
-	client := b.client()
-	defer client.CloseIdleConnections()
-	thread := fmt.Sprintf("grown-%d", size)
-	const chunk = 1000
-	version := int64(0)
-	for from := 0; from < size; from += chunk {
-		version++
-		var ids []string
-		for i := from; i < min(size, from+chunk); i++ {
-			ids = append(ids, fmt.Sprintf("%s-%d", thread, i))
-		}
-		if err := b.sync(ctx, client, threadEvent(thread, version, time.Now(), ids)); err != nil {
-			return nil, err
-		}
-	}
-	took := hdrhistogram.New(1, int64(time.Minute/time.Microsecond), 3)
-	events := b.settings.Events
-	cpu, sent, requests := cpuOf(b.server), b.crm.bytes.Load(), b.crm.requests()
-	for i := range events {
-		version++
-		began := time.Now()
-		if err := b.sync(ctx, client, threadEvent(thread, version, began, []string{fmt.Sprintf("%s-more-%d", thread, i)})); err != nil {
-			return nil, err
-		}
-		if err := took.RecordValue(time.Since(began).Microseconds()); err != nil {
-			return nil, err
-		}
-	}
-	each := func(total int64) string { return fmt.Sprintf("%.0f", float64(total)/float64(events)) }
-	return []string{
-		fmt.Sprint(size), percentile(took, 50), percentile(took, 99),
-		((cpuOf(b.server) - cpu) / time.Duration(events)).Round(10 * time.Microsecond).String(),
-		each(b.crm.bytes.Load() - sent), fmt.Sprintf("%.2f", float64(b.crm.requests()-requests)/float64(events)),
-	}, nil
-}
-
-// sync posts an event and waits until the CRM has it.
-func (b *threadCourse) sync(ctx context.Context, client *http.Client, body []byte) error {
-	status, answer, err := b.send(ctx, client, body, "wait=30")
-	if err == nil && (status != http.StatusOK || !bytes.Contains(answer, []byte("SYNCED"))) {
-		err = fmt.Errorf("answered %d %s", status, answer)
-	}
-	return err
-}
-
 func (r *threadRun) ids() (ids []string) {
 	for _, p := range r.posts {
 		if p.status == http.StatusOK {
@@ -198,45 +164,38 @@ func (r *threadRun) ids() (ids []string) {
 
 func (r *threadRun) accepted() int { return len(r.ids()) }
 
-// verified tells how many were accepted, and how many of these the CRM has.
-func (r *threadRun) verified() string {
-	missing := 0
+// outcome counts what was posted, accepted, and acknowledged by the CRM.
+func (r *threadRun) outcome() threadOutcome {
+	o := threadOutcome{Posted: len(r.posts), Accepted: r.accepted()}
 	for _, id := range r.ids() {
-		if _, ok := r.crm.ackOf(id); !ok {
-			missing++
+		if _, ok := r.crm.ackOf(id); ok {
+			o.Acknowledged++
 		}
 	}
-	text := fmt.Sprintf("%d of %d", r.accepted()-missing, len(r.posts))
-	if missing > 0 {
-		text += fmt.Sprintf(", LOST %d", missing)
-	}
-	return text
+	return o
 }
 
-// lag is a percentile of the time from the 2xx to the CRM's acknowledgement; 0 where that came first.
-func (r *threadRun) lag(at float64) string {
-	h := hdrhistogram.New(1, int64(10*time.Minute/time.Microsecond), 3)
+// lag is the time from the 2xx to the CRM's acknowledgement; 0 where that came first.
+func (r *threadRun) lag() load.Latency {
+	h := newMicros()
 	for _, p := range r.posts {
 		if acked, ok := r.crm.ackOf(p.message); ok {
-			_ = h.RecordValue(max(1, acked.Sub(p.answered).Microseconds())) // ten minutes at most
+			record(h, acked.Sub(p.answered))
 		}
 	}
-	return percentile(h, at)
+	return latencyOf(h)
 }
 
-// answer is a percentile of the time from when a post was due to its answer.
-func (r *threadRun) answer(at float64) string {
-	return r.answerBetween(at, time.Time{}, time.Now().Add(time.Hour))
-}
-
-func (r *threadRun) answerBetween(at float64, from, to time.Time) string {
-	h := hdrhistogram.New(1, int64(10*time.Minute/time.Microsecond), 3)
+// answersBetween is the time from when a post was due to its answer, of those that were due between two
+// times.
+func (r *threadRun) answersBetween(from, to time.Time) load.Latency {
+	h := newMicros()
 	for _, p := range r.posts {
 		if !p.due.Before(from) && p.due.Before(to) {
-			_ = h.RecordValue(max(1, p.answered.Sub(p.due).Microseconds()))
+			record(h, p.answered.Sub(p.due))
 		}
 	}
-	return percentile(h, at)
+	return latencyOf(h)
 }
 
 // backlog counts the events that were answered by a time, and not in the CRM then.
@@ -259,8 +218,4 @@ func (r *threadRun) caughtUp(at time.Time) time.Duration {
 		}
 	}
 	return last.Sub(at)
-}
-
-func percentile(h *hdrhistogram.Histogram, at float64) string {
-	return fmt.Sprintf("%.1f ms", float64(h.ValueAtPercentile(at))/1000)
 }

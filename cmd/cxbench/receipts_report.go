@@ -15,14 +15,7 @@ import (
 
 // The report is Markdown, so that it can be kept as it is.
 
-var targetNames = map[string]string{
-	"a": "bare net/http", "b": "naive upsert, PostgreSQL", "c": "cxbridge, PostgreSQL", "d": "cxbridge, SQLite",
-}
-
-// label is how a server is called in the tables.
-func label(target string) string { return "(" + target + ") " + targetNames[target] }
-
-func (r *report) print(w io.Writer) {
+func (r *receiptReport) print(w io.Writer) {
 	s := r.Settings
 	fmt.Fprintf(w, "- %s\n", r.Machine)
 	for _, line := range r.Databases {
@@ -41,9 +34,10 @@ func (r *report) print(w io.Writer) {
 }
 
 // of returns the runs of one server under one load.
-func (r *report) of(target, workload string) []run {
-	var runs []run
-	for _, one := range r.Runs {
+func (r *receiptReport) of(target, workload string) []run { return runsOf(r.Runs, target, workload) }
+
+func runsOf(all []run, target, workload string) (runs []run) {
+	for _, one := range all {
 		if one.Target == target && one.Workload == workload {
 			runs = append(runs, one)
 		}
@@ -51,7 +45,7 @@ func (r *report) of(target, workload string) []run {
 	return runs
 }
 
-func (r *report) printLoad(w io.Writer, l workload) {
+func (r *receiptReport) printLoad(w io.Writer, l workload) {
 	t := table{{"server", "receipts/s", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms", "failures"}}
 	for _, key := range r.Settings.Only {
 		runs := r.of(key, l.name)
@@ -118,7 +112,7 @@ func failures(runs []run) string {
 
 // printRatios compares the servers within each round, so that what slows the machine down for a
 // while slows both sides of a ratio.
-func (r *report) printRatios(w io.Writer) {
+func (r *receiptReport) printRatios(w io.Writer) {
 	t := table{{"ratio of receipts/s", "median [least–most]"}}
 	for _, pair := range [][2]string{{"c", "a"}, {"d", "a"}, {"c", "b"}, {"d", "b"}} {
 		above, below := r.of(pair[0], "single"), r.of(pair[1], "single")
@@ -135,7 +129,7 @@ func (r *report) printRatios(w io.Writer) {
 }
 
 // printCost tells where the time of the machine went.
-func (r *report) printCost(w io.Writer) {
+func (r *receiptReport) printCost(w io.Writer) {
 	t := table{{"server", "load", "generator µs", "server µs", "database µs", "receipts per commit", "WAL bytes"}}
 	for _, key := range r.Settings.Only {
 		for _, l := range workloads {
@@ -164,7 +158,7 @@ func (r *report) printCost(w io.Writer) {
 	t.print(w)
 }
 
-func (r *report) printMemory(w io.Writer) {
+func (r *receiptReport) printMemory(w io.Writer) {
 	t := table{{"server", "load", "resident MB", "peak MB", "start to ready ms", "first start ms"}}
 	for _, key := range r.Settings.Only {
 		first := ""
@@ -189,7 +183,7 @@ func (r *report) printMemory(w io.Writer) {
 }
 
 // printAccount says what the verification came to.
-func (r *report) printAccount(w io.Writer) {
+func (r *receiptReport) printAccount(w io.Writer) {
 	var receipts, messages, bad int64
 	for _, one := range r.Runs {
 		if one.Target == "a" {
@@ -208,17 +202,4 @@ func (r *report) printAccount(w io.Writer) {
 		fmt.Fprintf(w, "IN %d RUNS THE ROWS OF THE DATABASE DID NOT MATCH THE 2xx ANSWERS.", bad)
 	}
 	fmt.Fprintf(w, " The whole took %s.\n", r.Took.Round(time.Second))
-}
-
-// progress is the line that is printed as soon as a run is done.
-func (r *run) progress(rounds int) string {
-	line := fmt.Sprintf("round %d/%d  %-6s  %-28s %9s receipts/s  p50 %s  p99 %s", r.Round, rounds, r.Workload, label(r.Target),
-		humanize.Comma(int64(r.Result.PerSecond)), r.Result.Latency.P50, r.Result.Latency.P99)
-	if f := failures([]run{*r}); f != "0" {
-		line += "  not acknowledged: " + f
-	}
-	if r.Verified != "" {
-		line += "  " + r.Verified
-	}
-	return line
 }

@@ -32,7 +32,7 @@ const (
 
 	stockBatch      = 5000 // messages in a commit
 	stockSamples    = 1000 // messages whose ids and numbers are kept, to ask for
-	stockCompaction = 2000 // deltas in a step of the compaction
+	stockCompaction = 500  // deltas in a step of the compaction: few enough that a busy machine ends it in time
 )
 
 // stock is what a database is filled with: bodies as they come over the wire, read and committed by
