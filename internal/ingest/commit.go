@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -19,9 +20,12 @@ type pending struct {
 func (p pending) reading() *Reading { return &p.request.readings[p.index] }
 func (p pending) answer() *Answer   { return &p.request.answers[p.index] }
 
-// commitAll commits a batch, and those that are due after it.
-func (in *Ingest) commitAll(batch []*request) {
-	for ; batch != nil; batch = in.queue.done() {
+// commitAll makes the commit that is due, and those that fall due after it.
+func (in *Ingest) commitAll() {
+	for due := true; due; due = in.queue.done() {
+		// Who is ready to run goes first: what they bring goes along, and who has an answer is rid of it.
+		runtime.Gosched()
+		batch := in.queue.take()
 		in.keep(batch)
 		in.latency.observe(batch)
 		for _, r := range batch {

@@ -142,15 +142,15 @@ func (in *Ingest) Submit(ctx context.Context, readings []Reading) ([]Answer, err
 	}
 	start := time.Now()
 	r := newRequest(readings)
-	batch, err := in.queue.add(r)
+	due, err := in.queue.add(r)
 	if err != nil {
 		in.metrics.busy.Inc()
 		r.err = err
 		in.figures.add(r, time.Since(start))
 		return nil, err
 	}
-	if batch != nil {
-		in.committing.Go(func() { in.commitAll(batch) })
+	if due {
+		in.committing.Go(in.commitAll)
 	}
 	<-r.done
 	in.figures.add(r, time.Since(start))

@@ -44,3 +44,43 @@ func TestQueueThatStandsIsBusyAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// What arrives between a commit's falling due and its begin goes along with it, and no other begins.
+func TestQueueBatches(t *testing.T) {
+	q := queue{writers: 2}
+	add := func(readings int, wantDue bool) {
+		t.Helper()
+		due, err := q.add(&request{readings: make([]Reading, readings)})
+		if err != nil || due != wantDue {
+			t.Errorf("after %d readings more: due %v, %v", readings, due, err)
+		}
+	}
+	take := func(want int) {
+		t.Helper()
+		if got := len(q.take()); got != want {
+			t.Errorf("a batch of %d requests, want %d", got, want)
+		}
+	}
+	done := func(wantDue bool) {
+		t.Helper()
+		if due := q.done(); due != wantDue {
+			t.Errorf("after a commit: due %v", due)
+		}
+	}
+	add(1, true)
+	add(batchReadings, false) // it has not begun
+	take(2)
+	add(batchReadings-1, false)
+	add(1, true) // as many as one transaction takes
+	add(1, false)
+	take(2)
+	add(batchReadings, false) // both writers are at work
+	done(true)
+	take(2)
+	done(false) // nothing waits
+	done(false)
+	add(2, true)
+	take(1)
+	add(1, false)
+	add(1, true) // as many as the first one has
+}

@@ -26,10 +26,10 @@ const raceAttempts = 10
 // three steps: rows that exist, those of messages in the order of their ids and then those of
 // threads in the order of theirs; then rows that are new, in the same order; then dead letters, in
 // the order of their digests. In each step it waits only for a transaction that is in the same step
-// and further on, or in a later step. In particular the insert of a message or thread that another
-// replica has committed meanwhile fails at once, where an upsert would wait for the row's lock.
-// Whatever else a transaction writes belongs to a message or thread that it has locked or inserted
-// before, so there it waits for nobody.
+// and further on, or in a later step. A step may be left out. In particular the insert of a message
+// or thread that another replica has committed meanwhile fails at once, where an upsert would wait for
+// the row's lock. Whatever else a transaction writes belongs to a message or thread that it has locked
+// or inserted before, so there it waits for nobody.
 //
 // Those who push threads keep to the same: Record, Wake, WakeParked and Extend lock threads in the
 // order of their ids, and Claim passes over those that are locked.
@@ -86,7 +86,8 @@ func raced(err error) bool {
 	return false
 }
 
-// commit runs the transaction in two round trips: begin and lock; write and commit.
+// commit runs the transaction in two round trips: begin and lock; write and commit. Where there is
+// nothing to lock, it takes one.
 func (s *Store) commit(ctx context.Context, batch store.Batch) (_ []store.Outcome, err error) {
 	conn, err := s.commits.Acquire(ctx)
 	if err != nil {
@@ -96,27 +97,55 @@ func (s *Store) commit(ctx context.Context, batch store.Batch) (_ []store.Outcom
 	// transaction.
 	defer conn.Release()
 
-	existing, err := lockExisting(ctx, conn, &batch)
+	messages, threads := batch.MessageIDs(), batch.ThreadIDs()
+	if len(threads) == 0 && (len(messages) == 0 || s.arrivals.areNew(batch.Now)) {
+		return s.commitNew(ctx, conn, batch)
+	}
+	existing, err := lockExisting(ctx, conn, &batch, messages, threads)
 	if err != nil {
 		return nil, err
 	}
+	if len(existing.Messages) > 0 {
+		s.arrivals.metKnown(batch.Now)
+	}
 	plan := store.MakePlan(batch, existing)
-	if err := writePlan(ctx, conn, plan); err != nil {
+	var b pgx.Batch
+	queuePlan(&b, plan)
+	b.Queue("COMMIT")
+	if err := conn.SendBatch(ctx, &b).Close(); err != nil {
+		return nil, err
+	}
+	return plan.Outcomes(), nil
+}
+
+// commitNew commits a batch whose messages are taken for new ones. When one is not, its insert fails,
+// and with it the transaction, as when another replica has inserted it meanwhile: see raced.
+//
+// Without BEGIN and COMMIT what is sent together is one transaction, by the protocol. It is committed
+// at the end, and pgx waits for that and returns its error.
+func (s *Store) commitNew(ctx context.Context, conn *pgxpool.Conn, batch store.Batch) ([]store.Outcome, error) {
+	plan := store.MakePlan(batch, store.Existing{})
+	var b pgx.Batch
+	queuePlan(&b, plan)
+	if err := conn.SendBatch(ctx, &b).Close(); err != nil {
+		if raced(err) {
+			s.arrivals.metKnown(batch.Now)
+		}
 		return nil, err
 	}
 	return plan.Outcomes(), nil
 }
 
 // lockExisting locks the rows that exist, and reads them and what their locks guard.
-func lockExisting(ctx context.Context, conn *pgxpool.Conn, batch *store.Batch) (store.Existing, error) {
+func lockExisting(ctx context.Context, conn *pgxpool.Conn, batch *store.Batch, messages, threads []string) (store.Existing, error) {
 	existing := store.Existing{
 		Messages: make(map[string]*sms.Message), Threads: make(map[string]*store.ThreadRow),
 		Items: make(map[thread.ItemKey]*thread.Item), Events: make(map[thread.Key]bool),
 	}
 	var b pgx.Batch
 	b.Queue("BEGIN")
-	if ids := batch.MessageIDs(); len(ids) > 0 {
-		b.Queue("SELECT "+messageColumns+" FROM sms_messages WHERE message_id = ANY($1) ORDER BY message_id FOR UPDATE", ids).
+	if len(messages) > 0 {
+		b.Queue("SELECT "+messageColumns+" FROM sms_messages WHERE message_id = ANY($1) ORDER BY message_id FOR UPDATE", messages).
 			Query(func(rows pgx.Rows) error {
 				for rows.Next() {
 					m, err := scanMessage(rows)
@@ -128,8 +157,8 @@ func lockExisting(ctx context.Context, conn *pgxpool.Conn, batch *store.Batch) (
 				return rows.Err()
 			})
 	}
-	if ids := batch.ThreadIDs(); len(ids) > 0 {
-		queueLockThreads(&b, ids, existing.Threads)
+	if len(threads) > 0 {
+		queueLockThreads(&b, threads, existing.Threads)
 		queueItems(&b, batch.ItemKeys(), existing.Items)
 		queueEvents(&b, batch.EventKeys(), existing.Events)
 	}
@@ -144,8 +173,7 @@ func lockExisting(ctx context.Context, conn *pgxpool.Conn, batch *store.Batch) (
 	return existing, nil
 }
 
-func writePlan(ctx context.Context, conn *pgxpool.Conn, plan *store.Plan) error {
-	var b pgx.Batch
+func queuePlan(b *pgx.Batch, plan *store.Plan) {
 	if len(plan.Inserts) > 0 {
 		b.Queue(insertMessages, messageArguments(plan.Inserts)...)
 	}
@@ -163,7 +191,7 @@ func writePlan(ctx context.Context, conn *pgxpool.Conn, plan *store.Plan) error 
 			return err
 		})
 	}
-	queueThreads(&b, &plan.Threads)
+	queueThreads(b, &plan.Threads)
 	if len(plan.Events) > 0 {
 		b.Queue(insertEvents, eventColumns.arguments(plan.Events)...)
 	}
@@ -184,8 +212,6 @@ func writePlan(ctx context.Context, conn *pgxpool.Conn, plan *store.Plan) error 
 	if plan.Counts != nil {
 		b.Queue(insertDelta, plan.Counts)
 	}
-	b.Queue("COMMIT")
-	return conn.SendBatch(ctx, &b).Close()
 }
 
 // collect reads the binary keys that a statement returned: those of the rows that are new. Null

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,6 +30,8 @@ type Store struct {
 	commits *pgxpool.Pool // for Commit alone, so that no reader can make it wait for a connection
 	queue   *pgxpool.Pool // for those who claim and record threads, and for compaction, so that neither they nor Commit wait for the other's
 	reads   *pgxpool.Pool
+
+	arrivals arrivals
 }
 
 var _ store.Store = (*Store)(nil)
@@ -43,6 +46,11 @@ const (
 	// compacts the counts of analytics.
 	queueConnections = 5
 	readConnections  = 6
+
+	// idleTimeout is how long a transaction that writes may wait for its next statement. A replica that is
+	// frozen or cut off in the middle of one holds locks, for which the others wait. It is shorter than
+	// the 3 s after which they would take the database for away.
+	idleTimeout = 2 * time.Second
 )
 
 // Open prepares a store on the database of a URL (postgres://…). It does not connect: a database
@@ -86,6 +94,7 @@ func writerConfig(databaseURL string, connections int32) (*pgxpool.Config, error
 		return nil, err
 	}
 	config.AfterConnect = registerArrays
+	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(idleTimeout.Milliseconds(), 10)
 	for _, method := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
 		config.ConnConfig.RuntimeParams[method] = "off"
 	}
