@@ -17,6 +17,10 @@ import (
 const compactionLock = 7_204_511_903_284_406_113
 
 const (
+	// lockCompaction takes the lock if nobody has it. No request waits for it, so who has it may take its
+	// time between two statements: see idleTimeout.
+	lockCompaction = "SELECT pg_try_advisory_xact_lock($1), set_config('idle_in_transaction_session_timeout', '60s', true)"
+
 	insertDelta = "INSERT INTO analytics_deltas (counts) VALUES ($1)"
 
 	// oldestDeltas takes so many deltas, but no further one once they have so many bytes.
@@ -86,7 +90,7 @@ func (s *Store) Counts(ctx context.Context, ranges []analytics.Range, add func(c
 func (s *Store) Compact(ctx context.Context, now time.Time, limit int) (moved int, err error) {
 	err = pgx.BeginFunc(ctx, s.queue, func(tx pgx.Tx) error {
 		var alone bool
-		err := tx.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", int64(compactionLock)).Scan(&alone)
+		err := tx.QueryRow(ctx, lockCompaction, int64(compactionLock)).Scan(&alone, nil)
 		if err != nil || !alone {
 			return err
 		}
