@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+
+	"github.com/cxbridge/cxbridge/internal/store"
 )
 
 const (
@@ -71,7 +73,7 @@ const (
 
 	// pauseMost caps the time for which a CRM asks: one that asks for a day, by mistake or by a wrong
 	// clock, is asked again after five minutes.
-	pauseMost = 5 * time.Minute
+	pauseMost = store.MaxWait
 )
 
 // throttle works out how long the CRM is left alone. The dispatcher alone uses it.
