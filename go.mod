@@ -6,6 +6,7 @@ require (
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0 // percentiles of make bench that do not lie
 	github.com/VictoriaMetrics/metricsql v0.84.8 // tests: reads PromQL, so that alert rules and panels are checked against the metrics
 	github.com/alecthomas/kong v1.17.0 // commands, flags and help in one struct
+	github.com/anishathalye/porcupine v1.3.1 // make chaos: whether a history is that of one register
 	github.com/chromedp/cdproto v0.0.0-20260320225252-cf654f46fc63 // tests: what Chromium reports
 	github.com/chromedp/chromedp v0.15.0 // tests: the console in a real Chromium
 	github.com/danielgtaylor/huma/v2 v2.37.2 // the API and its OpenAPI document, problem+json

@@ -1,7 +1,8 @@
 // Command cxproof does harm to a real cxbridge, and holds what it has kept against what it has
 // acknowledged:
 //
-//	cxproof crash     kills it, its PostgreSQL and its disk, at random moments, under load
+//	cxproof crash     kills it, its PostgreSQL and its disk, and sets its clock, at random moments, under load
+//	cxproof chaos     harms replicas, the network between everything, and the CRM
 //	cxproof overload  sends more than it can take, floods it, and holds its connections
 //	cxproof soak      lets it work for hours, and looks what grows
 //
@@ -21,6 +22,7 @@ import (
 
 // commands are what can be proved: each takes its flags, and writes its table.
 var commands = map[string]func(ctx context.Context, args []string, out io.Writer) error{
+	"chaos":    chaos,
 	"crash":    crash,
 	"overload": overload,
 	"soak":     soak,

@@ -31,7 +31,7 @@ func withProgram(m *testing.M) int {
 
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{
-		nil, {"nothing"}, {"crash", "-kills", "0"}, {"crash", "more"}, {"overload", "-connections", "20000"},
+		nil, {"nothing"}, {"crash", "-kills", "0"}, {"crash", "more"}, {"chaos", "-threads", "0"}, {"chaos", "more"}, {"overload", "-connections", "20000"},
 		{"soak", "-duration", "5m"}, {"soak", "-store", "mysql"},
 	} {
 		var out bytes.Buffer

@@ -10,6 +10,13 @@
 //	clock.go       a wall clock that is set forwards and back, for a cxbridge that clock_build.go
 //	               builds with the changed package of clock_time.txt
 //	crm.go         a CRM that lies, throttles and hangs, with another writer
+//	replicas.go    several cxbridges on one PostgreSQL, with a network between everything
+//	balancer.go    hands requests to replicas in turn, and restarts them one after the other
+//	recorder.go, recorder_writer.go
+//	               what the CRM is asked, by whom, and what came of it
+//	register.go    whether that is the history of one register for each thread
+//	leases.go      whether one replica at a time pushed a thread
+//	lock_waits.go  how long replicas wait for each other in PostgreSQL
 //	traffic.go     receipts and thread events at a rate, and an account of what was acknowledged
 //	probe.go       what another caller sees meanwhile
 //	slow.go        callers who never come to an end

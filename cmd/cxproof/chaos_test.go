@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// The short form of `make chaos`: whatever happens to replicas, the network and the CRM, nothing that was
+// acknowledged is lost, and nothing newer is overwritten in the CRM.
+func TestChaos(t *testing.T) {
+	var out bytes.Buffer
+	err := run(t.Context(), []string{"chaos", "-short", "-cxbridge", program}, &out)
+	t.Logf("\n%s", &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A seed draws the same rounds again; the short form has each kind of fault once, and the long form each
+// one on each link before any comes again.
+func TestSchedule(t *testing.T) {
+	newSchedule := func(short bool) *schedule {
+		return &schedule{settings: &chaosSettings{short: short}, rng: rand.New(rand.NewPCG(5, 5))}
+	}
+	kinds := make(map[string]int)
+	for _, lane := range newSchedule(true).round(time.Minute) {
+		for _, f := range lane {
+			kinds[f.name]++
+		}
+	}
+	for _, kind := range faultKinds {
+		if kinds[kind.name] != 1 {
+			t.Errorf("%q comes %d times in the short form", kind.name, kinds[kind.name])
+		}
+	}
+	first, second := newSchedule(false), newSchedule(false)
+	places, drawn := make(map[string]int), 0
+	for range 6 {
+		r := first.round(45 * time.Second)
+		if again := second.round(45 * time.Second); again.String() != r.String() {
+			t.Fatalf("one seed draws\n%s\nand\n%s", r, again)
+		}
+		for _, lane := range r[:replicaCount] {
+			for _, f := range lane {
+				places[f.name+f.where()]++
+				drawn++
+			}
+		}
+	}
+	const all = 3 + 7*3 // what befalls a replica, and what befalls each of its links
+	for place, times := range places {
+		if times < drawn/all || times > drawn/all+1 {
+			t.Errorf("%s comes %d times of %d", place, times, drawn)
+		}
+	}
+}

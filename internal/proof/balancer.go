@@ -1,0 +1,218 @@
+package proof
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Balancer hands requests to replicas in turn, as a load balancer does, and those that get no answer
+// from one to the next. It leaves a replica alone for a while that gave none, but for one request in
+// between that tries it. It is an http.RoundTripper for Traffic, which repeats what no replica took.
+type Balancer struct {
+	transport *http.Transport
+	targets   []*target
+
+	mu     sync.Mutex
+	next   int
+	direct bool
+	counts BalancerCounts
+	wrong  []string
+}
+
+// target is a replica as the balancer sees it.
+type target struct {
+	replica  *Replica
+	rest     time.Time // until when it is left alone
+	excluded bool      // it says that it is about to stop
+}
+
+// BalancerCounts count attempts.
+type BalancerCounts struct {
+	Attempts int
+	Refused  int // by the machine: nobody listens
+	Failed   int // no answer otherwise
+}
+
+const (
+	attemptTimeout = 5 * time.Second // for one replica to answer; a commit that fails takes 3
+	targetRest     = time.Second
+	readyPoll      = 50 * time.Millisecond
+)
+
+// NewBalancer returns a balancer that reaches the replicas through their proxies.
+func NewBalancer(replicas []*Replica) *Balancer {
+	b := &Balancer{transport: &http.Transport{MaxIdleConnsPerHost: 2 * feedWorkers}}
+	for _, r := range replicas {
+		b.targets = append(b.targets, &target{replica: r})
+	}
+	return b
+}
+
+// Through lets the traffic take its way through a transport of its own.
+func (t *Traffic) Through(transport http.RoundTripper) { t.receipts.client.Transport = transport }
+
+// Counts returns the counts so far.
+func (b *Balancer) Counts() BalancerCounts {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.counts
+}
+
+// CloseIdleConnections gives up the connections that wait for another request.
+func (b *Balancer) CloseIdleConnections() { b.transport.CloseIdleConnections() }
+
+// RoundTrip asks one replica after the other. The answer has been read when it returns.
+func (b *Balancer) RoundTrip(r *http.Request) (*http.Response, error) {
+	var errs []error
+	for range b.targets {
+		t := b.choose()
+		response, err := b.try(t, r)
+		b.note(t, err)
+		if err == nil {
+			return response, nil
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", t.replica.Name, err))
+	}
+	return nil, errors.Join(errs...)
+}
+
+// choose returns the replica whose turn it is among those that are not left alone; if all are, the next.
+func (b *Balancer) choose() *target {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	for i := range b.targets {
+		t := b.targets[(b.next+i)%len(b.targets)]
+		if t.excluded || now.Before(t.rest) {
+			continue
+		}
+		b.next = (b.next + i + 1) % len(b.targets)
+		if !t.rest.IsZero() {
+			t.rest = now.Add(targetRest) // this request tries it
+		}
+		return t
+	}
+	b.next = (b.next + 1) % len(b.targets)
+	return b.targets[b.next]
+}
+
+// try sends a request to a replica.
+func (b *Balancer) try(t *target, r *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), attemptTimeout)
+	defer cancel()
+	attempt := r.Clone(ctx)
+	var err error
+	if attempt.Body, err = r.GetBody(); err != nil {
+		return nil, err
+	}
+	attempt.URL.Host = b.address(t)
+	response, err := b.transport.RoundTrip(attempt)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	return response, err
+}
+
+func (b *Balancer) address(t *target) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.direct {
+		return t.replica.Address
+	}
+	return t.replica.Proxy(Intake).Addr()
+}
+
+// note counts an attempt. While the proxies are passed by, nothing but a refused connection excuses a
+// replica.
+func (b *Balancer) note(t *target, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.counts.Attempts++
+	switch {
+	case err == nil:
+		t.rest = time.Time{}
+		return
+	case errors.Is(err, syscall.ECONNREFUSED):
+		b.counts.Refused++
+	default:
+		b.counts.Failed++
+		if b.direct {
+			b.wrong = append(b.wrong, fmt.Sprintf("%s did not answer a post, and was reached: %v", t.replica.Name, err))
+		}
+	}
+	t.rest = time.Now().Add(targetRest)
+}
+
+// Roll stops each replica in order and starts it again, one after the other, while requests go on. The
+// balancer then goes to the replicas themselves, because through a proxy a refused connection looks like
+// one that broke, and asks them whether they are ready, as load balancers do. It returns a line for each
+// request that a replica took and did not answer.
+func (b *Balancer) Roll(ctx context.Context) ([]string, error) {
+	b.passBy(true)
+	defer b.passBy(false)
+	watching, stop := context.WithCancel(ctx)
+	var watchers sync.WaitGroup
+	defer watchers.Wait()
+	defer stop()
+	for _, t := range b.targets {
+		watchers.Go(func() { b.watch(watching, t) })
+	}
+	for _, t := range b.targets {
+		if err := t.replica.Service.Close(); err != nil {
+			return nil, err
+		}
+		if err := t.replica.Start(ctx); err != nil {
+			return nil, err
+		}
+		if err := Await(ctx, t.replica.Name+" gets requests again", func() bool { return !b.isExcluded(t) }); err != nil {
+			return nil, err
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	wrong := b.wrong
+	b.wrong = nil
+	return wrong, nil
+}
+
+func (b *Balancer) passBy(direct bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.direct = direct
+	for _, t := range b.targets {
+		t.excluded, t.rest = false, time.Time{}
+	}
+}
+
+// watch asks a replica whether it is ready, until ctx is done.
+func (b *Balancer) watch(ctx context.Context, t *target) {
+	tick := time.NewTicker(readyPoll)
+	defer tick.Stop()
+	for {
+		_, err := t.replica.fetch(ctx, "/readyz")
+		b.mu.Lock()
+		t.excluded = err != nil
+		b.mu.Unlock()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (b *Balancer) isExcluded(t *target) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return t.excluded
+}
