@@ -182,24 +182,28 @@ func (c *CRM) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case f.Applied:
 		c.answer(r, body)
 		if !f.wait(r.Context()) {
-			c.leave(0, "")
-			return
+			c.cut()
 		}
 		a = f.answer()
 	case !f.wait(r.Context()):
-		c.leave(0, "")
-		return
+		c.cut()
 	case f.Status != 0 || f.Cut:
 		a = f.answer()
 	default:
 		a = c.answer(r, body)
 	}
 	if f.Cut {
-		c.leave(0, "")
-		panic(http.ErrAbortHandler) // net/http cuts the connection
+		c.cut()
 	}
 	c.leave(a.status, a.retryAfter)
 	a.write(w)
+}
+
+// cut counts a request without an answer, and has net/http cut its connection. To return would answer it
+// with an empty 200, which a caller reads that has closed only its half.
+func (c *CRM) cut() {
+	c.leave(0, "")
+	panic(http.ErrAbortHandler)
 }
 
 // arrive counts a request and returns what befalls it.
