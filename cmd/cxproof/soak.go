@@ -163,6 +163,19 @@ func (s *soakSettings) check(ctx context.Context, st *stage) (v proof.Verdict, e
 	return v, err
 }
 
+// tooLittle tells what was not taken: a soak that is refused half of its load proves nothing.
+func (s *soakSettings) tooLittle(end sample) (lines []string) {
+	for f, wanted := range map[figure]float64{receiptRate: s.receipts, threadRate: s.threads} {
+		if end[f] < shareTaken*wanted {
+			lines = append(lines, fmt.Sprintf("%s: %.0f of %.0f", figureRules[f].name, end[f], wanted))
+		}
+	}
+	return lines
+}
+
+// shareTaken is the share of the load that must be taken.
+const shareTaken = 0.98
+
 // report shows the figures of the tenth minute beside the last ones.
 func (s *soakSettings) report(out io.Writer, st *stage, samples []sample, v proof.Verdict) error {
 	early, late := earlyAndLate(samples)
@@ -182,6 +195,9 @@ func (s *soakSettings) report(out io.Writer, st *stage, samples []sample, v proo
 		table = append(table, []string{figureRules[f].name, f.write(a[f]), f.write(b[f]), bound})
 	}
 	table.Print(out)
+	if s.strict {
+		v.Wrong = append(v.Wrong, s.tooLittle(b)...)
+	}
 	fmt.Fprintf(out, "\nevents of threads acknowledged: %d; the CRM: %+v\n", st.traffic.Promises.Events(), st.crm.Counts())
 	for _, line := range v.Wrong[:min(len(v.Wrong), 20)] {
 		fmt.Fprintln(out, "FAULT:", line)

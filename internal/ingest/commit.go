@@ -25,7 +25,10 @@ func (in *Ingest) commitAll() {
 	for due := true; due; due = in.queue.done() {
 		// Who is ready to run goes first: what they bring goes along, and who has an answer is rid of it.
 		runtime.Gosched()
-		batch := in.queue.take()
+		batch, another := in.queue.take()
+		if another {
+			in.committing.Go(in.commitAll)
+		}
 		in.keep(batch)
 		in.latency.observe(batch)
 		for _, r := range batch {

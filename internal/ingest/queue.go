@@ -84,8 +84,9 @@ func (q *queue) fallDue() bool {
 	return true
 }
 
-// take returns the batch of the commit that is due. It is never empty.
-func (q *queue) take() []*request {
+// take returns the batch of the commit that is due. It is never empty. It reports whether enough is left
+// for another commit to fall due, which is the caller's to begin.
+func (q *queue) take() (batch []*request, due bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n, readings, bytes := 0, 0, 0
@@ -94,13 +95,13 @@ func (q *queue) take() []*request {
 		bytes += q.waiting[n].bytes
 		n++
 	}
-	batch := q.waiting[:n:n]
+	batch = q.waiting[:n:n]
 	if q.waiting = q.waiting[n:]; len(q.waiting) == 0 {
 		q.waiting = nil // the batch keeps the array
 	}
 	q.readings -= readings
 	q.due, q.latest = false, readings
-	return batch
+	return batch, q.fallDue()
 }
 
 // close makes add refuse everything from now on.

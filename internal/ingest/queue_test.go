@@ -55,10 +55,11 @@ func TestQueueBatches(t *testing.T) {
 			t.Errorf("after %d readings more: due %v, %v", readings, due, err)
 		}
 	}
-	take := func(want int) {
+	take := func(want int, wantDue bool) {
 		t.Helper()
-		if got := len(q.take()); got != want {
-			t.Errorf("a batch of %d requests, want %d", got, want)
+		batch, due := q.take()
+		if len(batch) != want || due != wantDue {
+			t.Errorf("a batch of %d requests, want %d; another is due: %v", len(batch), want, due)
 		}
 	}
 	done := func(wantDue bool) {
@@ -69,18 +70,36 @@ func TestQueueBatches(t *testing.T) {
 	}
 	add(1, true)
 	add(batchReadings, false) // it has not begun
-	take(2)
+	take(2, false)
 	add(batchReadings-1, false)
 	add(1, true) // as many as one transaction takes
 	add(1, false)
-	take(2)
+	take(2, false)
 	add(batchReadings, false) // both writers are at work
 	done(true)
-	take(2)
+	take(2, false)
 	done(false) // nothing waits
 	done(false)
 	add(2, true)
-	take(1)
+	take(1, false)
 	add(1, false)
 	add(1, true) // as many as the first one has
+}
+
+// What is left by a commit that is full is enough for another.
+func TestQueueLeavesEnoughForAnother(t *testing.T) {
+	q := queue{writers: 2}
+	for _, readings := range []int{1, batchReadings, batchReadings} {
+		if _, err := q.add(&request{readings: make([]Reading, readings)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range []struct {
+		requests int
+		due      bool
+	}{{2, true}, {1, false}} {
+		if batch, due := q.take(); len(batch) != want.requests || due != want.due {
+			t.Errorf("batch %d has %d requests, and another is due: %v; want %+v", i, len(batch), due, want)
+		}
+	}
 }

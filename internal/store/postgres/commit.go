@@ -20,6 +20,9 @@ import (
 // other has committed, so a second meeting takes another new message.
 const raceAttempts = 10
 
+// manyItems is from how many items on a transaction asks for more time between its statements.
+const manyItems = 1000
+
 // Commit implements store.Store.
 //
 // It cannot deadlock, whatever other replicas do at the same time. A transaction takes its locks in
@@ -28,7 +31,7 @@ const raceAttempts = 10
 // the order of their digests. In each step it waits only for a transaction that is in the same step
 // and further on, or in a later step. A step may be left out. In particular the insert of a message
 // or thread that another replica has committed meanwhile fails at once, where an upsert would wait for
-// the row's lock. Whatever else a transaction writes belongs to a message or thread that it has locked
+// the row's lock; only for one that changes or deletes the row it waits, and that one is in a later step. Whatever else a transaction writes belongs to a message or thread that it has locked
 // or inserted before, so there it waits for nobody.
 //
 // Those who push threads keep to the same: Record, Wake, WakeParked and Extend lock threads in the
@@ -158,8 +161,12 @@ func lockExisting(ctx context.Context, conn *pgxpool.Conn, batch *store.Batch, m
 			})
 	}
 	if len(threads) > 0 {
+		items := batch.ItemKeys()
+		if len(items) > manyItems {
+			b.Queue("SELECT set_config('idle_in_transaction_session_timeout', $1, true)", milliseconds(idleTimeout+time.Duration(len(items))*idlePerItem))
+		}
 		queueLockThreads(&b, threads, existing.Threads)
-		queueItems(&b, batch.ItemKeys(), existing.Items)
+		queueItems(&b, items, existing.Items)
 		queueEvents(&b, batch.EventKeys(), existing.Events)
 	}
 	if err := conn.SendBatch(ctx, &b).Close(); err != nil {

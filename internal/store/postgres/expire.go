@@ -46,9 +46,10 @@ func (s *Store) Expire(ctx context.Context, kind store.Expirable, before time.Ti
 }
 
 // alongIndexes makes a transaction find rows by indexes, however little the planner knows of the
-// tables, as writerConfig does for a connection: a step looks at few rows of many.
+// tables, as writerConfig does for a connection: a step looks at few rows of many. It also bounds how
+// long its locks outlive a replica that stands still.
 const alongIndexes = `set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
-	set_config('enable_mergejoin', 'off', true)`
+	set_config('enable_mergejoin', 'off', true), set_config('idle_in_transaction_session_timeout', '10s', true)`
 
 // The rows that are too old come from an index by time, from that of the step before on: so the
 // entries of rows that were just deleted are not passed over again and again.

@@ -51,6 +51,10 @@ const (
 	// frozen or cut off in the middle of one holds locks, for which the others wait. It is shorter than
 	// the 3 s after which they would take the database for away.
 	idleTimeout = 2 * time.Second
+
+	// idlePerItem is how much longer that is for each message and participant of threads in a transaction,
+	// of which one event may have half a million: they are read, folded and encoded in between.
+	idlePerItem = 200 * time.Microsecond
 )
 
 // Open prepares a store on the database of a URL (postgres://…). It does not connect: a database
@@ -94,12 +98,20 @@ func writerConfig(databaseURL string, connections int32) (*pgxpool.Config, error
 		return nil, err
 	}
 	config.AfterConnect = registerArrays
-	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(idleTimeout.Milliseconds(), 10)
+	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds(idleTimeout)
+	// A connection that breaks while statements are on their way does not wait for a statement; it is
+	// found out by probes, after five seconds.
+	for name, value := range map[string]string{"tcp_keepalives_idle": "2", "tcp_keepalives_interval": "1", "tcp_keepalives_count": "3"} {
+		config.ConnConfig.RuntimeParams[name] = value
+	}
 	for _, method := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
 		config.ConnConfig.RuntimeParams[method] = "off"
 	}
 	return config, nil
 }
+
+// milliseconds writes a time as PostgreSQL reads it in a setting.
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 func poolConfig(databaseURL string, connections int32) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(databaseURL)
