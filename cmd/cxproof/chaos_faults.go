@@ -24,10 +24,18 @@ var (
 	long  = between(pastLease, 25*time.Second)
 )
 
+const (
+	// paused is the name of the fault without which nobody comes late.
+	paused = "paused past its lease"
+
+	// withPushes follows the name of a fault that struck while the CRM held pushes of the replica.
+	withPushes = ", its pushes held"
+)
+
 // faultKinds are the kinds of faults, but for rolling restarts, which everything else is kept out of.
 var faultKinds = []*faultKind{
 	{name: "killed", lasts: between(0, 4*time.Second), short: brief, strike: kill},
-	{name: "paused past its lease", lasts: long, short: between(pastLease, pastLease), strike: pause},
+	{name: paused, lasts: long, short: between(pastLease, pastLease), strike: pause},
 	{name: "PostgreSQL partitioned", lasts: long, short: between(4*time.Second, 6*time.Second), strike: partition},
 	{name: "latency", lasts: usual, short: brief, links: true, strike: setting(func(rng *rand.Rand) faultproxy.Fault {
 		return faultproxy.Fault{Latency: upTo(rng, 300*time.Millisecond), Jitter: upTo(rng, 300*time.Millisecond)}
@@ -42,8 +50,8 @@ var faultKinds = []*faultKind{
 	{name: "cut in the middle", lasts: usual, short: brief, links: true, strike: setting(func(rng *rand.Rand) faultproxy.Fault {
 		return faultproxy.Fault{CutAfter: 1 + rng.Int64N(3000)}
 	})},
-	{name: "reset", lasts: usual, short: brief, links: true, strike: repeating((*faultproxy.Proxy).Reset)},
-	{name: "half-closed", lasts: usual, short: brief, links: true, strike: repeating((*faultproxy.Proxy).HalfClose)},
+	{name: "reset", lasts: usual, short: brief, links: true, strike: repeating(reset)},
+	{name: "half-closed", lasts: usual, short: brief, links: true, strike: repeating(halfClose)},
 	{name: "lies", lasts: usual, short: brief, onCRM: true, strike: inMood(sim.CRMTrouble{Failed: 0.6, Cut: 0.2})},
 	{name: "throttles", lasts: usual, short: brief, onCRM: true, strike: inMood(sim.CRMTrouble{Throttled: 0.5, RetryAfter: time.Second})},
 	{name: "hangs", lasts: usual, short: brief, onCRM: true, strike: inMood(sim.CRMTrouble{Stalled: 1})},
@@ -69,7 +77,7 @@ func kill(ctx context.Context, a *arena, f *fault) error {
 // ended and others have the threads, and the replica goes on then.
 func pause(ctx context.Context, a *arena, f *fault) error {
 	r := a.replicas[f.replica]
-	if err := a.holdPushes(ctx, r); err != nil {
+	if err := a.holdPushes(ctx, f); err != nil {
 		return err
 	}
 	defer a.moods.release(r.Name)
@@ -78,16 +86,17 @@ func pause(ctx context.Context, a *arena, f *fault) error {
 		return err
 	}
 	err := pass(ctx, f.lasts)
-	a.harmed(r, began)
 	a.moods.release(r.Name)
-	return errors.Join(err, r.Process().Continue())
+	err = errors.Join(err, r.Process().Continue())
+	a.harmed(r, began)
+	return err
 }
 
 // partition takes PostgreSQL from a replica in the middle of pushes. The CRM comes to some of them when the
 // leases have ended: a replica that still waits for the answer has not kept to its lease.
 func partition(ctx context.Context, a *arena, f *fault) error {
 	r := a.replicas[f.replica]
-	if err := a.holdPushes(ctx, r); err != nil {
+	if err := a.holdPushes(ctx, f); err != nil {
 		return err
 	}
 	defer a.moods.release(r.Name)
@@ -101,11 +110,14 @@ func partition(ctx context.Context, a *arena, f *fault) error {
 	return pass(ctx, f.lasts-first)
 }
 
-// holdPushes lets the CRM hold the requests of a replica, and waits for some, if it has anything to push.
-func (a *arena) holdPushes(ctx context.Context, r *proof.Replica) error {
-	held := a.moods.hold(r.Name)
+// holdPushes lets the CRM hold the requests of the replica that a fault is about to befall, and waits for
+// pushes among them. A replica may have none for a while: the faults that strike with pushes held are
+// counted apart.
+func (a *arena) holdPushes(ctx context.Context, f *fault) error {
+	held := a.moods.hold(a.replicas[f.replica].Name)
 	select {
 	case <-held:
+		a.count(f.name+withPushes, f.where())
 	case <-time.After(2 * time.Second):
 	case <-ctx.Done():
 	}
@@ -137,16 +149,27 @@ func refuse(ctx context.Context, a *arena, f *fault) error {
 }
 
 // repeating returns a strike that does something to all connections of a link again and again.
-func repeating(do func(*faultproxy.Proxy)) func(context.Context, *arena, *fault) error {
+func repeating(do func(*faultproxy.Proxy, *rand.Rand)) func(context.Context, *arena, *fault) error {
 	return func(ctx context.Context, a *arena, f *fault) error {
 		proxy := a.replicas[f.replica].Proxy(f.link)
 		for end := time.Now().Add(f.lasts); time.Now().Before(end); {
-			do(proxy)
+			do(proxy, f.rng)
 			if err := pass(ctx, upTo(f.rng, 500*time.Millisecond)); err != nil {
 				return err
 			}
 		}
 		return nil
+	}
+}
+
+func reset(p *faultproxy.Proxy, _ *rand.Rand) { p.Reset() }
+
+// halfClose ends one direction of all connections: what is asked on them, or what is answered.
+func halfClose(p *faultproxy.Proxy, rng *rand.Rand) {
+	if rng.IntN(2) == 0 {
+		p.HalfClose()
+	} else {
+		p.HalfCloseClients()
 	}
 }
 
@@ -182,9 +205,9 @@ type moods struct {
 
 // hold keeps the requests of a replica.
 type hold struct {
-	requests int
-	some     chan struct{} // closed when there are requests
-	release  chan struct{} // closed when they may go on
+	pushes  int           // of the requests
+	some    chan struct{} // closed when there are enough pushes
+	release chan struct{} // closed when the requests may go on
 }
 
 func newMoods(usual func(*http.Request) sim.CRMFault) *moods {
@@ -197,8 +220,8 @@ func (m *moods) set(now func(*http.Request) sim.CRMFault) {
 	m.now = now
 }
 
-// hold keeps the requests of a replica until release: of each two the CRM carries one out at once, and
-// the other then. It returns what is closed when there are some.
+// hold keeps the requests of a replica until release: of each two pushes the CRM carries one out at once,
+// and the other then. It returns what is closed when there are two.
 func (m *moods) hold(replica string) <-chan struct{} {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -217,7 +240,7 @@ func (m *moods) release(replica string) {
 	}
 }
 
-// enough is how many requests are held when a replica is known to be in the middle of pushes.
+// enough is how many pushes are held when a replica is known to be in the middle of pushes.
 const enough = 2
 
 // befalls decides what befalls a request.
@@ -229,8 +252,11 @@ func (m *moods) befalls(request *http.Request) sim.CRMFault {
 		return m.now(request)
 	}
 	h := m.held[o.Replica]
-	if h.requests++; h.requests == enough {
+	if request.Method == http.MethodGet {
+		return sim.CRMFault{Until: h.release}
+	}
+	if h.pushes++; h.pushes == enough {
 		close(h.some)
 	}
-	return sim.CRMFault{Until: h.release, Applied: h.requests%2 == 0}
+	return sim.CRMFault{Until: h.release, Applied: h.pushes%2 == 0}
 }

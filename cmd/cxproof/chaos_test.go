@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/cxbridge/cxbridge/internal/proof"
 )
 
 // The short form of `make chaos`: whatever happens to replicas, the network and the CRM, nothing that was
@@ -15,6 +17,34 @@ func TestChaos(t *testing.T) {
 	t.Logf("\n%s", &out)
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A run in which nothing happened proves nothing.
+func TestUnproven(t *testing.T) {
+	enough, leased := proof.Histories{Threads: 1, Writes: 1}, proof.Pushers{Leases: 1}
+	held := map[string]map[string]int{paused: {"a replica": 2}, paused + withPushes: {"a replica": 1}}
+	never := map[string]map[string]int{paused: {"a replica": 2}}
+	for name, tt := range map[string]struct {
+		lines     int
+		settings  chaosSettings
+		done      map[string]map[string]int
+		histories proof.Histories
+		pushers   proof.Pushers
+	}{
+		"all there":                {0, chaosSettings{}, held, enough, leased},
+		"no thread":                {1, chaosSettings{short: true}, held, proof.Histories{Writes: 1}, leased},
+		"no write":                 {1, chaosSettings{short: true}, held, proof.Histories{Threads: 1}, leased},
+		"no lease":                 {1, chaosSettings{short: true}, held, enough, proof.Pushers{}},
+		"no pushes held":           {1, chaosSettings{}, never, enough, leased},
+		"no pushes held, in short": {0, chaosSettings{short: true}, never, enough, leased},
+		"no pause wanted":          {0, chaosSettings{only: []string{"killed"}}, nil, enough, leased},
+		"nothing at all":           {2, chaosSettings{}, nil, proof.Histories{}, proof.Pushers{}},
+	} {
+		a := &arena{settings: &tt.settings, done: tt.done}
+		if lines := a.unproven(tt.histories, tt.pushers); len(lines) != tt.lines {
+			t.Errorf("%s: %q", name, lines)
+		}
 	}
 }
 

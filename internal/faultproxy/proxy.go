@@ -15,30 +15,20 @@ import (
 // Proxy forwards every connection to its address to a target. All methods may be called at any time
 // from anywhere.
 type Proxy struct {
+	target   string // host:port
 	listener *net.TCPListener
 	weather  *weather
 	rng      *rand.Rand // used by accept alone
 	stop     context.CancelFunc
 	running  sync.WaitGroup // accept and the links
 
-	toTarget, toClient atomic.Int64
+	toTarget, toClient atomic.Int64 // bytes passed on
 
 	mu     sync.Mutex
-	target string
 	links  map[*link]struct{}
-	taken  int64
-	reset  int64
+	taken  int64 // connections of clients, those that were refused too
+	reset  int64 // of them that ended by RST: by a fault, by Reset, because a side did, or because the target could not be reached
 	failed error // of accept
-}
-
-// Counts is what a Proxy has done since its start.
-type Counts struct {
-	Taken int64 // connections of clients, those that were refused too
-	Open  int64 // of them now
-	Reset int64 // of them that ended by RST: by a fault, by Reset, because a side did, or because the target could not be reached
-
-	ToTarget int64 // bytes passed on
-	ToClient int64
 }
 
 // Start listens on a free port of 127.0.0.1, and forwards to the target, a host:port.
@@ -55,9 +45,9 @@ func Start(target string, rng *rand.Rand) (*Proxy, error) {
 		return nil, fmt.Errorf("fault proxy: %w", err)
 	}
 	p := &Proxy{
-		listener: listener.(*net.TCPListener), weather: newWeather(), stop: stop,
-		rng:    rand.New(rand.NewPCG(rng.Uint64(), rng.Uint64())),
-		target: target, links: make(map[*link]struct{}),
+		target: target, listener: listener.(*net.TCPListener), weather: newWeather(), stop: stop,
+		rng:   rand.New(rand.NewPCG(rng.Uint64(), rng.Uint64())),
+		links: make(map[*link]struct{}),
 	}
 	p.running.Go(func() { p.accept(ctx) })
 	return p, nil
@@ -69,13 +59,6 @@ func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 // Set makes a fault rule from now on, over connections that exist, what is under way on them, and new
 // ones. It takes the place of the one before, so Set(Fault{}) heals.
 func (p *Proxy) Set(f Fault) { p.weather.set(f) }
-
-// Retarget sends new connections to another host:port.
-func (p *Proxy) Retarget(target string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.target = target
-}
 
 // Reset ends every connection by RST, on both sides, and loses what is under way. They are gone when
 // it returns.
@@ -108,16 +91,6 @@ func (p *Proxy) HalfCloseClients() {
 		if l.isConnected() {
 			l.down.fin()
 		}
-	}
-}
-
-// Counts tells what was done so far.
-func (p *Proxy) Counts() Counts {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return Counts{
-		Taken: p.taken, Open: int64(len(p.links)), Reset: p.reset,
-		ToTarget: p.toTarget.Load(), ToClient: p.toClient.Load(),
 	}
 }
 
@@ -174,8 +147,7 @@ func (p *Proxy) take(ctx context.Context, client *net.TCPConn) {
 		return
 	}
 	p.links[l] = struct{}{}
-	target := p.target
-	p.running.Go(func() { p.carry(ctx, l, target) })
+	p.running.Go(func() { p.carry(ctx, l) })
 }
 
 func (p *Proxy) pipe(total *atomic.Int64) *pipe {
@@ -185,8 +157,8 @@ func (p *Proxy) pipe(total *atomic.Int64) *pipe {
 	}
 }
 
-func (p *Proxy) carry(ctx context.Context, l *link, target string) {
-	isReset := l.run(ctx, p.weather, target)
+func (p *Proxy) carry(ctx context.Context, l *link) {
+	isReset := l.run(ctx, p.weather, p.target)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.links, l)

@@ -13,8 +13,8 @@ import (
 //   - who ends or extends a lease is who has it, and it is extended only while it runs: who comes late
 //     records nothing;
 //   - a request to the CRM sets out within its lease. It may come to the CRM after that only if the replica
-//     was frozen or the network held it up. What it may do there then is for the register to say: it is
-//     refused, or the CRM has been left as it was when the request was made.
+//     was frozen or the network held it up, and no later than when that ended. What it may do there then is
+//     for the register to say: it is refused, or the CRM has been left as it was when the request was made.
 
 // watchLeases lets PostgreSQL take down every change of a lease, with the name of the replica that made it.
 const watchLeases = `
@@ -59,10 +59,16 @@ type lease struct {
 	from, to time.Time
 }
 
-// Harm is a time during which what a replica sends may come late.
+// Harm is a time during which what a replica sends is held up. Those of one replica follow one another.
 type Harm struct {
 	Replica  string
 	From, To time.Time
+}
+
+// Lateness is how long what a replica sends may be under way.
+type Lateness struct {
+	Usual   time.Duration // where nothing holds it up
+	Healing time.Duration // from the end of what held it up
 }
 
 // Pushers is what came of the check that one replica at a time pushes a thread.
@@ -74,9 +80,9 @@ type Pushers struct {
 	Wrong    []string
 }
 
-// CheckPushers holds the leases, and what came to the CRM, against what is promised. A request that it comes
-// to up to slack after the end of its lease is in time.
-func CheckPushers(ctx context.Context, s *Store, history []*Operation, harms []Harm, slack time.Duration) (Pushers, error) {
+// CheckPushers holds the leases, and what came to the CRM, against what is promised. The harms of each replica
+// are in their order.
+func CheckPushers(ctx context.Context, s *Store, history []*Operation, harms []Harm, allowed Lateness) (Pushers, error) {
 	const query = `SELECT at, replica, thread_id, epoch, was_epoch, until, was_until FROM proof_leases ORDER BY n`
 	var changes []leaseChange
 	err := s.Query(ctx, query, func(rows *sql.Rows) error {
@@ -90,14 +96,14 @@ func CheckPushers(ctx context.Context, s *Store, history []*Operation, harms []H
 	if err != nil {
 		return Pushers{}, err
 	}
-	return checkPushers(changes, history, harms, slack), nil
+	return checkPushers(changes, history, harms, allowed), nil
 }
 
-func checkPushers(changes []leaseChange, history []*Operation, harms []Harm, slack time.Duration) (p Pushers) {
+func checkPushers(changes []leaseChange, history []*Operation, harms []Harm, allowed Lateness) (p Pushers) {
 	leases := p.follow(changes)
 	for _, o := range history {
 		if o.Replica != "" {
-			p.place(o, leases[o.Thread], harms, slack)
+			p.place(o, leases[o.Thread], harms, allowed)
 		}
 	}
 	return p
@@ -145,7 +151,7 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // place finds the lease under which a request came. One that is late must have an excuse.
-func (p *Pushers) place(o *Operation, leases []*lease, harms []Harm, slack time.Duration) {
+func (p *Pushers) place(o *Operation, leases []*lease, harms []Harm, allowed Lateness) {
 	var last *lease // of the replica, before the request
 	for _, l := range leases {
 		if l.replica == o.Replica && !o.Call.Before(l.from) {
@@ -156,19 +162,29 @@ func (p *Pushers) place(o *Operation, leases []*lease, harms []Harm, slack time.
 	case last == nil:
 		p.wrong("%s asked the CRM about thread %q, which it never had", o.Replica, o.Thread)
 		return
-	case !o.moment().After(last.to.Add(slack)):
+	case !o.moment().After(last.to.Add(allowed.Usual)):
 		return
 	}
 	p.Late++
 	if o.isWrite() && o.Carried && o.Status < 300 {
 		p.Taken++
 	}
-	for _, h := range harms {
-		if h.Replica == o.Replica && h.From.Before(o.moment()) && !h.To.Before(last.from) {
-			return
-		}
+	if !o.moment().After(last.latest(harms, allowed)) {
+		return
 	}
 	p.wrong("%s asked the CRM about thread %q %s after its lease, and nothing had held it up", o.Replica, o.Thread, o.moment().Sub(last.to).Round(time.Millisecond))
+}
+
+// latest is until when what set out within a lease may come. A harm holds it up that began while it could
+// still be under way, and after that one the next.
+func (l *lease) latest(harms []Harm, allowed Lateness) time.Time {
+	latest := l.to.Add(allowed.Usual)
+	for _, h := range harms {
+		if healed := h.To.Add(allowed.Healing); h.Replica == l.replica && !h.From.After(latest) && healed.After(latest) {
+			latest = healed
+		}
+	}
+	return latest
 }
 
 // moment is when the CRM did what it was asked, as far as that is known: it answers at once then.

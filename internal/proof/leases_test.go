@@ -29,6 +29,8 @@ func ended(at int, replica string, epoch int64, before int) leaseChange {
 	return c
 }
 
+var allowed = Lateness{Usual: time.Second, Healing: 2 * time.Second}
+
 func TestPushers(t *testing.T) {
 	for name, tt := range map[string]struct {
 		want    string // a part of what is wrong; "" is nothing
@@ -45,6 +47,10 @@ func TestPushers(t *testing.T) {
 		"recorded late, and by nobody else claimed": {"", []leaseChange{claimed(1, "a", 1, 0), ended(18, "a", 1, 16)}, nil, nil},
 		"late after a pause": {"", []leaseChange{claimed(1, "a", 1, 0), claimed(17, "b", 2, 16)},
 			[]*Operation{write(20, 21, 1, 2, 412)}, []Harm{{"a", second(3), second(19)}}},
+		"passed on when a black hole ends": {"", []leaseChange{claimed(1, "a", 1, 0), claimed(17, "b", 2, 16)},
+			[]*Operation{write(24, 25, 1, 2, 412)}, []Harm{{"a", second(14), second(23)}}},
+		"held up twice": {"", []leaseChange{claimed(1, "a", 1, 0), claimed(17, "b", 2, 16)},
+			[]*Operation{write(29, 30, 1, 2, 412)}, []Harm{{"a", second(14), second(20)}, {"a", second(21), second(28)}}},
 		"two leases at a time": {"given to b while a had it", []leaseChange{claimed(1, "a", 1, 0), claimed(10, "b", 2, 16)}, nil, nil},
 		"ended by another":     {"a changed the lease", []leaseChange{claimed(1, "a", 1, 0), claimed(17, "b", 2, 16), ended(18, "a", 2, 32)}, nil, nil},
 		"extended by another":  {"a changed the lease", []leaseChange{claimed(1, "a", 1, 0), claimed(17, "b", 2, 16), extended(18, "a", 2, 32)}, nil, nil},
@@ -55,10 +61,16 @@ func TestPushers(t *testing.T) {
 			[]*Operation{write(20, 21, 1, 2, 412)}, []Harm{{"b", second(3), second(19)}}},
 		"late, and paused long before": {"nothing had held it up", []leaseChange{claimed(10, "a", 1, 0), ended(12, "a", 1, 25)},
 			[]*Operation{write(20, 21, 1, 2, 412)}, []Harm{{"a", second(3), second(9)}}},
+		"late, and the pause was over": {"nothing had held it up", []leaseChange{claimed(1, "a", 1, 0), claimed(17, "b", 2, 16)},
+			[]*Operation{write(29, 30, 1, 2, 412)}, []Harm{{"a", second(3), second(19)}}},
+		"late, and paused when it had to be there": {"nothing had held it up", []leaseChange{claimed(1, "a", 1, 0), claimed(17, "b", 2, 16)},
+			[]*Operation{write(29, 30, 1, 2, 412)}, []Harm{{"a", second(19), second(29)}}},
+		"late, and held up twice with a time between": {"nothing had held it up", []leaseChange{claimed(1, "a", 1, 0), claimed(17, "b", 2, 16)},
+			[]*Operation{write(29, 30, 1, 2, 412)}, []Harm{{"a", second(14), second(18)}, {"a", second(22), second(29)}}},
 		"never had": {"never had", []leaseChange{claimed(1, "a", 1, 0)}, []*Operation{by("b", read(2, 3, 1))}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := checkPushers(tt.changes, tt.history, tt.harms, time.Second)
+			p := checkPushers(tt.changes, tt.history, tt.harms, allowed)
 			switch {
 			case tt.want == "" && len(p.Wrong) > 0:
 				t.Errorf("wrong: %q", p.Wrong)
@@ -73,7 +85,7 @@ func TestPushers(t *testing.T) {
 func TestPushersCounts(t *testing.T) {
 	changes := []leaseChange{claimed(1, "a", 1, 0), claimed(17, "b", 2, 16)}
 	history := []*Operation{other(2, 3), write(20, 21, 1, 2, 412), read(22, 23, 1), write(2, 24, 1, 3, 200), write(2, 40, 1, 3, 0)}
-	p := checkPushers(changes, history, []Harm{{"a", second(3), second(19)}}, time.Second)
+	p := checkPushers(changes, history, []Harm{{"a", second(3), second(22)}}, allowed)
 	if p.Leases != 2 || p.Overlaps != 0 || p.Late != 3 || p.Taken != 1 || len(p.Wrong) != 0 {
 		t.Errorf("%+v", p)
 	}
