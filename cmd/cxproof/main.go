@@ -18,6 +18,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/cxbridge/cxbridge/internal/proof"
 )
 
 // commands are what can be proved: each takes its flags, and writes its table.
@@ -49,4 +51,20 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}
 	}
 	return errors.New("usage: cxproof COMMAND [FLAGS]; the commands are told by `go doc ./cmd/cxproof`")
+}
+
+// settle makes a new folder under dir for a command to work in, and builds cxbridge there unless a binary
+// is named. It returns both; the folder is the caller's to remove.
+func settle(ctx context.Context, dir, binary string) (own, program string, err error) {
+	if own, err = os.MkdirTemp(dir, "cxproof-"); err != nil {
+		return "", "", err
+	}
+	err = os.Chmod(own, 0o711) // PostgreSQL runs as another user
+	if program = binary; err == nil && program == "" {
+		program, err = proof.Build(ctx, own)
+	}
+	if err != nil {
+		return "", "", errors.Join(err, os.RemoveAll(own))
+	}
+	return own, program, nil
 }

@@ -70,18 +70,10 @@ func soak(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.dir, err = os.MkdirTemp(s.dir, "cxproof-"); err != nil {
+	if s.dir, s.program, err = settle(ctx, s.dir, s.program); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(s.dir)) }()
-	if err := os.Chmod(s.dir, 0o711); err != nil { // PostgreSQL runs as another user
-		return err
-	}
-	if s.program == "" {
-		if s.program, err = proof.Build(ctx, s.dir); err != nil {
-			return err
-		}
-	}
 	fmt.Fprintf(out, "seed %d\n", s.seed)
 	stageSettings := &crashSettings{sync: s.strict, receipts: s.receipts, threads: s.threads, program: s.program, dir: s.dir}
 	st, err := newStage(ctx, stageSettings, &scenario{}, s.store, s.seed)
