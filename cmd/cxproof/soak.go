@@ -155,11 +155,16 @@ func (s *soakSettings) check(ctx context.Context, st *stage) (v proof.Verdict, e
 	return v, err
 }
 
-// tooLittle tells what was not taken: a soak that is refused half of its load proves nothing.
-func (s *soakSettings) tooLittle(end sample) (lines []string) {
+// tooLittle tells what was not taken over the whole time: a soak that is refused half of its load proves
+// nothing.
+func (s *soakSettings) tooLittle(samples []sample) (lines []string) {
 	for f, wanted := range map[figure]float64{receiptRate: s.receipts, threadRate: s.threads} {
-		if end[f] < shareTaken*wanted {
-			lines = append(lines, fmt.Sprintf("%s: %.0f of %.0f", figureRules[f].name, end[f], wanted))
+		sum := 0.0
+		for _, one := range samples {
+			sum += one[f]
+		}
+		if taken := sum / float64(len(samples)); taken < shareTaken*wanted {
+			lines = append(lines, fmt.Sprintf("%s: %.0f of %.0f", figureRules[f].name, taken, wanted))
 		}
 	}
 	return lines
@@ -188,7 +193,7 @@ func (s *soakSettings) report(out io.Writer, st *stage, samples []sample, v proo
 	}
 	table.Print(out)
 	if s.strict {
-		v.Wrong = append(v.Wrong, s.tooLittle(b)...)
+		v.Wrong = append(v.Wrong, s.tooLittle(samples)...)
 	}
 	fmt.Fprintf(out, "\nevents of threads acknowledged: %d; the CRM: %+v\n", st.traffic.Promises.Events(), st.crm.Counts())
 	for _, line := range v.Wrong[:min(len(v.Wrong), 20)] {

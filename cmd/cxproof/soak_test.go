@@ -19,3 +19,15 @@ func TestSoak(t *testing.T) {
 		})
 	}
 }
+
+// A soak that was refused its load for half of the time has proved nothing, however well it ended.
+func TestSoakWithoutLoad(t *testing.T) {
+	s := &soakSettings{receipts: 2000, threads: 200}
+	full, half := sample{receiptRate: 2000, threadRate: 250}, sample{receiptRate: 1000, threadRate: 250}
+	if lines := s.tooLittle([]sample{full, full}); lines != nil {
+		t.Errorf("all was taken, and %q", lines)
+	}
+	if lines := s.tooLittle([]sample{half, full}); len(lines) != 1 {
+		t.Errorf("a quarter was refused: %q", lines)
+	}
+}

@@ -103,10 +103,6 @@ func CheckAll(ctx context.Context, s *Service, t *Traffic, crm *sim.CRM) (v Verd
 		return v, err
 	}
 	v.Add(CheckCRM(ctx, s, t, crm))
-	p.mu.Lock()
-	v.Wrong = append(v.Wrong, p.strange...)
-	p.strange = nil
-	p.mu.Unlock()
 	if err := checkMessages(ctx, s.Store, p, &v); err != nil {
 		return v, err
 	}
@@ -119,12 +115,16 @@ func CheckAll(ctx context.Context, s *Service, t *Traffic, crm *sim.CRM) (v Verd
 }
 
 // CheckCRM waits until the threads are synced, and compares the CRM with what was told. A thread that is
-// stuck is wrong.
+// stuck is wrong, and so is an answer that no post deserved.
 func CheckCRM(ctx context.Context, s *Service, t *Traffic, crm *sim.CRM) (v Verdict) {
 	if err := s.AwaitSynced(ctx); err != nil {
 		v.wrong("%v", err)
 	}
-	v.Wrong = slices.Concat(v.Wrong, crm.Violations(), crm.Differences(t.Conversations.Expected()))
+	p := t.Promises
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	v.Wrong = slices.Concat(v.Wrong, p.strange, crm.Violations(), crm.Differences(t.Conversations.Expected()))
+	p.strange = nil
 	return v
 }
 
