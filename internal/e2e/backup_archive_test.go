@@ -30,18 +30,8 @@ func TestBaseBackupAndArchive(t *testing.T) {
 	p.wantAnswer(t, accepted, event(updated, "early", 1, saying(hello)))
 
 	var load barrage
-	loaded, over := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(over)
-		load.fire(p, 300, func() { close(loaded) })
-	}()
-	defer func() { <-over }()
-	defer load.cease()
-	select {
-	case <-loaded:
-	case <-over:
-		t.Fatal("there was no load")
-	}
+	end := load.begin(t, p, 300)
+	defer end()
 	before := len(load.acknowledged().acked)
 	base, err := cluster.BaseBackup(t.Context())
 	if err != nil {
@@ -53,8 +43,7 @@ func TestBaseBackupAndArchive(t *testing.T) {
 	p.wantAnswer(t, accepted, event(updated, "after the base backup", 1, saying(hello)))
 	promised := load.acknowledged()
 	s.archiveAll(t)
-	load.cease()
-	<-over
+	end()
 	const late, spooled = `{"messageId":"late","status":"SENT"}`, `{"messageId":"spooled","status":"SENT"}`
 	p.post(t, 200, late)
 	if err := cluster.Crash(); err != nil {

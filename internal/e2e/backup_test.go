@@ -78,23 +78,12 @@ func TestBackupUnderLoad(t *testing.T) {
 		p.post(t, 422, `{"messageId":"early"}`)
 
 		var load barrage
-		loaded, over := make(chan struct{}), make(chan struct{})
-		go func() {
-			defer close(over)
-			load.fire(p, 300, func() { close(loaded) })
-		}()
-		defer func() { <-over }()
-		defer load.cease()
-		select {
-		case <-loaded:
-		case <-over:
-			t.Fatal("there was no load")
-		}
+		end := load.begin(t, p, 300)
+		defer end()
 		promised := load.acknowledged()
 		file := s.backUp(t)
 		during := len(load.acknowledged().acked) - len(promised.acked)
-		load.cease()
-		<-over
+		end()
 		if during == 0 {
 			t.Error("nothing was acknowledged while the backup was made")
 		}

@@ -83,6 +83,26 @@ func (b *barrage) fire(p *process, posts int, strike func()) {
 	wg.Wait()
 }
 
+// begin fires in the background, and returns once so many posts were acknowledged. What it returns ends
+// that, and waits for the end; it may be called again.
+func (b *barrage) begin(t *testing.T, p *process, posts int) (end func()) {
+	t.Helper()
+	loaded, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		b.fire(p, posts, func() { close(loaded) })
+	}()
+	select {
+	case <-loaded:
+	case <-over:
+		t.Fatal("there was no load")
+	}
+	return func() {
+		b.cease()
+		<-over
+	}
+}
+
 // cease ends fire.
 func (b *barrage) cease() {
 	b.mu.Lock()
