@@ -56,18 +56,22 @@ const (
 // trusted proxy, so that nothing behind believes them.
 func (p Proxies) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		peer := AddressOf(r)
-		if !p.trusts(peer) {
-			delete(r.Header, headerFor)
-			delete(r.Header, headerProto)
-			next.ServeHTTP(w, r)
-			return
-		}
-		if client := p.client(peer, r.Header[headerFor]); client != peer {
-			r.RemoteAddr = netip.AddrPortFrom(client, 0).String()
-		}
+		p.correct(r)
 		next.ServeHTTP(w, r)
 	})
+}
+
+func (p Proxies) correct(r *http.Request) {
+	if len(p) > 0 { // else the address need not be read
+		if peer := AddressOf(r); p.trusts(peer) {
+			if client := p.client(peer, r.Header[headerFor]); client != peer {
+				r.RemoteAddr = netip.AddrPortFrom(client, 0).String()
+			}
+			return
+		}
+	}
+	delete(r.Header, headerFor)
+	delete(r.Header, headerProto)
 }
 
 // client goes back along the chain of proxies, from the nearest, to the first address that is not

@@ -133,23 +133,23 @@ func (p *Plan) Outcomes() []Outcome { return p.outcomes }
 // merger folds receipts into messages and keeps account of where each receipt ends: the winning
 // one in the message's own row, every other one in the history.
 type merger struct {
-	plan     *Plan
-	messages map[string]*sms.Message
-	counted  map[string]analytics.Contribution // what messages that exist add to the counts so far
-	changed  map[string]bool
-	past     map[pastKey]int // where in History this batch put a receipt
+	plan *Plan
+	rows map[string]*messageRow // by the message's id
+	past map[pastKey]int        // where in History this batch put a receipt
+}
+
+// messageRow is the row of a message on its way through a batch.
+type messageRow struct {
+	message *sms.Message
+	counted *analytics.Contribution // what the row adds to the counts so far; nil for a new one
+	changed bool
 }
 
 func newMerger(p *Plan, messages map[string]*sms.Message) *merger {
-	if messages == nil {
-		messages = make(map[string]*sms.Message)
-	}
-	m := &merger{
-		plan: p, messages: messages, changed: make(map[string]bool), past: make(map[pastKey]int),
-		counted: make(map[string]analytics.Contribution, len(messages)),
-	}
+	m := &merger{plan: p, rows: make(map[string]*messageRow, len(messages)), past: make(map[pastKey]int)}
 	for id, msg := range messages {
-		m.counted[id] = analytics.ContributionOf(msg)
+		counted := analytics.ContributionOf(msg)
+		m.rows[id] = &messageRow{message: msg, counted: &counted}
 	}
 	return m
 }
@@ -160,14 +160,15 @@ type pastKey struct {
 }
 
 func (m *merger) fold(entry int, r *sms.Receipt) {
-	msg, known := m.messages[r.MessageID]
+	row, known := m.rows[r.MessageID]
 	if !known {
-		msg = &sms.Message{}
-		m.messages[r.MessageID] = msg
+		row = &messageRow{message: new(sms.Message)}
+		m.rows[r.MessageID] = row
 	}
+	msg := row.message
 	before := msg.Winning()
 	if msg.Fold(r) {
-		m.changed[r.MessageID] = true
+		row.changed = true
 	}
 	if !known {
 		return
@@ -185,13 +186,16 @@ func (m *merger) fold(entry int, r *sms.Receipt) {
 // finish settles the messages that changed and counts them.
 func (m *merger) finish(b *Batch) {
 	var counts analytics.Delta
-	for id := range m.changed {
-		msg := m.messages[id]
+	for _, row := range m.rows {
+		if !row.changed {
+			continue
+		}
+		msg := row.message
 		msg.Updated = b.Now
 		b.Judge.Settle(msg)
-		if before, exists := m.counted[id]; exists {
+		if row.counted != nil {
 			m.plan.Updates = append(m.plan.Updates, msg)
-			counts.Remove(before)
+			counts.Remove(*row.counted)
 		} else {
 			m.plan.Inserts = append(m.plan.Inserts, msg)
 		}
