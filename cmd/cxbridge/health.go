@@ -16,6 +16,9 @@ const (
 	unreadyFor = 100 * time.Millisecond // so that the return of a part shows at once
 )
 
+// lookTimeout bounds a look: a probe that hangs tells nothing.
+const lookTimeout = 2 * time.Second
+
 // readiness remembers the last look.
 type readiness struct {
 	mu    sync.Mutex
@@ -24,13 +27,15 @@ type readiness struct {
 	parts map[string]api.Part
 }
 
-// Ready implements api.Health.
-func (s *service) Ready(ctx context.Context) (bool, map[string]api.Part) {
+// Ready implements api.Health. A look is for all who ask, whoever of them goes away.
+func (s *service) Ready() (bool, map[string]api.Part) {
 	r := &s.readiness
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if time.Now().After(r.until) {
-		r.ok, r.parts = s.look(ctx)
+		looking, cancel := context.WithTimeout(context.Background(), lookTimeout)
+		r.ok, r.parts = s.look(looking)
+		cancel()
 		r.until = time.Now().Add(unreadyFor)
 		if r.ok {
 			r.until = time.Now().Add(readyFor)

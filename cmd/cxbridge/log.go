@@ -14,7 +14,7 @@ const logFlush = 200 * time.Millisecond
 // newLogger logs to w. Lines are written together, as one call to the system for each would cost
 // more than the event that it tells of; close writes what is left.
 func newLogger(cfg Config, w io.Writer) (log *slog.Logger, close func()) {
-	lines := &lineBuffer{out: bufio.NewWriterSize(w, 64<<10), done: make(chan struct{})}
+	lines := newLineBuffer(w)
 	var flushing sync.WaitGroup
 	flushing.Go(lines.flushOften)
 	options := &slog.HandlerOptions{Level: cfg.LogLevel}
@@ -31,16 +31,23 @@ func newLogger(cfg Config, w io.Writer) (log *slog.Logger, close func()) {
 // lineBuffer gathers lines until the next flush.
 type lineBuffer struct {
 	mu   sync.Mutex
-	out  *bufio.Writer
+	to   io.Writer
+	out  *bufio.Writer // to it
 	done chan struct{}
 	once sync.Once
+}
+
+func newLineBuffer(to io.Writer) *lineBuffer {
+	return &lineBuffer{to: to, out: bufio.NewWriterSize(to, 64<<10), done: make(chan struct{})}
 }
 
 // Write implements io.Writer.
 func (b *lineBuffer) Write(line []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.out.Write(line)
+	n, err := b.out.Write(line)
+	b.recover(err)
+	return n, err
 }
 
 func (b *lineBuffer) flushOften() {
@@ -60,8 +67,15 @@ func (b *lineBuffer) flushOften() {
 func (b *lineBuffer) flush() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	// Where the log cannot be written there is no place to say so.
-	_ = b.out.Flush()
+	b.recover(b.out.Flush())
+}
+
+// recover gives up what could not be written, as on a full disk, so that later lines may be. A
+// bufio.Writer writes nothing more after an error. There is no place to tell of it.
+func (b *lineBuffer) recover(err error) {
+	if err != nil {
+		b.out.Reset(b.to)
+	}
 }
 
 func (b *lineBuffer) stop() { b.once.Do(func() { close(b.done) }) }

@@ -37,10 +37,11 @@ type certificate struct {
 	log   *slog.Logger
 	now   func() time.Time
 
-	mu      sync.Mutex
-	shown   *tls.Certificate
-	state   [2]fileState // of the files, when they were last read
-	checked time.Time
+	mu        sync.Mutex
+	shown     *tls.Certificate
+	state     [2]fileState // of the files, when shown was read from them
+	checked   time.Time
+	complaint string // the last one in the log; "" after a good read
 }
 
 // fileState tells a file from what it was before. One that is not there has the zero value.
@@ -72,22 +73,26 @@ func (c *certificate) current() *tls.Certificate {
 	if c.files.state() == c.state {
 		return c.shown
 	}
-	if err := c.load(); err != nil {
-		c.log.Error("the new certificate cannot be used; the last one is shown", "error", err)
-	} else {
+	if err := c.load(); err == nil {
+		c.complaint = ""
 		c.log.Info("the certificate was read again", "expires", c.shown.Leaf.NotAfter.UTC())
+	} else if c.complaint != err.Error() {
+		c.complaint = err.Error()
+		c.log.Error("the new certificate cannot be used; the last one is shown until it can", "error", err)
 	}
 	return c.shown
 }
 
-// load reads the files. The state is taken before, so that what is written meanwhile is read later.
+// load reads the files. The state is taken before, so that what is written meanwhile is read later. After
+// an error it stays as it was: who may read a file can change, and its state does not show that.
 func (c *certificate) load() error {
-	c.state, c.checked = c.files.state(), c.now()
+	state := c.files.state()
+	c.checked = c.now()
 	pair, err := c.files.read()
 	if err != nil {
 		return err
 	}
-	c.shown = pair
+	c.shown, c.state = pair, state
 	return nil
 }
 

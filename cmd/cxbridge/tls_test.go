@@ -108,6 +108,38 @@ func TestCertificateIsRenewed(t *testing.T) {
 	}
 }
 
+// Who may read the files can change without their looking any different.
+func TestCertificateIsReadOnceItMayBe(t *testing.T) {
+	files, now := newTLSFiles(t), time.Now()
+	writeCertificate(t, files, 1, now.Add(time.Hour))
+	c := &certificate{files: files, log: slog.New(slog.DiscardHandler), now: func() time.Time { return now }}
+	if err := c.load(); err != nil {
+		t.Fatal(err)
+	}
+	writeCertificate(t, files, 2, now.Add(time.Hour))
+	good, err := os.ReadFile(files.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range [][]byte{make([]byte, len(good)), good} {
+		if err := os.WriteFile(files.Key, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{files.Key, files.Cert} {
+			if err := os.Chtimes(path, now, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		now = now.Add(certificateAge)
+		c.current()
+		now = now.Add(-certificateAge)
+		c.checked = time.Time{}
+	}
+	if got := c.current().Leaf.SerialNumber.Int64(); got != 2 {
+		t.Errorf("certificate %d is shown", got)
+	}
+}
+
 func TestTLSSettings(t *testing.T) {
 	good, old, mixed := newTLSFiles(t), newTLSFiles(t), newTLSFiles(t)
 	writeCertificate(t, good, 1, time.Now().Add(time.Hour))

@@ -95,6 +95,22 @@ func TestDeliveryRefuses(t *testing.T) {
 	}
 }
 
+// A refusal names the parameter that makes no sense.
+func TestDeliveryRefusalLocations(t *testing.T) {
+	b := newBench()
+	for query, want := range map[string]string{
+		"?window=59s": "query.window", "?window=91d&step=1h": "query.window", "?window=never": "query.window",
+		"?window=1h&step=90s": "query.step", "?window=90d&step=1m": "query.step", "?step=0s": "query.step",
+		"?series=csv": "query.series", "?region=GBR": "query.region",
+	} {
+		w, _ := b.askDelivery(t, query, "")
+		got := decode[struct{ Errors []struct{ Location, Message string } }](t, w, http.StatusUnprocessableEntity).Errors
+		if len(got) != 1 || got[0].Location != want || got[0].Message == "" {
+			t.Errorf("%s: %+v, want one at %s", query, got, want)
+		}
+	}
+}
+
 func TestDeliveryErrors(t *testing.T) {
 	for _, err := range []error{store.ErrUnavailable, errors.New("a fault")} {
 		b := newBench()

@@ -90,7 +90,7 @@ func (w *contractWorld) away(t *testing.T) {
 	w.Reconciler = reconcileFunc(func(context.Context, string) (reconcile.Outcome, error) {
 		return reconcile.Outcome{}, store.ErrUnavailable
 	})
-	w.Health = healthFunc(func(context.Context) (bool, map[string]Part) {
+	w.Health = healthFunc(func() (bool, map[string]Part) {
 		return false, map[string]Part{"database": {State: "down", Detail: "start it"}}
 	})
 	w.Log = slog.New(slog.NewTextHandler(io.Discard, nil))

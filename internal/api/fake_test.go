@@ -199,9 +199,9 @@ type figuresFunc func() Figures
 
 func (f figuresFunc) Figures() Figures { return f() }
 
-type healthFunc func(ctx context.Context) (bool, map[string]Part)
+type healthFunc func() (bool, map[string]Part)
 
-func (f healthFunc) Ready(ctx context.Context) (bool, map[string]Part) { return f(ctx) }
+func (f healthFunc) Ready() (bool, map[string]Part) { return f() }
 
 // bench is an API on fakes, with everything in order until a test says otherwise.
 type bench struct {
@@ -238,7 +238,7 @@ func newBench() *bench {
 			return exampleReport(), b.store.err
 		}),
 		Figures: figuresFunc(func() Figures { return Figures{} }),
-		Health: healthFunc(func(context.Context) (bool, map[string]Part) {
+		Health: healthFunc(func() (bool, map[string]Part) {
 			return true, map[string]Part{"database": {State: "up"}}
 		}),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -122,7 +122,7 @@ func (b *bench) answer(report analytics.Report) {
 
 func (b *bench) Figures() api.Figures { return b.figures }
 
-func (b *bench) Ready(context.Context) (bool, map[string]api.Part) { return !b.unready, b.parts }
+func (b *bench) Ready() (bool, map[string]api.Part) { return !b.unready, b.parts }
 
 func (b *bench) console(t *testing.T) *Console {
 	t.Helper()

@@ -74,7 +74,7 @@ func (c *Console) loadOverview(ctx context.Context, r *http.Request) (*overview,
 	}
 	err = gather(
 		func() error {
-			ok, parts := c.Health.Ready(ctx)
+			ok, parts := c.Health.Ready()
 			o.Ready, o.Parts = ok, partsOf(parts)
 			return nil
 		},

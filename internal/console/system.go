@@ -56,7 +56,7 @@ func (c *Console) loadSystem(ctx context.Context) (*systemView, error) {
 	}
 	err := gather(
 		func() error {
-			ok, parts := c.Health.Ready(ctx)
+			ok, parts := c.Health.Ready()
 			v.Ready = ok
 			v.Parts, v.Subscriptions = apart(partsOf(parts))
 			return nil

@@ -48,6 +48,7 @@ func (in *Ingest) keep(requests []*request) {
 	if in.spool == nil || in.database.up() {
 		rest, _, err := in.commitParts(context.Background(), commitTimeout, batch)
 		if err == nil {
+			in.keptByDatabase()
 			return
 		}
 		in.lostDatabase(err)
@@ -197,7 +198,7 @@ func (in *Ingest) spoolSome(requests []*request) error {
 	for _, r := range requests {
 		r.err = nil
 		if err != nil {
-			r.err = &BusyError{RetryAfter: busyRetry, Reason: "the event cannot be stored now: " + reasonOf(err)}
+			r.err = &BusyError{RetryAfter: busyRetry, Reason: "the event cannot be stored now: " + reasonOf(err), Storage: true}
 		}
 		for i := range r.answers {
 			r.answers[i] = Answer{Spooled: err == nil}

@@ -70,6 +70,14 @@ func (in *Ingest) lostDatabase(cause error) {
 	in.database.wake()
 }
 
+// keptByDatabase notes that the database took a commit. With a spool keepConnected finds out, as no
+// commit is tried before.
+func (in *Ingest) keptByDatabase() {
+	if in.spool == nil {
+		in.metrics.databaseUp.Set(1)
+	}
+}
+
 func (d *database) wake() {
 	select {
 	case d.wakeUp <- struct{}{}:
@@ -89,8 +97,13 @@ func (in *Ingest) look(ctx context.Context) {
 	}
 }
 
-// keepConnected brings the database back after it was lost, and the events of the spool to it.
-func (in *Ingest) keepConnected(ctx context.Context) {
+// keepConnected connects to the database, closes tried, and from then on brings the database back
+// after it was lost, and the events of the spool to it.
+func (in *Ingest) keepConnected(ctx context.Context, tried chan<- struct{}) {
+	if err := in.connect(ctx); err != nil {
+		in.lostDatabase(err)
+	}
+	close(tried)
 	in.database.wake() // the spool may hold events of an earlier run
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()

@@ -102,12 +102,12 @@ func TestFullSpoolIsBusyAndSmallerEventsStillFit(t *testing.T) {
 	spool := newSpool(t, t.TempDir(), 3*(int64(len(receipt("m")))+eventOverhead))
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, &fakeStore{away: true}, spool)
-		if _, err := submit(in, "a", "b", "c", "d"); !isBusy(err) {
-			t.Errorf("four events where three fit: got %v, want a BusyError", err)
+		if _, err := submit(in, "a", "b", "c", "d"); !isUnstored(err) {
+			t.Errorf("four events where three fit: got %v, want one that tells of the storage", err)
 		}
 		mustSubmit(t, in, "a", "b", "c")
-		if _, err := submit(in, "d"); !isBusy(err) {
-			t.Errorf("a full spool: got %v, want a BusyError", err)
+		if _, err := submit(in, "d"); !isUnstored(err) {
+			t.Errorf("a full spool: got %v, want one that tells of the storage", err)
 		}
 	})
 }
@@ -119,8 +119,41 @@ func TestFailingSpoolIsBusy(t *testing.T) {
 		if err := spool.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := submit(in, "m"); !isBusy(err) {
-			t.Errorf("got %v, want a BusyError", err)
+		if _, err := submit(in, "m"); !isUnstored(err) {
+			t.Errorf("got %v, want one that tells of the storage", err)
+		}
+	})
+}
+
+// A migration may take as long as it likes: events come in meanwhile.
+func TestSlowMigrationKeepsNobodyOut(t *testing.T) {
+	spool := newSpool(t, t.TempDir(), 1<<20)
+	synctest.Test(t, func(t *testing.T) {
+		st := &fakeStore{migrating: make(chan struct{})}
+		in := start(t, st, spool)
+		if a := mustSubmit(t, in, "early"); !a[0].Spooled {
+			t.Error("an event during the migration was not spooled")
+		}
+		time.Sleep(migrateTimeout / 2)
+		close(st.migrating)
+		synctest.Wait()
+		if a := mustSubmit(t, in, "late"); a[0].Spooled {
+			t.Error("an event after the migration was spooled")
+		}
+		if diff := cmp.Diff([]string{"early", "late"}, st.ids()); diff != "" {
+			t.Errorf("committed (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestStopEndsAMigration(t *testing.T) {
+	spool := newSpool(t, t.TempDir(), 1<<20)
+	synctest.Test(t, func(t *testing.T) {
+		in := start(t, &fakeStore{migrating: make(chan struct{})}, spool)
+		stopping := time.Now()
+		in.Stop()
+		if took := time.Since(stopping); took > 0 {
+			t.Errorf("Stop waited %v", took)
 		}
 	})
 }

@@ -33,6 +33,9 @@ type fakeStore struct {
 	migrated  int
 	observed  analytics.Delta
 
+	// migrating is waited for by Migrate, when set.
+	migrating chan struct{}
+
 	// before is called at the start of each Commit, when set.
 	before func(ctx context.Context, entries []store.Entry) error
 }
@@ -51,7 +54,14 @@ func (f *fakeStore) Ping(context.Context) error {
 	return nil
 }
 
-func (f *fakeStore) Migrate(context.Context) error {
+func (f *fakeStore) Migrate(ctx context.Context) error {
+	if f.migrating != nil {
+		select {
+		case <-f.migrating:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.migrated++
@@ -211,6 +221,12 @@ func mustSubmit(t *testing.T, in *Ingest, ids ...string) []Answer {
 }
 
 func isBusy(err error) bool {
-	var busy *BusyError
-	return errors.As(err, &busy) && busy.RetryAfter > 0
+	busy, ok := errors.AsType[*BusyError](err)
+	return ok && busy.RetryAfter > 0 && !busy.Storage
+}
+
+// isUnstored reports whether neither the database nor the spool took an event.
+func isUnstored(err error) bool {
+	busy, ok := errors.AsType[*BusyError](err)
+	return ok && busy.RetryAfter > 0 && busy.Storage
 }

@@ -103,22 +103,38 @@ func New(c Config) *Ingest {
 	}
 }
 
-// Start connects to the database, migrates it, and begins to accept events. With a spool a
-// database that is away is no error: Start returns, and connecting goes on. Without one it is.
+// Start connects to the database, migrates it, and begins to accept events. With a spool a database
+// that is away, or that takes long to migrate, is no error: Start returns, events go to the spool, and
+// connecting goes on. Without one it waits for the migration, and a database that is away is an error.
 func (in *Ingest) Start(ctx context.Context) error {
-	if err := in.connect(ctx); err != nil {
-		if in.spool == nil {
+	if in.spool == nil {
+		if err := in.connect(ctx); err != nil {
 			return err
 		}
-		in.lostDatabase(err)
 	}
 	background, stop := context.WithCancel(context.Background())
 	in.stopBackground = stop
 	if in.spool != nil {
-		in.background.Go(func() { in.keepConnected(background) })
+		tried := make(chan struct{})
+		in.background.Go(func() { in.keepConnected(background, tried) })
+		in.awaitDatabase(ctx, tried)
 	}
 	in.background.Go(func() { in.keepObserved(background) })
 	return nil
+}
+
+// startPatience is how long Start waits for the database before events are accepted without it.
+const startPatience = 5 * time.Second
+
+func (in *Ingest) awaitDatabase(ctx context.Context, tried <-chan struct{}) {
+	patience := time.NewTimer(startPatience)
+	defer patience.Stop()
+	select {
+	case <-tried:
+	case <-ctx.Done():
+	case <-patience.C:
+		in.log.Warn("the database is not ready yet; events go to the spool until it is", "waited", startPatience.String())
+	}
 }
 
 // Stop accepts nothing more, commits what it has accepted, and returns when that is done.

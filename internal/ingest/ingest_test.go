@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
@@ -115,15 +116,35 @@ func TestFullQueueIsBusyAtOnce(t *testing.T) {
 	})
 }
 
-func TestWithoutASpoolAnUnavailableDatabaseIsBusy(t *testing.T) {
-	st := &fakeStore{}
-	in := start(t, st, nil)
-	st.setAway(true)
-	if _, err := submit(in, "m"); !isBusy(err) {
-		t.Errorf("got %v, want a BusyError", err)
+func TestWithoutASpoolAnUnavailableDatabaseIsTold(t *testing.T) {
+	st, registry := &fakeStore{}, prometheus.NewRegistry()
+	in := startWith(t, Config{Store: st, Metrics: NewMetrics(registry)})
+	wantUp := func(when string, want float64) {
+		t.Helper()
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() != "cxbridge_database_up" {
+				continue
+			}
+			if got := f.GetMetric()[0].GetGauge().GetValue(); got != want {
+				t.Errorf("%s: cxbridge_database_up is %v, want %v", when, got, want)
+			}
+			return
+		}
+		t.Error("there is no cxbridge_database_up")
 	}
+	wantUp("at first", 1)
+	st.setAway(true)
+	if _, err := submit(in, "m"); !isUnstored(err) {
+		t.Errorf("got %v, want one that tells of the storage", err)
+	}
+	wantUp("away", 0)
 	st.setAway(false)
 	mustSubmit(t, in, "m")
+	wantUp("back", 1)
 }
 
 func TestStopCommitsWhatWasAccepted(t *testing.T) {

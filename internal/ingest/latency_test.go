@@ -90,8 +90,8 @@ func TestLatencyOutlivesACommitThatFails(t *testing.T) {
 		mustSubmit(t, in, "a")
 		at := time.Now()
 		st.setAway(true)
-		if _, err := submit(in, "b"); !isBusy(err) {
-			t.Fatalf("got %v, want a BusyError", err)
+		if _, err := submit(in, "b"); !isUnstored(err) {
+			t.Fatalf("got %v, want one that tells of the storage", err)
 		}
 		time.Sleep(3 * observedInterval)
 		requireObserved(t, st, func(*analytics.Delta) {})
@@ -194,8 +194,8 @@ func TestLatencyMetrics(t *testing.T) {
 		}}
 		in := startWith(t, Config{Store: st, SLA: testSLA, Metrics: NewMetrics(registry)})
 		mustSubmit(t, in, "a", "b", "c")
-		if _, err := submit(in, "lost"); !isBusy(err) {
-			t.Fatalf("got %v, want a BusyError", err)
+		if _, err := submit(in, "lost"); !isUnstored(err) {
+			t.Fatalf("got %v, want one that tells of the storage", err)
 		}
 		families, err := registry.Gather()
 		if err != nil {

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -95,10 +96,9 @@ func (q *queue) take() (batch []*request, due bool) {
 		bytes += q.waiting[n].bytes
 		n++
 	}
-	batch = q.waiting[:n:n]
-	if q.waiting = q.waiting[n:]; len(q.waiting) == 0 {
-		q.waiting = nil // the batch keeps the array
-	}
+	batch = slices.Clone(q.waiting[:n])
+	clear(q.waiting[:n]) // the array lives on while the queue does not empty, and is not to hold what is answered
+	q.waiting = q.waiting[n:]
 	q.readings -= readings
 	q.due, q.latest = false, readings
 	return batch, q.fallDue()

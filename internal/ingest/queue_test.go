@@ -86,6 +86,21 @@ func TestQueueBatches(t *testing.T) {
 	add(1, true) // as many as the first one has
 }
 
+// A queue that never empties does not hold the requests that are answered.
+func TestQueueForgetsWhatIsTaken(t *testing.T) {
+	q := queue{writers: 2}
+	for range 3 {
+		if _, err := q.add(&request{readings: make([]Reading, batchReadings)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	array := q.waiting
+	batch, _ := q.take()
+	if len(batch) != 1 || batch[0] == nil || array[0] != nil || array[1] == nil {
+		t.Errorf("after taking %v: %v", batch, array)
+	}
+}
+
 // What is left by a commit that is full is enough for another.
 func TestQueueLeavesEnoughForAnother(t *testing.T) {
 	q := queue{writers: 2}

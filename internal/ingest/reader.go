@@ -131,6 +131,7 @@ type Answer struct {
 type BusyError struct {
 	RetryAfter time.Duration
 	Reason     string // fit to be shown to the sender
+	Storage    bool   // neither database nor spool takes it; else too much comes in, or the program stops
 }
 
 func (e *BusyError) Error() string { return e.Reason }

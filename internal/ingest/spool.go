@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/sqlitedb"
@@ -21,9 +22,10 @@ type Spool struct {
 	limit   int64
 	reserve reserve
 
-	mu     sync.Mutex // of the counts; held by Append from the check of the limit to the commit
-	events int64
-	bytes  int64
+	mu sync.Mutex // held while something is written, by Append from the check of the limit on
+
+	// The counts can be read while a write hangs.
+	events, bytes atomic.Int64
 }
 
 // SpoolEvent is an event as it came.
@@ -79,10 +81,11 @@ func (s *Spool) load() error {
 		return err
 	}
 	const count = "SELECT count(*), coalesce(sum(length(raw) + length(trace) + ?), 0) FROM events"
-	if err := s.db.QueryRow(count, eventOverhead).Scan(&s.events, &s.bytes); err != nil {
+	var events, bytes int64
+	if err := s.db.QueryRow(count, eventOverhead).Scan(&events, &bytes); err != nil {
 		return err
 	}
-	s.metrics.spool(s.events, s.bytes, s.limit)
+	s.count(events, bytes)
 	return nil
 }
 
@@ -105,7 +108,7 @@ func (s *Spool) Append(events []SpoolEvent) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	size := sizeOf(events)
-	if s.bytes+size > s.limit {
+	if s.Bytes()+size > s.limit {
 		return ErrSpoolFull
 	}
 	err := s.transact(func(tx *sql.Tx) error {
@@ -198,7 +201,7 @@ func (s *Spool) makeRoom(against error) error {
 func (s *Spool) Shrink() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.events > 0 {
+	if s.Events() > 0 {
 		return nil
 	}
 	for _, statement := range []string{"VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"} {
@@ -211,18 +214,10 @@ func (s *Spool) Shrink() error {
 }
 
 // Events returns how many events wait.
-func (s *Spool) Events() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.events
-}
+func (s *Spool) Events() int64 { return s.events.Load() }
 
 // Bytes returns how much of the limit is used.
-func (s *Spool) Bytes() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.bytes
-}
+func (s *Spool) Bytes() int64 { return s.bytes.Load() }
 
 // Full reports whether not even a small event fits.
 func (s *Spool) Full() bool { return s.Bytes()+eventOverhead >= s.limit }
@@ -237,9 +232,7 @@ func (s *Spool) Check(ctx context.Context) error {
 func (s *Spool) Close() error { return s.db.Close() }
 
 func (s *Spool) count(events, bytes int64) {
-	s.events += events
-	s.bytes += bytes
-	s.metrics.spool(s.events, s.bytes, s.limit)
+	s.metrics.spool(s.events.Add(events), s.bytes.Add(bytes), s.limit)
 }
 
 func (s *Spool) transact(do func(*sql.Tx) error) error {

@@ -162,8 +162,10 @@ func TestOneLineIsLogged(t *testing.T) {
 		{"invalid", `{"to":"` + number + `"}`, nil, &fakeIntake{}, line(422, 18, 1, 0, 0, 1, 0, 0, 0, "WARN", "refused")},
 		{"stranger", receipt, func(r *http.Request) { r.Header.Set(headerSecret, "sesame") }, &fakeIntake{},
 			with(with(line(401, 0, 0, 0, 0, 0, 0, 0, 0, "WARN", "unauthorized"), "reason", errWrongSecret.Error()), "client", "192.0.2.1")},
-		{"busy", receipt, nil, &fakeIntake{submit: failsWith(&ingest.BusyError{Reason: "the spool is full"})},
-			with(line(503, 37, 0, 0, 0, 0, 0, 0, 0, "WARN", "busy"), "reason", "the spool is full")},
+		{"busy", receipt, nil, &fakeIntake{submit: failsWith(&ingest.BusyError{Reason: "too many wait"})},
+			with(line(503, 37, 0, 0, 0, 0, 0, 0, 0, "WARN", "busy"), "reason", "too many wait")},
+		{"unstored", receipt, nil, &fakeIntake{submit: failsWith(&ingest.BusyError{Reason: "the spool is full", Storage: true})},
+			with(line(503, 37, 0, 0, 0, 0, 0, 0, 0, "WARN", "unstored"), "reason", "the spool is full")},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

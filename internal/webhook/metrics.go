@@ -18,7 +18,7 @@ var answers = map[int][]string{
 	http.StatusUnsupportedMediaType:  {"encoding"},
 	http.StatusUnprocessableEntity:   {"refused"},
 	http.StatusTooManyRequests:       {"limited"},
-	http.StatusServiceUnavailable:    {"busy", "slow", "cut", "gone", "error", "panic"},
+	http.StatusServiceUnavailable:    {"busy", "unstored", "slow", "cut", "gone", "error", "panic"},
 }
 
 // answer is what a request is counted by.

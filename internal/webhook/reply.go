@@ -80,7 +80,11 @@ func unreadable(err error, l *Limits) reply {
 // failed answers events that are not durable.
 func failed(err error) reply {
 	if busy, ok := errors.AsType[*ingest.BusyError](err); ok {
-		return unavailable("busy", busy.Reason, busy.RetryAfter)
+		outcome := "busy"
+		if busy.Storage {
+			outcome = "unstored"
+		}
+		return unavailable(outcome, busy.Reason, busy.RetryAfter)
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return unavailable("gone", "the request was given up before the commit", 0)
