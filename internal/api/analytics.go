@@ -119,7 +119,19 @@ func (in *deliveryInput) question() (answers.Question, error) {
 	if q.Filter, err = analytics.NewFilter(in.Carrier, in.Region); err != nil {
 		return q, wrongQuery("region", in.Region, err)
 	}
-	return q, nil
+	return q, in.checkWindow(q)
+}
+
+// checkWindow tells a window that makes no sense from a step that does not go with it. When the window
+// ends does not matter.
+func (in *deliveryInput) checkWindow(q answers.Question) error {
+	if _, err := analytics.NewWindow(time.Time{}, q.Length, 0); err != nil {
+		return wrongQuery("window", in.Window, err)
+	}
+	if _, err := analytics.NewWindow(time.Time{}, q.Length, q.Step); err != nil {
+		return wrongQuery("step", in.Step, err)
+	}
+	return nil
 }
 
 var (
