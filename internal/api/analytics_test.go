@@ -104,7 +104,9 @@ func TestDeliveryRefusalLocations(t *testing.T) {
 		"?series=csv": "query.series", "?region=GBR": "query.region",
 	} {
 		w, _ := b.askDelivery(t, query, "")
-		got := decode[struct{ Errors []struct{ Location, Message string } }](t, w, http.StatusUnprocessableEntity).Errors
+		got := decode[struct {
+			Errors []struct{ Location, Message string }
+		}](t, w, http.StatusUnprocessableEntity).Errors
 		if len(got) != 1 || got[0].Location != want || got[0].Message == "" {
 			t.Errorf("%s: %+v, want one at %s", query, got, want)
 		}
