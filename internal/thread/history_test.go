@@ -106,6 +106,33 @@ func TestOrderAndRepetitionDoNotMatter(t *testing.T) {
 	})
 }
 
+// A store may empty a thread whose events are old: its items go, and its registers stay. Whatever comes
+// then takes back neither its version nor its time, and ends as if the thread had never been emptied.
+func TestEmptiedThreadsGoOnWhereTheyWere(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		before, after := histories(6).Draw(t, "before"), histories(6).Draw(t, "after")
+		s := fold(before...)
+		for id := range s.Threads {
+			s.Threads[id].Own = false
+		}
+		clear(s.Items)
+		for _, e := range after {
+			was := s.Threads[e.ThreadID]
+			isHidden := was == nil || !was.Own
+			if isShown := slices.Contains(s.Fold(e), e.ThreadID); isHidden && !isShown {
+				t.Fatalf("%s is not shown again", e.ThreadID)
+			}
+		}
+		want := fold(slices.Concat(before, after)...)
+		for id, got := range s.Threads {
+			whole := want.Threads[id]
+			if got.Version != whole.Version || !got.UpdatedAt.Equal(whole.UpdatedAt) || got.Links.TimedBy != whole.Links.TimedBy {
+				t.Fatalf("%s has version %d of %v, want %d of %v", id, got.Version, got.UpdatedAt, whole.Version, whole.UpdatedAt)
+			}
+		}
+	})
+}
+
 // shows is what others see of a thread: what it answers, and what the CRM is told of it.
 func shows(s *thread.State, id string) map[string]any {
 	t := s.Threads[id]

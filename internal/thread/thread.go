@@ -144,9 +144,12 @@ func (s *State) Fold(e *Event) (shown []string) {
 
 // foldHead applies the version and the time of an event, and reports whether that shows. An event
 // that names no time leaves that of the thread.
+//
+// A thread that was emptied has its version still. An older event makes it one with an event of its own
+// again, and takes neither version nor time back.
 func (t *Thread) foldHead(stamp Stamp) (isShown bool) {
 	if !t.Own || stamp.Version > t.Version {
-		t.Own, t.Version, isShown = true, stamp.Version, true
+		t.Own, t.Version, isShown = true, max(t.Version, stamp.Version), true
 	}
 	timed := Stamp{Version: t.Links.TimedBy, UpdatedAt: t.UpdatedAt}
 	if !stamp.UpdatedAt.IsZero() && stamp.Compare(timed) > 0 {
