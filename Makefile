@@ -14,7 +14,7 @@ BENCHFLAGS ?=
 # Flags for `make demo`, such as DEMOFLAGS='--duration 5m'.
 DEMOFLAGS ?=
 
-# Flags for `make crash`, `make chaos` and `make overload`, such as CRASHFLAGS='-kills 10 -stores sqlite'.
+# Flags for `make crash`, `chaos`, `overload` and `soak`, such as CRASHFLAGS='-kills 10 -stores sqlite'.
 CRASHFLAGS    ?=
 CHAOSFLAGS    ?=
 OVERLOADFLAGS ?=
@@ -31,7 +31,7 @@ build: ## Build bin/cxbridge
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/cxbridge ./cmd/cxbridge
 
 .PHONY: demo
-demo: build ## Watch receipts arrive, be judged and be counted: one process, nothing to set up
+demo: build ## Watch receipts and threads at work: one process, nothing to set up
 	./bin/cxbridge demo $(DEMOFLAGS)
 
 # The race detector checks every use of unsafe pointers, too. modernc.org's SQLite is C turned into
