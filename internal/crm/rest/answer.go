@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/crm"
+	"github.com/cxbridge/cxbridge/internal/retryafter"
 )
 
 // wire notes how far a request came.
@@ -63,10 +64,10 @@ func (c *Client) refused(method string, resp *http.Response, body []byte, r *crm
 		e.Class, e.Message = crm.ClassGone, "the CRM has no such thread"
 	case s == http.StatusTooManyRequests:
 		e.Class, e.Message = crm.ClassThrottled, "too many requests"
-		e.RetryAfter = retryAfter(resp.Header, time.Now())
+		e.RetryAfter = retryafter.Read(resp.Header, time.Now())
 	case s == http.StatusServiceUnavailable:
 		e.Class, e.Message = crm.ClassThrottled, "the CRM is not available for now"
-		e.RetryAfter = retryAfter(resp.Header, time.Now())
+		e.RetryAfter = retryafter.Read(resp.Header, time.Now())
 	case s == http.StatusRequestTimeout:
 		e.Message = "the CRM did not get the request in time"
 	case s == http.StatusTooEarly:

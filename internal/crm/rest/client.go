@@ -10,7 +10,6 @@
 //	client.go       the requests
 //	key.go          ids in paths, idempotency keys
 //	answer.go       what an answer, or none, means
-//	retry_after.go  how long the CRM wants to be left alone
 //	remote.go       reading the CRM's copy of a thread
 //	words.go        the CRM's own words, as far as they may be repeated
 //	trace.go        traces of the requests
