@@ -33,7 +33,7 @@ func (c *auditVerifyCommand) Run(ctx context.Context, p *program, k *kong.Contex
 	if path := cfg.Database.SQLite; path != "" && !exists(path) {
 		return fmt.Errorf("%v does not exist", cfg.Database) // to open it would make it
 	}
-	st, err := p.openStore(ctx, cfg)
+	st, err := p.openStore(cfg)
 	if err != nil {
 		return fmt.Errorf("open %v: %w", cfg.Database, err)
 	}

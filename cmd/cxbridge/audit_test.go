@@ -19,7 +19,7 @@ import (
 func auditedDatabase(t *testing.T, change string) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "audited.db")
-	st, err := openStore(t.Context(), Config{Database: Database{SQLite: path}})
+	st, err := openStore(Config{Database: Database{SQLite: path}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,13 +88,13 @@ func TestAuditVerifyCannotRead(t *testing.T) {
 	t.Parallel()
 	away := fmt.Errorf("%w: connection refused", store.ErrUnavailable)
 	missing := filepath.Join(t.TempDir(), "missing.db")
-	opens := func(st store.Store, err error) func(context.Context, Config) (store.Store, error) {
-		return func(context.Context, Config) (store.Store, error) { return st, err }
+	opens := func(st store.Store, err error) func(Config) (store.Store, error) {
+		return func(Config) (store.Store, error) { return st, err }
 	}
 	broken := &auditStore{schemaStore: schemaStore{ready: true}, err: away}
 	tests := map[string]struct {
 		database string
-		open     func(context.Context, Config) (store.Store, error)
+		open     func(Config) (store.Store, error)
 		code     int
 		want     string
 	}{

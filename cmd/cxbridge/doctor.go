@@ -41,7 +41,7 @@ type doctor struct {
 
 	now        func() time.Time
 	http       *http.Client
-	openStore  func(ctx context.Context, cfg Config) (store.Store, error)
+	openStore  func(cfg Config) (store.Store, error)
 	checkCXone func(ctx context.Context, cfg Config) error
 	checkCRM   func(ctx context.Context, cfg Config) error
 

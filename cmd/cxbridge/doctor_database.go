@@ -27,7 +27,7 @@ func (d *doctor) checkDatabase(ctx context.Context) finding {
 	case db.SQLite != "" && !exists(db.SQLite):
 		return fine("%v does not exist yet; serve makes it", db)
 	}
-	st, err := d.openStore(ctx, d.cfg)
+	st, err := d.openStore(d.cfg)
 	if err != nil {
 		return finding{gradeFail, fmt.Sprintf("%v cannot be opened: %v", db, err), []string{"check DATABASE_URL"}}
 	}

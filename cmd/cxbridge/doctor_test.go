@@ -32,7 +32,7 @@ func healthy(t *testing.T) *doctor {
 	return &doctor{
 		cfg: cfg, now: func() time.Time { return time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC) },
 		http:       &http.Client{Transport: answering(http.StatusOK)},
-		openStore:  func(context.Context, Config) (store.Store, error) { return &schemaStore{ready: true}, nil },
+		openStore:  func(Config) (store.Store, error) { return &schemaStore{ready: true}, nil },
 		checkCXone: func(context.Context, Config) error { return nil },
 		checkCRM:   func(context.Context, Config) error { return nil },
 
@@ -51,8 +51,8 @@ func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-func opens(st store.Store) func(context.Context, Config) (store.Store, error) {
-	return func(context.Context, Config) (store.Store, error) { return st, nil }
+func opens(st store.Store) func(Config) (store.Store, error) {
+	return func(Config) (store.Store, error) { return st, nil }
 }
 
 // serverStore is a store that tells of its server.
@@ -101,7 +101,7 @@ func TestChecks(t *testing.T) {
 		{"database", "unknown", func(d *doctor) { d.cfg.Database = Database{} }, gradeSkip, "DATABASE_URL"},
 		{"database", "new SQLite", func(d *doctor) { d.cfg.Database = Database{SQLite: "/nonexistent/x.db"} }, gradeOK, "serve makes it"},
 		{"database", "cannot be opened", func(d *doctor) {
-			d.openStore = func(context.Context, Config) (store.Store, error) { return nil, errors.New("bad magic") }
+			d.openStore = func(Config) (store.Store, error) { return nil, errors.New("bad magic") }
 		}, gradeFail, "bad magic"},
 		{"database", "away", func(d *doctor) { d.openStore = opens(&schemaStore{pingErr: away}) }, gradeFail, "see that it runs"},
 		{"database", "old schema", func(d *doctor) { d.openStore = opens(&schemaStore{}) }, gradeWarn, "cxbridge migrate"},

@@ -94,7 +94,7 @@ func (c *eraseCommand) Run(ctx context.Context, p *program, k *kong.Context) (er
 	if err := c.confirm(p, cfg.Database); err != nil {
 		return err
 	}
-	st, err := p.openStore(ctx, cfg)
+	st, err := p.openStore(cfg)
 	if err != nil {
 		return fmt.Errorf("open %v: %w", cfg.Database, err)
 	}

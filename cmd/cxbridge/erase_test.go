@@ -71,7 +71,7 @@ func TestErase(t *testing.T) {
 			t.Parallel()
 			tt.store.ready = true
 			p := newTrial(map[string]string{"DATABASE_URL": "postgres://u:hunter2@h/db", "PORT": "abc"})
-			p.openStore = func(context.Context, Config) (store.Store, error) { return tt.store, nil }
+			p.openStore = func(Config) (store.Store, error) { return tt.store, nil }
 			code := p.run(t.Context(), []string{"erase", "--recipient", "+49 151 12345678", "--participant=p-secret", "--yes"})
 			want := ""
 			if tt.out != "" {
@@ -123,7 +123,7 @@ func TestEraseWaitsForPushes(t *testing.T) {
 				st := &forgetful{leased: tt.leased, steps: []store.Erased{{Rows: map[string]int{"a": 1}, Cursor: "x 1"}, {Rows: map[string]int{"a": 2}}}}
 				st.ready = true
 				p := newTrial(map[string]string{"DATABASE_URL": "postgres://u:p@h/db"})
-				p.openStore = func(context.Context, Config) (store.Store, error) { return st, nil }
+				p.openStore = func(Config) (store.Store, error) { return st, nil }
 				begin := time.Now()
 				code := p.run(ctx, []string{"erase", "--recipient=+4915112345678", "--yes"})
 				if out := p.out.String() + p.err.String(); code != tt.code || !strings.Contains(out, tt.text) {
@@ -175,7 +175,7 @@ func TestEraseIsNotBegun(t *testing.T) {
 			t.Parallel()
 			p := newTrial(map[string]string{"DATABASE_URL": "postgres://u:hunter2@h/db"})
 			if tt.store != nil {
-				p.openStore = func(context.Context, Config) (store.Store, error) { return tt.store, nil }
+				p.openStore = func(Config) (store.Store, error) { return tt.store, nil }
 			}
 			if code := p.run(t.Context(), append([]string{"erase"}, tt.args...)); code != tt.code || !strings.Contains(p.err.String(), tt.err) {
 				t.Errorf("exit code %d, %q; want %d, %q", code, &p.err, tt.code, tt.err)

@@ -73,7 +73,7 @@ type program struct {
 
 	serve      func(ctx context.Context, cfg Config, log *slog.Logger) error
 	demo       func(ctx context.Context, c demoCommand, out io.Writer) error
-	openStore  func(ctx context.Context, cfg Config) (store.Store, error)
+	openStore  func(cfg Config) (store.Store, error)
 	checkCXone func(ctx context.Context, cfg Config) error
 	checkCRM   func(ctx context.Context, cfg Config) error
 

@@ -62,7 +62,7 @@ func newTrial(vars map[string]string) *trial {
 			_, err := io.WriteString(out, "demo ran\n")
 			return err
 		},
-		openStore:  func(context.Context, Config) (store.Store, error) { return nil, errors.New("no store in this test") },
+		openStore:  func(Config) (store.Store, error) { return nil, errors.New("no store in this test") },
 		checkCXone: func(context.Context, Config) error { return errors.New("no CXone in this test") },
 		checkCRM:   func(context.Context, Config) error { return errors.New("no CRM in this test") },
 

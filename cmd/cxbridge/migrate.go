@@ -21,7 +21,7 @@ func (c *migrateCommand) Run(ctx context.Context, p *program, k *kong.Context) (
 	if err := r.err(); err != nil {
 		return err
 	}
-	st, err := p.openStore(ctx, cfg)
+	st, err := p.openStore(cfg)
 	if err != nil {
 		return fmt.Errorf("open %v: %w", cfg.Database, err)
 	}

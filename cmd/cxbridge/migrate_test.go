@@ -57,7 +57,7 @@ func TestMigrate(t *testing.T) {
 			t.Parallel()
 			// PORT is wrong, but not a setting of migrate.
 			p := newTrial(map[string]string{"DATABASE_URL": "postgres://bridge:hunter2@db/x", "PORT": "abc"})
-			p.openStore = func(_ context.Context, cfg Config) (store.Store, error) {
+			p.openStore = func(cfg Config) (store.Store, error) {
 				if got := cfg.Database.Postgres.Reveal(); got != "postgres://bridge:hunter2@db/x" {
 					t.Errorf("opened %q", got)
 				}

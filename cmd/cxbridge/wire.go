@@ -15,7 +15,7 @@ import (
 
 // openStore opens the store on cfg.Database, which is all of the Config that it may read.
 // PostgreSQL need not be there yet. On an error the store is nil, not a nil of its own type.
-func openStore(_ context.Context, cfg Config) (store.Store, error) {
+func openStore(cfg Config) (store.Store, error) {
 	if cfg.Database.Postgres != "" {
 		st, err := postgres.Open(cfg.Database.Postgres.Reveal())
 		if err != nil {
