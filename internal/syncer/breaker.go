@@ -11,15 +11,20 @@ import (
 const (
 	breakerFailures = 10              // in a row open the breaker
 	breakerDelay    = 5 * time.Second // from one probe of an open breaker to the next
+
+	// Once the CRM has served nobody for breakerSilence, it is no longer taken for the fault of a thread
+	// that it fails again.
+	breakerSilence = 30 * time.Second
 )
 
 // breaker is the circuit breaker of the CRM. The dispatcher alone uses it.
 type breaker struct {
 	circuit circuitbreaker.CircuitBreaker[any]
+	served  time.Time // when a push last found the CRM healthy; zero when none has
 }
 
 func newBreaker(changed func(state string)) breaker {
-	return breaker{circuitbreaker.NewBuilder[any]().
+	return breaker{circuit: circuitbreaker.NewBuilder[any]().
 		WithFailureThreshold(breakerFailures).WithSuccessThreshold(1).WithDelay(breakerDelay).
 		OnStateChanged(func(e circuitbreaker.StateChangedEvent) { changed(e.NewState.String()) }).
 		Build()}
@@ -45,13 +50,17 @@ func (b *breaker) isProbing() bool { return b.circuit.IsHalfOpen() }
 
 // note tells the breaker how a push ended. That a thread fails which has failed before says nothing
 // new of the CRM, unless it is the probe: a few threads that always fail do not open the breaker for
-// all others.
+// all others. Once the CRM has served nobody for a while each failure counts, however few threads
+// there are.
 func (b *breaker) note(health health, failedBefore bool) {
-	switch {
-	case health == healthy:
+	switch health {
+	case healthy:
+		b.served = time.Now()
 		b.circuit.RecordSuccess()
-	case health == ailing && (!failedBefore || b.circuit.IsHalfOpen()):
-		b.circuit.RecordFailure()
+	case ailing:
+		if !failedBefore || b.circuit.IsHalfOpen() || time.Since(b.served) > breakerSilence {
+			b.circuit.RecordFailure()
+		}
 	}
 }
 

@@ -247,6 +247,65 @@ func TestBreakerHalfOpensWithOneProbe(t *testing.T) {
 	})
 }
 
+// A CRM that is down is found out by the failures of few threads, too, even of one.
+func TestBreakerOpensForFewThreads(t *testing.T) {
+	for _, threads := range []int{1, breakerFailures - 1} {
+		t.Run(fmt.Sprint(threads), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				queue, sink := newMemory(), newCRM()
+				var isDown atomic.Bool
+				sink.trouble = func(context.Context, string, string) fault {
+					if isDown.Load() {
+						return fault{err: refusal(crm.ClassFailed, 500)}
+					}
+					return fault{}
+				}
+				b := start(t, queue, sink)
+				take := func(version int64) {
+					for i := range threads {
+						b.take(event(fmt.Sprint("t", i), version, "m1", fmt.Sprint("text ", version)))
+					}
+				}
+				take(1)
+				mustSync(t, queue, time.Second)
+				isDown.Store(true)
+				take(2)
+				time.Sleep(breakerSilence + breakerFailures * backoffMost)
+				if state := b.Figures().Breaker; state == stateClosed {
+					t.Errorf("the breaker is %s after %d requests", state, sink.count(""))
+				}
+				isDown.Store(false)
+				mustSync(t, queue, backoffMost+breakerDelay)
+				if state := b.Figures().Breaker; state != stateClosed {
+					t.Errorf("the breaker is %s when all is synced", state)
+				}
+			})
+		})
+	}
+}
+
+// A thread that always fails does not open the breaker while others succeed.
+func TestBreakerStaysClosedForOnePoisonousThread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		queue, sink := newMemory(), newCRM()
+		sink.trouble = func(_ context.Context, _, id string) fault {
+			if id == "poison" {
+				return fault{err: refusal(crm.ClassFailed, 500)}
+			}
+			return fault{}
+		}
+		b := start(t, queue, sink)
+		b.take(event("poison", 1, "m1", "one"))
+		for i := range 200 {
+			b.take(event("healthy", int64(i), "m1", fmt.Sprint(i)))
+			time.Sleep(2 * breakerSilence)
+			if state := b.Figures().Breaker; state != stateClosed {
+				t.Fatalf("the breaker is %s after %d requests", state, sink.count("poison"))
+			}
+		}
+	})
+}
+
 const poisonTimeout = 10 * time.Second
 
 // Law 4: no poison thread delays another.
