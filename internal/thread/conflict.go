@@ -7,7 +7,8 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Remote is the CRM's copy of a thread, as it tells it. It holds the work of all its writers.
+// Remote is the CRM's copy of a thread, as it tells it. It holds the work of all its writers. One
+// without Messages tells its version and no more: Resolve uses nothing else of it.
 type Remote struct {
 	Version int64
 	ETag    string // "" when the CRM gives none
@@ -21,6 +22,9 @@ type Remote struct {
 	Messages, Participants map[string]Fields
 }
 
+// isVersionOnly reports whether the copy tells nothing of what is in the thread.
+func (r *Remote) isVersionOnly() bool { return r.Messages == nil }
+
 // Fields are the fields of an item that the CRM tells, by the names of its content, where they are
 // texts or null, which is "". The id alone tells that the item is there, and nothing of its value.
 type Fields map[string]string
@@ -32,7 +36,7 @@ type Resolution struct {
 	Copy    Copy    // what the CRM has
 	Kept    int     // changes of other writers that stay as they are, where ours differ
 
-	outdated bool // the CRM tells an older updatedAt
+	outdated bool // the CRM's updatedAt is older, or it does not tell what it has of the delta
 }
 
 // Done reports whether nothing is left to be pushed.
@@ -46,12 +50,19 @@ func (r *Resolution) Done() bool {
 // others what the CRM has of them.
 //
 // Uncertain says that pushes may have been applied whose answer never came.
+//
+// A CRM that tells its version only cannot say what it has of the delta, which is then pushed in whole,
+// with our parent: a link that is told without the messages is not taken for another writer's.
 func Resolve(t *Thread, d *Delta, remote *Remote, uncertain bool) *Resolution {
 	r := &Resolution{Copy: t.CRM}
 	rest := *d
 	rest.Items = nil
 	r.Delta = &rest
 	r.Copy.Exists, r.Copy.Version, r.Copy.ETag = true, remote.Version, remote.ETag
+	if remote.isVersionOnly() {
+		rest.Items, r.outdated = slices.Clone(d.Items), true
+		return r
+	}
 	r.outdated = !remote.UpdatedAt.IsZero() && remote.UpdatedAt.Before(d.UpdatedAt)
 	r.resolveParent(t, remote, uncertain)
 	for _, item := range d.Items {

@@ -2,7 +2,10 @@ package thread_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
@@ -102,16 +105,47 @@ func TestResolveItems(t *testing.T) {
 	}
 }
 
-func TestResolveWhatTheCRMDoesNotTell(t *testing.T) {
-	row := &thread.Thread{ID: "T1", Version: 4, CRM: thread.Copy{Exists: true, Version: 4, Parent: "P"}}
-	d := thread.NewDelta(row, "Q", []*thread.Item{item("m1", "ours", ""), person("p1", "Ada", "Bob")})
-	r := thread.Resolve(row, d, &thread.Remote{Version: 9}, true)
-	if len(r.Delta.Items) != 2 || r.Delta.Parent != "Q" || r.Copy.Parent != "P" || r.Kept != 0 || r.Done() {
+// Of a copy without messages only the version is used, whatever else it tells: the delta is pushed in
+// whole, with our own link.
+func TestResolveVersionOnly(t *testing.T) {
+	for name, remote := range map[string]*thread.Remote{
+		"nothing else":    {Version: 9},
+		"no link":         {Version: 9, NamesParent: true},
+		"another link":    {Version: 9, NamesParent: true, Parent: "folder"},
+		"a later time":    {Version: 9, UpdatedAt: minute(59)},
+		"the participant": {Version: 9, Participants: map[string]thread.Fields{"p1": {"id": "p1", "name": "Ada"}}},
+	} {
+		for _, uncertain := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, uncertain %v", name, uncertain), func(t *testing.T) {
+				row := &thread.Thread{ID: "T1", Version: 4, CRM: thread.Copy{Exists: true, Version: 4, Parent: "P"}}
+				d := thread.NewDelta(row, "Q", []*thread.Item{item("m1", "ours", ""), person("p1", "Ada", "Bob")})
+				r := thread.Resolve(row, d, remote, uncertain)
+				if diff := cmp.Diff(d, r.Delta); diff != "" {
+					t.Errorf("what is pushed is not the delta:\n%s", diff)
+				}
+				want := thread.Copy{Exists: true, Version: 9, Parent: "P"}
+				if r.Copy != want || r.Kept != 0 || len(r.Settled) != 0 || r.Done() {
+					t.Errorf("%+v", r)
+				}
+			})
+		}
+	}
+}
+
+// What the CRM has of the thread itself is not known either: a link that was pushed without an answer, and is
+// to be put back, is pushed although the CRM acknowledged it before.
+func TestResolveVersionOnlyIsNeverDone(t *testing.T) {
+	row := &thread.Thread{ID: "T1", Version: 4, CRM: thread.Copy{Exists: true, Version: 4, Head: 4, Parent: "P"}}
+	if r := thread.Resolve(row, thread.NewDelta(row, "P", nil), &thread.Remote{Version: 5}, true); r.Done() {
 		t.Errorf("%+v", r)
 	}
-	// The delta itself is left as it was.
-	r = thread.Resolve(row, d, &thread.Remote{Participants: map[string]thread.Fields{"p1": {"id": "p1", "name": "Ada"}}}, false)
-	if len(r.Settled) != 1 || len(r.Delta.Items) != 1 || len(d.Items) != 2 {
+}
+
+func TestResolveWithoutParticipants(t *testing.T) {
+	row := &thread.Thread{ID: "T1", Version: 4, CRM: thread.Copy{Exists: true, Version: 4}}
+	d := thread.NewDelta(row, "", []*thread.Item{item("m1", "ours", ""), person("p1", "Ada", "Bob")})
+	r := thread.Resolve(row, d, &thread.Remote{Version: 9, Messages: map[string]thread.Fields{"m1": told("m1", "ours")}}, false)
+	if len(r.Settled) != 1 || len(r.Delta.Items) != 1 || r.Delta.Items[0].ID != "p1" || len(d.Items) != 2 {
 		t.Errorf("%+v, %+v", r, d)
 	}
 }
@@ -145,7 +179,8 @@ func TestResolveParent(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			row := fold(event(thread.Merged, "T1", 1, 1, "T0"), event(thread.Merged, "T1", 2, 2, "P")).Threads["T1"]
 			row.CRM = tt.crm
-			r := thread.Resolve(row, thread.NewDelta(row, "P", nil), &thread.Remote{Version: 9, Parent: tt.has, NamesParent: true}, tt.uncertain)
+			remote := &thread.Remote{Version: 9, Parent: tt.has, NamesParent: true, Messages: map[string]thread.Fields{}}
+			r := thread.Resolve(row, thread.NewDelta(row, "P", nil), remote, tt.uncertain)
 			if r.Delta.Parent != tt.rest || r.Copy.ParentTheirs != tt.theirs || r.Copy.Parent != tt.has {
 				t.Errorf("to push %q, theirs %v, copy %q", r.Delta.Parent, r.Copy.ParentTheirs, r.Copy.Parent)
 			}

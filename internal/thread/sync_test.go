@@ -156,7 +156,7 @@ func (w *world) push(f *flight) bool {
 			f.delta.Items = slices.DeleteFunc(slices.Clone(f.delta.Items), func(i *thread.Item) bool { return i.View().IsZero() })
 		}
 		if look && !create {
-			r := thread.Resolve(f.thread, f.delta, remote.remote(), f.uncertain)
+			r := thread.Resolve(f.thread, f.delta, w.crm.remote(remote), f.uncertain)
 			r.Copy.Shared = c.Shared || remote.version != c.Version
 			*c, f.delta = r.Copy, r.Delta
 			f.uncertain = f.uncertain && f.more
@@ -296,6 +296,14 @@ func TestLostAnswersDoNoHarm(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
 		w.isLossy = true
+		w.live("event", "event", "begin", "end", "begin", "end", "settle")
+	})
+}
+
+func TestLostAnswersOfATerseCRMDoNoHarm(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t)
+		w.isLossy, w.crm.isTerse = true, true
 		w.live("event", "event", "begin", "end", "begin", "end", "settle")
 	})
 }

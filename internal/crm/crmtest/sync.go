@@ -127,11 +127,24 @@ func testGetIDs(t *testing.T, sink crm.Sink, far CRM) {
 	})
 }
 
-// A copy without lists has nil ones: an empty list would say that there is nothing.
+// A copy without lists has nil ones: an empty list would say that there is nothing. Then the version is
+// used, and the link is not taken for another writer's.
 func testGetVersionOnly(t *testing.T, sink crm.Sink, far CRM) {
 	mustCreate(t, sink, "t1")
 	far.SetTells(sim.TellsNoList)
-	wantCopy(t, sink, &thread.Remote{Version: 3, UpdatedAt: updatedAt, NamesParent: true})
+	remote, err := sink.Get(t.Context(), "t1")
+	if err != nil {
+		t.Fatalf("Get: %v", err)
+	}
+	if remote.Version != 3 || remote.Messages != nil || remote.Participants != nil {
+		t.Errorf("the CRM's copy is %+v", remote)
+	}
+	row := &thread.Thread{ID: "t1", Version: 3, CRM: thread.Copy{Exists: true, Version: 2, Head: 2, Parent: "before"}}
+	r := thread.Resolve(row, thread.NewDelta(row, "now", nil), remote, false)
+	want := thread.Copy{Exists: true, Version: 3, Head: 2, Parent: "before"}
+	if r.Copy != want || r.Delta.Parent != "now" || r.Kept != 0 || r.Done() {
+		t.Errorf("put together with it: %+v, and to be pushed %+v", r, r.Delta)
+	}
 }
 
 // The same request is applied once, however often it comes.
