@@ -52,7 +52,7 @@ type smppFields struct {
 	ReceiptedMessageID textOrNumber `json:"receipted_message_id,omitempty"`
 	MessageState       textOrNumber `json:"message_state,omitempty" doc:"Number or name"`
 	NetworkErrorCode   textOrNumber `json:"network_error_code,omitempty" doc:"Number, type:number, or hexadecimal"`
-	ESMClass           textOrNumber `json:"esm_class,omitempty"`
+	ESMClass           textOrNumber `json:"esm_class,omitempty" doc:"Must say that this is a receipt. 32 is an intermediate notification: a final state in these fields is then PENDING."`
 	DataCoding         textOrNumber `json:"data_coding,omitempty"`
 	SourceAddr         textOrNumber `json:"source_addr,omitempty"`
 	DestinationAddr    textOrNumber `json:"destination_addr,omitempty"`

@@ -78,6 +78,7 @@ func (it *item) receipt(zones Zones) *Receipt {
 		r.Carrier = "" // to say that it is not known is not to name it
 	}
 	it.checkNesting()
+	inJSON := r.RawStatus != ""
 	if it.wrapped {
 		it.unwrap(r, zones.For(strings.ToUpper(r.Carrier)))
 	}
@@ -87,7 +88,10 @@ func (it *item) receipt(zones Zones) *Receipt {
 	if r.RawStatus == "" {
 		it.problem(it.base+"/status", "is required, unless SMPP fields tell the state")
 	}
-	r.Status = it.canonical(r.RawStatus)
+	r.Status = StatusOf(r.RawStatus)
+	if !inJSON && it.isIntermediate() { // a status in JSON goes before all that SMPP fields say of it
+		r.Status = underWay(r.Status)
+	}
 	return r
 }
 

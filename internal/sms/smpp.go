@@ -82,14 +82,13 @@ func (it *item) isIntermediate() bool {
 	return ok && class&messageType == intermediateNotification
 }
 
-// canonical returns the status that a raw status stands for in this message.
+// underWay returns what a status that SMPP fields tell stands for in an intermediate notification.
 //
-// An intermediate notification tells how a delivery is going, and the receipt with its outcome is
-// still to come. A final state in it, whichever field gives it, is thus not final: taken as such it
-// would stand above everything later that is not, and could outrank the outcome itself.
-func (it *item) canonical(raw string) Status {
-	s := StatusOf(raw)
-	if s.Final() && it.isIntermediate() {
+// It tells how a delivery is going, and the receipt with its outcome is still to come. A final state in
+// it is thus not final: taken as such it would stand above everything later that is not, and could
+// outrank the outcome itself.
+func underWay(s Status) Status {
+	if s.Final() {
 		return Pending
 	}
 	return s

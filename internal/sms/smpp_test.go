@@ -212,7 +212,8 @@ func TestDecodeMessageClass(t *testing.T) {
 	})
 }
 
-// A final state in an intermediate notification is not final; what is not final stays as it is.
+// A final state that the SMPP fields of an intermediate notification tell is not final; what is not final
+// stays as it is, and so does a status in JSON.
 func TestDecodeIntermediate(t *testing.T) {
 	tests := []struct {
 		name, members, raw string
@@ -220,7 +221,11 @@ func TestDecodeIntermediate(t *testing.T) {
 	}{
 		{"text", `"esm_class":32,"short_message":"id:1 stat:DELIVRD"`, "DELIVRD", Pending},
 		{"TLV", `"esm_class":"0x20","message_state":5`, "UNDELIVERABLE", Pending},
-		{"JSON", `"esm_class":32,"status":"EXPIRED"`, "EXPIRED", Pending},
+		{"text and TLV", `"esm_class":32,"message_state":2,"short_message":"id:1 stat:EXPIRED"`, "DELIVERED", Pending},
+		{"JSON", `"esm_class":32,"status":"DELIVERED"`, "DELIVERED", Delivered},
+		{"JSON before TLV", `"smpp":{"esm_class":32,"message_state":1},"deliveryStatus":"EXPIRED"`, "EXPIRED", Expired},
+		{"JSON before text", `"status":"FAILED","esm_class":32,"short_message":"id:1 stat:DELIVRD"`, "FAILED", Failed},
+		{"empty in JSON", `"status":"","esm_class":32,"message_state":2`, "DELIVERED", Pending},
 		{"rejected", `"esm_class_hex":"20","message_state":8`, "REJECTED", Pending},
 		{"other bits", `"esmClass":227,"message_state":2`, "DELIVERED", Pending},
 		{"in smpp", `"smpp":{"esm_class":32,"message_state":3}`, "EXPIRED", Pending},
