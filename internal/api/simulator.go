@@ -31,7 +31,7 @@ func (c *Handler) simulatorRoutes() {
 	registerWithin(c, access.Operator, simulateTimeout, huma.Operation{
 		OperationID: "simulate-sms", Method: http.MethodPost, Path: "/simulator/sms",
 		Summary: "Make up SMS receipts, and post them to the webhook", Tags: tags,
-		Description: "Each is a receipt of a new message. What the body leaves out is drawn. 200: all are durable. " +
+		Description: "Each is a receipt of a new message. What the body leaves out, or leaves empty, is drawn. 200: all are durable. " +
 			"503: the intake is busy; the receipts that it has taken stay.",
 	}, c.simulateSMS)
 	registerWithin(c, access.Operator, simulateTimeout, huma.Operation{
@@ -45,9 +45,9 @@ func (c *Handler) simulatorRoutes() {
 }
 
 type simulateSMSBody struct {
-	Status  string `json:"status,omitempty" enum:"PENDING,UNKNOWN,DELIVERED,FAILED,REJECTED,EXPIRED"`
-	Carrier string `json:"carrier,omitempty" maxLength:"64" pattern:"^[!-~]([ -~]*[!-~])?$" patternDescription:"printable ASCII" example:"VODAFONE"`
-	Region  string `json:"region,omitempty" enum:"US,GB,UK,DE,FR,IN,AU,BR" doc:"Of the recipient"`
+	Status  string `json:"status,omitempty" maxLength:"64" pattern:"^([!-~]([ -~]*[!-~])?)?$" patternDescription:"printable ASCII" doc:"Whatever a gateway may say, in any case" example:"UNDELIV"`
+	Carrier string `json:"carrier,omitempty" maxLength:"64" pattern:"^([!-~]([ -~]*[!-~])?)?$" patternDescription:"printable ASCII" example:"VODAFONE"`
+	Region  string `json:"region,omitempty" maxLength:"32" doc:"Of the recipient: ISO 3166-1 alpha-2, or UK, in any case" example:"GB"`
 	Count   int    `json:"count,omitempty" default:"1" minimum:"1" maximum:"1000" doc:"How many messages"`
 }
 
@@ -68,6 +68,10 @@ func (c *Handler) simulateSMS(ctx context.Context, in *struct {
 	ask := simulator.SMS{Count: 1}
 	if b := in.Body; b != nil {
 		ask = simulator.SMS{Status: b.Status, Carrier: b.Carrier, Region: b.Region, Count: b.Count}
+	}
+	if ask.Region != "" && !simulator.Reaches(ask.Region) {
+		return nil, huma.Error422UnprocessableEntity("validation failed",
+			&huma.ErrorDetail{Message: "this is no region with phones", Location: "body.region", Value: ask.Region})
 	}
 	posted, err := c.Simulator.SMS(ctx, ask)
 	if err != nil {

@@ -3,11 +3,11 @@ package simulator
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/sim"
+	"github.com/cxbridge/cxbridge/internal/sms"
 )
 
 // receipt is the payload of an SMS event.
@@ -32,12 +32,9 @@ var drawn = []string{"DELIVERED", "FAILED", "PENDING", "REJECTED"}
 // maxDelivery bounds the time from submit to receipt.
 const maxDelivery = 10 * time.Second
 
-// drawReceipt makes up a receipt of a message of its own. It fails for a region that is not known.
-func drawReceipt(rng *rand.Rand, ask SMS, now time.Time) (receipt, error) {
-	to, ok := sim.DrawDestination(rng, regionCode(ask.Region))
-	if !ok {
-		return receipt{}, fmt.Errorf("simulator: unknown region %q", ask.Region)
-	}
+// drawReceipt makes up a receipt of a message of its own, in a region that is known.
+func drawReceipt(rng *rand.Rand, ask SMS, now time.Time) receipt {
+	to, _ := sim.DrawDestination(rng, regionCode(ask.Region))
 	now = now.UTC().Truncate(time.Millisecond)
 	r := receipt{
 		MessageID: idPrefix + sim.UUID(rng),
@@ -46,19 +43,17 @@ func drawReceipt(rng *rand.Rand, ask SMS, now time.Time) (receipt, error) {
 		From:      to.Sender, To: to.Recipient, Region: to.Region,
 		SubmittedAt: now.Add(-time.Duration(rng.Int64N(int64(maxDelivery)))).Truncate(time.Millisecond), Timestamp: now,
 	}
-	if r.Status == "FAILED" {
+	if sms.StatusOf(r.Status) == sms.Failed {
 		code := "404"
 		r.ErrorCode = &code
 	}
-	return r, nil
+	return r
 }
 
-// regionCode returns the code of ISO 3166-1 for a region that goes by another.
+// regionCode reads a region as the intake does. It is "" for what is no code of one.
 func regionCode(region string) string {
-	if region == "UK" {
-		return "GB"
-	}
-	return region
+	code, _ := sms.ParseRegion(region)
+	return code
 }
 
 // body writes the event as CXone posts it.

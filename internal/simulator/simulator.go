@@ -19,6 +19,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"time"
+
+	"github.com/cxbridge/cxbridge/internal/sim"
 )
 
 // Simulator posts made-up events to the webhooks as CXone would: as requests with a secret, and no
@@ -38,11 +40,15 @@ const (
 // SMS says which receipts to make up, each of a message of its own. A text that is "" is drawn anew
 // for each.
 type SMS struct {
-	Status  string // as the payload says it
+	Status  string // as the payload says it: whatever gateways say
 	Carrier string
-	Region  string // one of sim.Regions, or UK
+	Region  string // one that Reaches knows
 	Count   int    // 1 to MaxReceipts
 }
+
+// Reaches reports whether receipts can be made up for a region: for each that has phones. It is given
+// as ISO 3166-1 alpha-2 in any case, or as UK.
+func Reaches(region string) bool { return sim.Reaches(regionCode(region)) }
 
 // Posted is what the intake has made durable.
 type Posted struct {
@@ -57,13 +63,13 @@ func (s *Simulator) SMS(ctx context.Context, ask SMS) (Posted, error) {
 	if ask.Count < 1 || ask.Count > MaxReceipts {
 		return Posted{}, fmt.Errorf("simulator: %d receipts, want 1 to %d", ask.Count, MaxReceipts)
 	}
+	if ask.Region != "" && !Reaches(ask.Region) {
+		return Posted{}, fmt.Errorf("simulator: unknown region %q", ask.Region)
+	}
 	rng := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	ids, bodies := make([]string, ask.Count), make([][]byte, ask.Count)
 	for i := range bodies {
-		r, err := drawReceipt(rng, ask, time.Now())
-		if err != nil {
-			return Posted{}, err
-		}
+		r := drawReceipt(rng, ask, time.Now())
 		ids[i], bodies[i] = r.MessageID, r.body()
 	}
 	posted, err := s.post(ctx, s.Receipts, bodies, atOnce)

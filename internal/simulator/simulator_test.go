@@ -52,6 +52,7 @@ func TestSMS(t *testing.T) {
 	for _, ask := range []SMS{
 		{Count: 1}, {Count: MaxReceipts},
 		{Status: "EXPIRED", Carrier: "O2 & more", Region: "UK", Count: 5}, {Region: "IN", Count: 20}, {Status: "FAILED", Count: 3},
+		{Status: "UNDELIV", Region: "CA", Count: 5}, {Status: "sent", Region: "uk", Count: 5}, {Status: "HANDSET_AWAY 7", Region: "jp", Count: 5},
 	} {
 		h := &webhook{}
 		posted, err := newSimulator(h).SMS(context.Background(), ask)
@@ -80,14 +81,14 @@ func checkReceipt(t *testing.T, ask SMS, body []byte) (id string) {
 	if err != nil {
 		t.Fatalf("%s: %v", body, err)
 	}
-	region := strings.NewReplacer("UK", "GB").Replace(ask.Region)
+	region, _ := sms.ParseRegion(ask.Region)
 	r.RecipientRegion = sms.RegionOf(r.Recipient)
 	verdict := (&sms.Judge{Rules: sms.DefaultRules(), DefaultRegion: "ZZ"}).Examine(r)
 	switch {
 	case !strings.HasPrefix(r.MessageID, "SIM-") || len(r.MessageID) != len("SIM-")+36,
 		ask.Status != "" && r.RawStatus != ask.Status, ask.Carrier != "" && r.Carrier != ask.Carrier,
 		region != "" && verdict.Region != region, verdict.Compliance == sms.Violation,
-		(r.ErrorCode == "404") != (r.RawStatus == "FAILED"),
+		(r.ErrorCode == "404") != (r.Status == sms.Failed),
 		r.At.IsZero(), r.Submitted.After(r.At):
 		t.Errorf("%+v: %s is %s in %s", ask, body, verdict.Compliance, verdict.Region)
 	}
@@ -95,7 +96,7 @@ func checkReceipt(t *testing.T, ask SMS, body []byte) (id string) {
 }
 
 func TestSMSRefuses(t *testing.T) {
-	for _, ask := range []SMS{{}, {Count: -1}, {Count: MaxReceipts + 1}, {Count: 1, Region: "ZZ"}} {
+	for _, ask := range []SMS{{}, {Count: -1}, {Count: MaxReceipts + 1}, {Count: 1, Region: "ZZ"}, {Count: 1, Region: "Germany"}, {Count: 1, Region: " "}} {
 		h := &webhook{}
 		if _, err := newSimulator(h).SMS(context.Background(), ask); err == nil || len(h.bodies) != 0 {
 			t.Errorf("%+v: %v, %d posted", ask, err, len(h.bodies))
