@@ -17,18 +17,22 @@ import (
 type cursorKind string
 
 const (
-	deadLetterCursor cursorKind = "dead-letters-before:"
-	auditCursor      cursorKind = "audit-before:"
-	threadCursor     cursorKind = "threads-after:"
-	positionCursor   cursorKind = "messages-after:"
+	deadLetterCursor  cursorKind = "dead-letters-before:"
+	auditCursor       cursorKind = "audit-before:"
+	threadCursor      cursorKind = "threads-after:"
+	messageCursor     cursorKind = "messages-after:"
+	participantCursor cursorKind = "participants-after:"
 )
 
 var errBadCursor = errors.New("this is not a cursor of this list")
 
 // badCursor answers a cursor that is none.
-func badCursor(cursor string, err error) error {
+func badCursor(cursor string, err error) error { return badCursorIn("cursor", cursor, err) }
+
+// badCursorIn answers a cursor that is none, in a parameter.
+func badCursorIn(name, cursor string, err error) error {
 	return huma.Error422UnprocessableEntity("validation failed",
-		&huma.ErrorDetail{Message: err.Error(), Location: "query.cursor", Value: cursor})
+		&huma.ErrorDetail{Message: err.Error(), Location: "query." + name, Value: cursor})
 }
 
 // cursorEncoding is strict: every cursor has one spelling.
@@ -71,14 +75,14 @@ func (k cursorKind) parseBefore(cursor string) (before int64, err error) {
 	return before, nil
 }
 
-// makePosition returns the cursor of what follows a message. Its time is in microseconds since 1970.
-func makePosition(p store.ItemPosition) string {
-	return positionCursor.make(strconv.FormatInt(p.At.UnixMicro(), 10) + ":" + p.ID)
+// makePosition returns the cursor of what follows an item. Its time is in microseconds since 1970.
+func (k cursorKind) makePosition(p store.ItemPosition) string {
+	return k.make(strconv.FormatInt(p.At.UnixMicro(), 10) + ":" + p.ID)
 }
 
 // parsePosition returns what makePosition was given, and the zero position for the empty cursor.
-func parsePosition(cursor string) (p store.ItemPosition, err error) {
-	place, err := positionCursor.parse(cursor)
+func (k cursorKind) parsePosition(cursor string) (p store.ItemPosition, err error) {
+	place, err := k.parse(cursor)
 	if err != nil || place == "" {
 		return p, err
 	}
@@ -88,7 +92,7 @@ func parsePosition(cursor string) (p store.ItemPosition, err error) {
 		return p, errBadCursor
 	}
 	p = store.ItemPosition{At: time.UnixMicro(at).UTC(), ID: id}
-	if makePosition(p) != cursor || p.At.Year() < 0 || p.At.Year() > 9999 {
+	if k.makePosition(p) != cursor || p.At.Year() < 0 || p.At.Year() > 9999 {
 		return store.ItemPosition{}, errBadCursor
 	}
 	return p, nil

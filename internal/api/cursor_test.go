@@ -53,28 +53,31 @@ func TestPosition(t *testing.T) {
 	} {
 		cursor := ""
 		if p.ID != "" {
-			cursor = makePosition(p)
+			cursor = messageCursor.makePosition(p)
 		}
-		got, err := parsePosition(cursor)
+		got, err := messageCursor.parsePosition(cursor)
 		if err != nil || !got.At.Equal(p.At) || got.ID != p.ID {
 			t.Errorf("%v became %v, %v", p, got, err)
 		}
 	}
 	for _, place := range []string{"1", "x:m", "1:", "01:m", "+1:m", "9223372036854775807:m", "1:a\x00"} {
-		if got, err := parsePosition(positionCursor.make(place)); err == nil {
+		if got, err := messageCursor.parsePosition(messageCursor.make(place)); err == nil {
 			t.Errorf("%q was taken for %v", place, got)
 		}
+	}
+	if got, err := messageCursor.parsePosition(participantCursor.makePosition(store.ItemPosition{ID: "p"})); err == nil {
+		t.Errorf("a place among participants was taken for %v among messages", got)
 	}
 }
 
 // FuzzPosition shows that a cursor is either refused or the one spelling of its position.
 func FuzzPosition(f *testing.F) {
 	f.Add("")
-	f.Add(makePosition(store.ItemPosition{At: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC), ID: "m"}))
+	f.Add(messageCursor.makePosition(store.ItemPosition{At: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC), ID: "m"}))
 	f.Fuzz(func(t *testing.T, cursor string) {
-		p, err := parsePosition(cursor)
-		if err == nil && cursor != "" && makePosition(p) != cursor {
-			t.Errorf("%q and %q both are %v", cursor, makePosition(p), p)
+		p, err := messageCursor.parsePosition(cursor)
+		if err == nil && cursor != "" && messageCursor.makePosition(p) != cursor {
+			t.Errorf("%q and %q both are %v", cursor, messageCursor.makePosition(p), p)
 		}
 	})
 }

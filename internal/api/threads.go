@@ -29,9 +29,9 @@ type ThreadHead struct {
 
 // syncState is how far a thread is on its way to the CRM.
 type syncState struct {
-	State      string     `json:"state" enum:"synced,pending,retrying,parked,waiting"`
+	State      string     `json:"state" enum:"synced,pending,retrying,parked,waiting" doc:"synced: the CRM has all of it, but for messages and participants that are set aside. pending: it is about to get it. retrying: the last attempt failed, and another follows. parked: it refused the thread, which waits for an operator or a new event. waiting: it lacks something, and no CRM is set"`
 	WantRev    int64      `json:"wantRev" doc:"Revision that the CRM is to have"`
-	DoneRev    int64      `json:"doneRev" doc:"Revision that it has"`
+	DoneRev    int64      `json:"doneRev" doc:"Revision that it has, but for what is set aside"`
 	Attempts   int        `json:"attempts" doc:"Failures since the last success"`
 	DueAt      *time.Time `json:"dueAt" doc:"When it is tried again; null: at once, or there is nothing to do"`
 	LastStatus *int       `json:"lastStatus" doc:"HTTP status of the CRM's last answer"`
@@ -68,7 +68,7 @@ type threadMessage struct {
 	Timestamp *string `json:"timestamp" doc:"RFC 3339 in UTC; as it came where it could not be read"`
 	AuthorID  *string `json:"authorId"`
 	Direction *string `json:"direction"`
-	Delivery  string  `json:"delivery" enum:"acknowledged,pending,set-aside,theirs" doc:"Whether the CRM has it as it is here. theirs: another user of the CRM has changed it there, and it stays as he left it."`
+	Delivery  string  `json:"delivery" enum:"acknowledged,pending,set-aside,theirs" doc:"Whether the CRM has it as it is here. set-aside: the CRM would not take it; a dead letter tells why. theirs: another user of the CRM has changed it there, and it stays as he left it."`
 }
 
 type threadParticipant struct {
@@ -110,7 +110,8 @@ func (c *Handler) threadRoutes() {
 	register(c, access.Viewer, huma.Operation{
 		OperationID: "get-thread", Method: http.MethodGet, Path: "/api/threads/{id}",
 		Summary: "A thread, with its own participants and messages", Tags: tags,
-		Description: "Messages come by time and then by id, a page at a time; messagesNext is the cursor of the next one.",
+		Description: "Messages come by time and then by id, a page at a time, and participants by id, at most 5,000 at a time; " +
+			"messagesNext and participantsNext are the cursors of their next pages. Each page has the thread as it is now.",
 	}, c.getThread)
 	register(c, access.Viewer, huma.Operation{
 		OperationID: "get-timeline", Method: http.MethodGet, Path: "/api/threads/{id}/timeline",
@@ -139,13 +140,8 @@ func (c *Handler) listThreads(ctx context.Context, in *struct {
 	var page threadPage
 	page.Body.Items = []ThreadHead{}
 	q := store.ThreadQuery{State: store.SyncState(in.State), Text: in.Text, Since: in.Since.UTC(), After: after, Limit: in.Limit + 1}
-	if waiting := q.State == store.StateWaiting; waiting || q.State == store.StatePending {
-		if waiting == c.HasCRM {
-			return &page, nil
-		}
-		q.State = store.StatePending
-	}
-	if !store.IsAskable(in.Text) {
+	if isQueued := q.State == store.StatePending || q.State == store.StateRetrying; isQueued && !c.HasCRM ||
+		q.State == store.StateWaiting && c.HasCRM || !store.IsAskable(in.Text) {
 		return &page, nil
 	}
 	rows, err := c.Store.Threads(ctx, q)
@@ -162,28 +158,32 @@ func (c *Handler) listThreads(ctx context.Context, in *struct {
 	return &page, nil
 }
 
-type threadInput struct {
-	ID     string `path:"id" doc:"Thread id, percent-encoded"`
-	Limit  int    `query:"limit" default:"1000" minimum:"1" maximum:"5000" doc:"Most messages in the answer"`
-	Cursor string `query:"cursor" maxLength:"1000" doc:"Cursor of the page before"`
-}
-
 type threadOutput struct {
 	Body struct {
 		ThreadHead
-		Participants []threadParticipant `json:"participants" nullable:"false"`
-		Messages     []threadMessage     `json:"messages" nullable:"false"`
-		MessagesNext *string             `json:"messagesNext" doc:"Cursor of the next page of messages; null when this is the last one"`
+		Participants     []threadParticipant `json:"participants" nullable:"false"`
+		ParticipantsNext *string             `json:"participantsNext" doc:"Cursor of the next page of participants; null when this is the last one"`
+		Messages         []threadMessage     `json:"messages" nullable:"false"`
+		MessagesNext     *string             `json:"messagesNext" doc:"Cursor of the next page of messages; null when this is the last one"`
 	}
 }
 
-// maxParticipants bounds the participants of an answer.
-const maxParticipants = 5000
+// participantPage bounds the participants of an answer.
+const participantPage = 5000
 
-func (c *Handler) getThread(ctx context.Context, in *threadInput) (*threadOutput, error) {
-	after, err := parsePosition(in.Cursor)
+func (c *Handler) getThread(ctx context.Context, in *struct {
+	ID                 string `path:"id" doc:"Thread id, percent-encoded"`
+	Limit              int    `query:"limit" default:"1000" minimum:"1" maximum:"5000" doc:"Most messages in the answer"`
+	Cursor             string `query:"cursor" maxLength:"1000" doc:"messagesNext of the page before"`
+	ParticipantsCursor string `query:"participantsCursor" maxLength:"1000" doc:"participantsNext of the page before"`
+}) (*threadOutput, error) {
+	after, err := messageCursor.parsePosition(in.Cursor)
 	if err != nil {
 		return nil, badCursor(in.Cursor, err)
+	}
+	participantsAfter, err := participantCursor.parsePosition(in.ParticipantsCursor)
+	if err != nil {
+		return nil, badCursorIn("participantsCursor", in.ParticipantsCursor, err)
 	}
 	row, links, err := c.thread(ctx, in.ID)
 	if err != nil {
@@ -193,16 +193,17 @@ func (c *Handler) getThread(ctx context.Context, in *threadInput) (*threadOutput
 	if err != nil {
 		return nil, err
 	}
-	participants, err := c.Store.Items(ctx, in.ID, thread.KindParticipant, store.ItemPosition{}, maxParticipants)
+	participants, err := c.Store.Items(ctx, in.ID, thread.KindParticipant, participantsAfter, participantPage+1)
 	if err != nil {
 		return nil, err
 	}
 	out := &threadOutput{}
 	out.Body.ThreadHead = c.showHead(row, !thread.IsCut(in.ID, links))
-	messages, out.Body.MessagesNext = cutPage(messages, in.Limit)
+	messages, out.Body.MessagesNext = cutPage(messages, in.Limit, messageCursor)
 	if out.Body.Messages, err = showMessages(messages); err != nil {
 		return nil, err
 	}
+	participants, out.Body.ParticipantsNext = cutPage(participants, participantPage, participantCursor)
 	out.Body.Participants, err = showParticipants(participants)
 	return out, err
 }
@@ -229,8 +230,12 @@ type timelineOutput struct {
 	}
 }
 
-func (c *Handler) getTimeline(ctx context.Context, in *threadInput) (*timelineOutput, error) {
-	after, err := parsePosition(in.Cursor)
+func (c *Handler) getTimeline(ctx context.Context, in *struct {
+	ID     string `path:"id" doc:"Thread id, percent-encoded"`
+	Limit  int    `query:"limit" default:"1000" minimum:"1" maximum:"5000" doc:"Most messages in the answer"`
+	Cursor string `query:"cursor" maxLength:"1000" doc:"next of the page before"`
+}) (*timelineOutput, error) {
+	after, err := messageCursor.parsePosition(in.Cursor)
 	if err != nil {
 		return nil, badCursor(in.Cursor, err)
 	}
@@ -245,17 +250,17 @@ func (c *Handler) getTimeline(ctx context.Context, in *threadInput) (*timelineOu
 	}
 	out := &timelineOutput{}
 	out.Body.ThreadID, out.Body.Threads = in.ID, family
-	items, out.Body.Next = cutPage(items, in.Limit)
+	items, out.Body.Next = cutPage(items, in.Limit, messageCursor)
 	out.Body.Items, err = showMessages(items)
 	return out, err
 }
 
 // cutPage cuts what was asked for in excess, to learn whether there is more, and returns the cursor
 // of the next page.
-func cutPage(items []*thread.Item, limit int) (page []*thread.Item, next *string) {
+func cutPage(items []*thread.Item, limit int, kind cursorKind) (page []*thread.Item, next *string) {
 	if len(items) <= limit {
 		return items, nil
 	}
 	last := items[limit-1]
-	return items[:limit], orNull(makePosition(store.ItemPosition{At: last.At, ID: last.ID}))
+	return items[:limit], orNull(kind.makePosition(store.ItemPosition{At: last.At, ID: last.ID}))
 }

@@ -127,6 +127,48 @@ func TestThreadFromSQLite(t *testing.T) {
 	}
 }
 
+// All participants of a crowd can be read, a page after the other.
+func TestParticipantsOfACrowd(t *testing.T) {
+	const crowd = 2*participantPage + 1
+	b, in := sqliteBench(t)
+	names := make([]string, crowd)
+	for i := range names {
+		names[i] = fmt.Sprintf(`{"id":"p%05d","role":"CUSTOMER"}`, i)
+	}
+	submitThreads(t, in, `{"event":"THREAD_UPDATED","data":{"threadId":"c","version":1,"messages":[{"id":"m","text":"hello","authorId":"p00001"}],
+		"participants":[`+strings.Join(names, ",")+`]}}`)
+	read := 0
+	for cursor, pages := "", 1; ; pages++ {
+		page := decode[struct {
+			Participants     []struct{ ID string }
+			ParticipantsNext string
+			Messages         []struct{ ID string }
+		}](t, b.ask(t, "GET", "/api/threads/c?participantsCursor="+cursor, viewerToken), http.StatusOK)
+		for _, p := range page.Participants {
+			if want := fmt.Sprintf("p%05d", read); p.ID != want {
+				t.Fatalf("participant %s, want %s", p.ID, want)
+			}
+			read++
+		}
+		if len(page.Messages) != 1 || len(page.Participants) > participantPage || pages > 3 {
+			t.Fatalf("page %d has %d participants and %d messages", pages, len(page.Participants), len(page.Messages))
+		}
+		if cursor = page.ParticipantsNext; cursor == "" {
+			break
+		}
+	}
+	if read != crowd {
+		t.Errorf("%d participants were read, want %d", read, crowd)
+	}
+	for _, cursor := range []string{"x", messageCursor.makePosition(store.ItemPosition{ID: "m"})} {
+		refused := decode[struct{ Errors []struct{ Location string } }](t,
+			b.ask(t, "GET", "/api/threads/c?participantsCursor="+cursor, viewerToken), http.StatusUnprocessableEntity)
+		if len(refused.Errors) != 1 || refused.Errors[0].Location != "query.participantsCursor" {
+			t.Errorf("cursor %s: %+v", cursor, refused)
+		}
+	}
+}
+
 func TestRing(t *testing.T) {
 	b, in := sqliteBench(t)
 	link := `{"event":"THREAD_MERGED","data":{"threadId":%q,"parentThreadId":%q,"version":1,"updatedAt":"2026-03-01T09:00:0%dZ"}}`
@@ -161,7 +203,7 @@ func TestListThreads(t *testing.T) {
 	all := []string{"T%_0", "T%_1", "T%_2", "T%_3", "T%_4"}
 	future := url.QueryEscape(time.Now().Add(time.Hour).Format(time.RFC3339))
 	for query, want := range map[string][]string{
-		"": all, "&state=waiting": all, "&state=synced": nil, "&state=pending": nil, "&state=parked": nil,
+		"": all, "&state=waiting": all, "&state=synced": nil, "&state=pending": nil, "&state=retrying": nil, "&state=parked": nil,
 		"&text=t%25_3": all[3:4], "&text=%25%25": nil, "&text=%00": nil,
 		"&since=2026-01-01T00:00:00Z": all, "&since=" + future: nil,
 	} {
