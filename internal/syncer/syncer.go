@@ -175,13 +175,14 @@ func (s *Syncer) begin(ctx context.Context) bool {
 }
 
 func (s *Syncer) prepare(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, queueTimeout)
+	releasing, cancel := context.WithTimeout(ctx, queueTimeout)
 	defer cancel()
-	if err := s.queue.ReleaseLeases(ctx); err != nil {
+	if err := s.queue.ReleaseLeases(releasing); err != nil {
 		return err
 	}
+	// There may be so many that this takes long; it bounds the time of each of its steps.
 	woken, err := s.queue.WakeParked(ctx, wokenAtStart, now())
-	if err == nil && woken > 0 {
+	if woken > 0 {
 		s.log.Info("parked threads are tried again, as credentials may have changed", "threads", woken)
 	}
 	return err

@@ -43,6 +43,8 @@ func TestIndexes(t *testing.T) {
 			{"Items", "using thread_items_pkey", s.commits, readItems, []any{ids, []string{"message", "message", "message"}, []string{"m1", "m2", "m3"}}},
 			{"Timeline", "using thread_items_shown", s.reads, timelinePage, []any{ids, momentOf(now), "", 50}},
 			{"ItemList", "using thread_items_shown", s.reads, itemPage, []any{"t100", "message", momentOf(now), "", 50}},
+			{"Parked", "using threads_parked", s.reads, listThreads(stateConditions[store.StateParked]), []any{"p1", "", nil, 51}},
+			{"WakeParked", "using threads_parked", s.queue, wakeParked, []any{[]int{401, 403}, "p1", 1000, now}},
 			{"Heads", "using threads_pkey", s.reads, listHeads, []any{"t100", 50}},
 		} {
 			plan := explain(t, c.pool, c.statement, c.args...)
@@ -57,14 +59,18 @@ func TestIndexes(t *testing.T) {
 }
 
 // fill adds 10,000 threads, of which 100 are due, and to one of these 20,000 items, most of which
-// the CRM has.
+// the CRM has; and 200 threads that are parked. Rows are about as long as real ones.
 func fill(t *testing.T, s *Store) {
 	t.Helper()
 	var b pgx.Batch
 	b.Queue(`INSERT INTO threads (thread_id, own, version, links, crm, want_rev, done_rev, since_at, attempts, epoch,
 			uncertain, parked, last_status, last_error, audit_seq, first_seen_at, changed_at)
-		SELECT 't' || n, true, 1, '{}', '{}', 1, sign(n % 100), CASE WHEN n % 100 = 0 THEN now() - n * interval '1ms' END,
+		SELECT 't' || n, true, 1, rpad('{}', 500), '{}', 1, sign(n % 100), CASE WHEN n % 100 = 0 THEN now() - n * interval '1ms' END,
 			0, 1, false, false, 0, '', 1, now(), now() FROM generate_series(1, 10000) n`)
+	b.Queue(`INSERT INTO threads (thread_id, own, version, links, crm, want_rev, done_rev, since_at, attempts, epoch,
+			uncertain, parked, last_status, last_error, audit_seq, first_seen_at, changed_at)
+		SELECT 'p' || n, true, 1, rpad('{}', 500), '{}', 1, 0, now(), 1, 1, false, true, 401 + n % 3, 'no', 1, now(), now()
+		FROM generate_series(1, 200) n`)
 	b.Queue(`INSERT INTO thread_items (thread_id, kind, item_id, version, content, at, removed, rev, acked, theirs, view)
 		SELECT 't' || n, 'message', 'm' || m, 1, '{}', now() + m * interval '1s', false, 1,
 			CASE WHEN m = 1 AND n % 100 = 0 THEN NULL ELSE '\x01'::bytea END, false, '\x01'

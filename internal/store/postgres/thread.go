@@ -86,22 +86,36 @@ func (s *Store) Thread(ctx context.Context, id string) (*store.ThreadRow, error)
 	return row, nil
 }
 
-// Letters are compared in any case where they are those of ASCII, as SQLite does.
-const listThreads = `SELECT ` + selectedThread + ` FROM threads t
-	WHERE t.own AND t.thread_id > $1
-		AND ($2 = '' OR $2 = CASE WHEN t.parked THEN 'parked' WHEN t.want_rev <= t.done_rev THEN 'synced'
-			WHEN t.attempts > 0 THEN 'retrying' ELSE 'pending' END)
-		AND strpos(lower(t.thread_id), lower($3 COLLATE "C")) > 0
-		AND ($4::timestamptz IS NULL OR t.changed_at >= $4)
-	ORDER BY t.thread_id LIMIT $5`
+// The states of threads, as store.Sync has them. Each has a statement of its own, so that the parked ones
+// come from their index.
+var stateConditions = map[store.SyncState]string{
+	"":                  "TRUE",
+	store.StateSynced:   "NOT t.parked AND t.want_rev <= t.done_rev",
+	store.StatePending:  "NOT t.parked AND t.want_rev > t.done_rev AND t.attempts <= 0",
+	store.StateRetrying: "NOT t.parked AND t.want_rev > t.done_rev AND t.attempts > 0",
+	store.StateParked:   "t.parked",
+}
+
+// listThreads lists those that meet a condition. Letters are compared in any case where they are those of
+// ASCII, as SQLite does.
+func listThreads(condition string) string {
+	return `SELECT ` + selectedThread + ` FROM threads t
+		WHERE t.own AND t.thread_id > $1 AND strpos(lower(t.thread_id), lower($2 COLLATE "C")) > 0
+			AND ($3::timestamptz IS NULL OR t.changed_at >= $3) AND ` + condition + `
+		ORDER BY t.thread_id LIMIT $4`
+}
 
 // Threads implements store.ThreadReader.
 func (s *Store) Threads(ctx context.Context, q store.ThreadQuery) ([]store.ThreadRow, error) {
+	condition, told := stateConditions[q.State]
+	if !told {
+		return nil, nil
+	}
 	var since *time.Time
 	if !q.Since.IsZero() {
 		since = &q.Since
 	}
-	rows, err := s.reads.Query(ctx, listThreads, q.After, string(q.State), q.Text, since, q.Limit)
+	rows, err := s.reads.Query(ctx, listThreads(condition), q.After, q.Text, since, q.Limit)
 	if err != nil {
 		return nil, failed("list threads", err)
 	}

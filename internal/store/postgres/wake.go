@@ -21,10 +21,13 @@ const (
 		RETURNING kind, item_id`
 
 	wakeParked = `WITH stuck AS (
-			SELECT thread_id FROM threads WHERE parked AND last_status = ANY($1) ORDER BY thread_id FOR UPDATE
+			SELECT thread_id FROM threads WHERE parked AND last_status = ANY($1) AND thread_id > $2
+			ORDER BY thread_id LIMIT $3 FOR UPDATE
+		), woken AS (
+			UPDATE threads t SET want_rev = t.want_rev + 1, since_at = $4, due_at = NULL, attempts = 0, parked = false, trace = ''
+			FROM stuck WHERE t.thread_id = stuck.thread_id RETURNING t.thread_id
 		)
-		UPDATE threads t SET want_rev = t.want_rev + 1, since_at = $2, due_at = NULL, attempts = 0, parked = false, trace = ''
-		FROM stuck WHERE t.thread_id = stuck.thread_id`
+		SELECT count(*), coalesce(max(thread_id), '') FROM woken`
 )
 
 // Wake implements store.Queue.
@@ -85,9 +88,10 @@ func retryAside(ctx context.Context, conn *pgxpool.Conn, threadID string) ([][32
 
 // WakeParked implements store.Queue. What was set aside stays so: the statuses are not about it.
 func (s *Store) WakeParked(ctx context.Context, statuses []int, now time.Time) (int64, error) {
-	tag, err := s.queue.Exec(ctx, wakeParked, statuses, now)
-	if err != nil {
-		return 0, failed("wake parked threads", err)
-	}
-	return tag.RowsAffected(), nil
+	return store.WakeInSteps(ctx, func(ctx context.Context, after string, limit int) (woken int, last string, err error) {
+		if err := s.queue.QueryRow(ctx, wakeParked, statuses, after, limit, now).Scan(&woken, &last); err != nil {
+			return 0, "", failed("wake parked threads", err)
+		}
+		return woken, last, nil
+	})
 }

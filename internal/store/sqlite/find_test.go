@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/cxbridge/cxbridge/internal/store"
 )
 
 // People who look for something do not read all that there is: each list is in the order of an index
@@ -25,6 +27,9 @@ func TestFindIndexes(t *testing.T) {
 		{"MessagesTo", messagesTo, "USING COVERING INDEX sms_messages_recipient", []any{"1", "+1", 50}, 0},
 		{"RecentMessages", recentMessages, "SCAN sms_messages", []any{50}, 0},
 		{"Events", threadJournal, "USING INDEX thread_events_thread", []any{"t", 50, 1000}, 1}, // those that came together
+		{"Threads", listThreads(stateConditions[""]), "sqlite_autoindex_threads", []any{"t", "", nil, 50}, 0},
+		{"Parked", listThreads(stateConditions[store.StateParked]), "USING INDEX threads_parked", []any{"t", "", nil, 50}, 0},
+		{"WakeParked", wakeParked, "USING INDEX threads_parked", []any{"2026", "[401]", "t", 1000}, 0},
 		{"Backlog", selectBacklog, "USING INDEX threads_queue", []any{1000}, 0},
 	} {
 		plan, err := query(t.Context(), s.readers, func(r row) (step string, err error) {

@@ -53,7 +53,8 @@ func scanThread(r row) (*store.ThreadRow, error) {
 	return &t, err
 }
 
-// The states of threads, as store.Sync has them.
+// The states of threads, as store.Sync has them. Each has a statement of its own, so that the parked ones
+// come from their index.
 var stateConditions = map[store.SyncState]string{
 	"":                  "TRUE",
 	store.StateSynced:   "NOT parked AND want_rev <= done_rev",
@@ -62,16 +63,20 @@ var stateConditions = map[store.SyncState]string{
 	store.StateParked:   "parked",
 }
 
-// Threads implements store.ThreadReader. Only the case of ASCII letters does not matter to it.
+// listThreads lists those that meet a condition. Only the case of ASCII letters does not matter to it.
+func listThreads(condition string) string {
+	return "SELECT " + readThread + ` FROM threads
+		WHERE own AND thread_id > ?1 AND instr(lower(thread_id), lower(?2)) AND (?3 IS NULL OR changed_at >= ?3) AND ` + condition + `
+		ORDER BY thread_id LIMIT ?4`
+}
+
+// Threads implements store.ThreadReader.
 func (s *Store) Threads(ctx context.Context, q store.ThreadQuery) ([]store.ThreadRow, error) {
 	condition, told := stateConditions[q.State]
 	if !told {
 		return nil, nil
 	}
-	since := timeText(q.Since)
-	rows, err := query(ctx, s.readers, scanThread, "SELECT "+readThread+` FROM threads
-		WHERE own AND thread_id > ?1 AND instr(lower(thread_id), lower(?2)) AND (?3 IS NULL OR changed_at >= ?3) AND `+condition+`
-		ORDER BY thread_id LIMIT ?4`, q.After, q.Text, since, q.Limit)
+	rows, err := query(ctx, s.readers, scanThread, listThreads(condition), q.After, q.Text, timeText(q.Since), q.Limit)
 	if err != nil {
 		return nil, failed("list threads", err)
 	}

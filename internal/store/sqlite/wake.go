@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/audit"
@@ -56,23 +57,34 @@ func (p *statements) retryAside(tx *sql.Tx, threadID string) error {
 	return nil
 }
 
+const wakeParked = `UPDATE threads SET want_rev = want_rev + 1, since_at = ?1, due_at = NULL, attempts = 0, parked = FALSE, trace = ''
+	WHERE thread_id IN (
+		SELECT thread_id FROM threads
+		WHERE parked AND last_status IN (SELECT value FROM json_each(?2)) AND thread_id > ?3
+		ORDER BY thread_id LIMIT ?4)
+	RETURNING thread_id`
+
 // WakeParked implements store.Queue. What was set aside stays so: the statuses are not about it.
-func (s *Store) WakeParked(ctx context.Context, statuses []int, now time.Time) (woken int64, err error) {
+func (s *Store) WakeParked(ctx context.Context, statuses []int, now time.Time) (int64, error) {
 	list, err := json.Marshal(statuses)
 	if err != nil {
 		return 0, err
 	}
-	err = s.write(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `UPDATE threads SET want_rev = want_rev + 1, since_at = ?, due_at = NULL,
-			attempts = 0, parked = FALSE, trace = '' WHERE parked AND last_status IN (SELECT value FROM json_each(?))`, timeText(now), string(list))
-		if err != nil {
+	return store.WakeInSteps(ctx, func(ctx context.Context, after string, limit int) (woken int, last string, err error) {
+		err = s.write(ctx, func(tx *sql.Tx) error {
+			rows, err := tx.QueryContext(ctx, wakeParked, timeText(now), string(list), after, limit)
+			if err != nil {
+				return err
+			}
+			ids, err := scanAll(rows, func(r row) (id string, err error) { return id, r.Scan(&id) })
+			if len(ids) > 0 {
+				woken, last = len(ids), slices.Max(ids)
+			}
 			return err
+		})
+		if err != nil {
+			return 0, "", failed("wake parked threads", err)
 		}
-		woken, err = result.RowsAffected()
-		return err
+		return woken, last, nil
 	})
-	if err != nil {
-		return 0, failed("wake parked threads", err)
-	}
-	return woken, nil
 }

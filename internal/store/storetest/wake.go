@@ -2,6 +2,9 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,6 +103,7 @@ func testWake(t *testing.T, create func(t *testing.T) Open) {
 			}
 		},
 		"AllThatAreParked": testWakeParked,
+		"ParkedAgain":      testWakeParkedAgain,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, migrated(t, create)) })
 	}
@@ -140,5 +144,47 @@ func testWakeParked(t *testing.T, s store.Store) {
 			}
 		}
 		requireEqual(t, "woken", woken, test.want, cmpopts.SortSlices(func(a, b string) bool { return a < b }))
+	}
+}
+
+// More threads are parked than one transaction wakes, and a worker, whose token is wrong as well, parks
+// them again as fast as they are woken: each is woken once all the same.
+func testWakeParkedAgain(t *testing.T, s store.Store) {
+	const wrong, refused = 1100, 100
+	for i := 0; i < wrong+refused; i += 100 {
+		var all []*thread.Event
+		for j := i; j < i+100; j++ {
+			all = append(all, updated(fmt.Sprintf("t%04d", j*7%(wrong+refused)), 1))
+		}
+		accept(t, s, all...)
+	}
+	park := func(status int) (n int) {
+		var pushes []store.Push
+		for _, w := range claim(t, s, 100, time.Hour) {
+			pushes = append(pushes, parked(&w, status))
+		}
+		record(t, s, pushes...)
+		return len(pushes)
+	}
+	park(422)
+	for park(401) > 0 {
+	}
+
+	var worker sync.WaitGroup
+	var isWoken atomic.Bool
+	again := 0
+	worker.Go(func() {
+		for !isWoken.Load() {
+			again += park(401)
+		}
+	})
+	n, err := s.WakeParked(t.Context(), []int{401}, at(8000))
+	isWoken.Store(true)
+	worker.Wait()
+	for more := park(401); more > 0; more = park(401) {
+		again += more
+	}
+	if err != nil || n != wrong || again != wrong {
+		t.Errorf("WakeParked: %d, %v; %d were due, want %d", n, err, again, wrong)
 	}
 }
