@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/alecthomas/kong"
 
@@ -41,7 +42,7 @@ func (c *auditVerifyCommand) Run(ctx context.Context, p *program, k *kong.Contex
 	if err := st.Ping(ctx); err != nil {
 		return fmt.Errorf("%v: %w", cfg.Database, err)
 	}
-	v, err := verifyAudit(ctx, st)
+	v, err := verifyAudit(ctx, st, p.stderr)
 	if err != nil {
 		return fmt.Errorf("read the audit log of %v: %w", cfg.Database, err)
 	}
@@ -60,12 +61,14 @@ const auditPage = 1000
 
 // verifyAudit checks every chain. The ends are read before the entries: a service that goes on
 // writing makes a chain longer than its end says, and not shorter.
-func verifyAudit(ctx context.Context, log store.AuditLog) (*audit.Verifier, error) {
-	heads, err := auditHeads(ctx, log)
+func verifyAudit(ctx context.Context, log store.AuditLog, terminal io.Writer) (*audit.Verifier, error) {
+	heads, err := auditHeads(ctx, log, terminal)
 	if err != nil {
 		return nil, err
 	}
 	v := &audit.Verifier{Heads: heads}
+	bar := newProgress(terminal, entriesOf(heads), "entries")
+	defer bar.clear()
 	for after := (audit.Entry{}); ; {
 		page, err := log.AuditChains(ctx, after.Subject, after.Seq, auditPage)
 		if err != nil {
@@ -74,6 +77,7 @@ func verifyAudit(ctx context.Context, log store.AuditLog) (*audit.Verifier, erro
 		for _, after = range page {
 			v.Entry(after)
 		}
+		bar.add(len(page))
 		if len(page) < auditPage {
 			v.Finish()
 			return v, nil
@@ -81,8 +85,18 @@ func verifyAudit(ctx context.Context, log store.AuditLog) (*audit.Verifier, erro
 	}
 }
 
+// entriesOf returns how many entries there are up to the ends of all chains.
+func entriesOf(heads map[string]audit.Head) (n int) {
+	for _, h := range heads {
+		n += int(h.Seq)
+	}
+	return n
+}
+
 // auditHeads reads the ends of all chains, by subject.
-func auditHeads(ctx context.Context, log store.AuditLog) (map[string]audit.Head, error) {
+func auditHeads(ctx context.Context, log store.AuditLog, terminal io.Writer) (map[string]audit.Head, error) {
+	bar := newProgress(terminal, endless, "chains")
+	defer bar.clear()
 	heads := make(map[string]audit.Head)
 	for after := ""; ; {
 		page, err := log.AuditHeads(ctx, after, auditPage)
@@ -92,6 +106,7 @@ func auditHeads(ctx context.Context, log store.AuditLog) (map[string]audit.Head,
 		for _, h := range page {
 			heads[h.Subject], after = h.Head, h.Subject
 		}
+		bar.add(len(page))
 		if len(page) < auditPage {
 			return heads, nil
 		}

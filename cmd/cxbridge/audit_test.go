@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -173,7 +174,7 @@ func TestVerifyAuditByPages(t *testing.T) {
 		{0, 0}, {1, auditPage}, {1, auditPage + 1}, {auditPage, 1}, {auditPage + 1, 1}, {3, auditPage - 1},
 	} {
 		s := chained(size.chains, size.length)
-		v, err := verifyAudit(t.Context(), s)
+		v, err := verifyAudit(t.Context(), s, io.Discard)
 		if err != nil || v.Entries != int64(len(s.entries)) || v.Chains != int64(size.chains) || len(v.Problems) > 0 {
 			t.Errorf("%+v: %d entries, %d chains, %v, %v", size, v.Entries, v.Chains, v.Problems, err)
 		}
@@ -185,7 +186,7 @@ func TestVerifyAuditFindsAnEndOnALaterPage(t *testing.T) {
 	t.Parallel()
 	s := chained(auditPage+2, 1)
 	s.entries = s.entries[:len(s.entries)-1]
-	v, err := verifyAudit(t.Context(), s)
+	v, err := verifyAudit(t.Context(), s, io.Discard)
 	if err != nil || len(v.Problems) != 1 || v.Problems[0].Subject != s.heads[auditPage+1].Subject {
 		t.Errorf("got %v, %v", v.Problems, err)
 	}
@@ -199,7 +200,7 @@ func TestVerifyAuditWhileItGrows(t *testing.T) {
 		head := s.heads[1]
 		s.entries = append(s.entries, head.Append(audit.Note{Subject: head.Subject, Action: audit.ActionPush}, time.Unix(9, 0)))
 	}
-	v, err := verifyAudit(t.Context(), s)
+	v, err := verifyAudit(t.Context(), s, io.Discard)
 	if err != nil || v.Entries != 5 || len(v.Problems) > 0 {
 		t.Errorf("%d entries, %v, %v", v.Entries, v.Problems, err)
 	}

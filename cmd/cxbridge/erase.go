@@ -108,7 +108,9 @@ func (c *eraseCommand) Run(ctx context.Context, p *program, k *kong.Context) (er
 		return fmt.Errorf("erase from %v, and it is not over: run it again: %w", cfg.Database, err)
 	}
 	fmt.Fprintf(p.stdout, "%v: erased: %s\n", cfg.Database, listRows(rows))
+	bar := newSpinner(p.stderr, "looking for what is left")
 	traces, err := st.Traces(ctx, person)
+	bar.clear()
 	if err != nil {
 		return fmt.Errorf("look for traces in %v: %w", cfg.Database, err)
 	}

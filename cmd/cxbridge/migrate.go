@@ -28,7 +28,10 @@ func (c *migrateCommand) Run(ctx context.Context, p *program, k *kong.Context) (
 	defer func() { err = errors.Join(err, st.Close()) }()
 
 	before := st.Ping(ctx)
-	if err := st.Migrate(ctx); err != nil {
+	bar := newSpinner(p.stderr, "migrating")
+	err = st.Migrate(ctx)
+	bar.clear()
+	if err != nil {
 		return fmt.Errorf("migrate %v: %w", cfg.Database, err)
 	}
 	if err := st.Ping(ctx); err != nil {

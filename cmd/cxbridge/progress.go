@@ -21,8 +21,12 @@ func newProgress(out io.Writer, total int, unit string) *progress {
 	return drawProgress(out, total, unit)
 }
 
-// drawProgress draws no more often than a terminal can be read.
+// drawProgress draws no more often than a terminal can be read. Of no steps there is nothing to fill, so
+// their bar has no end.
 func drawProgress(out io.Writer, total int, unit string) *progress {
+	if total < 1 {
+		total = endless
+	}
 	return &progress{progressbar.NewOptions(total, progressbar.OptionSetWriter(out), progressbar.OptionShowCount(),
 		progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit), progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionSetRenderBlankState(true))}
@@ -39,6 +43,20 @@ func (p *progress) add(steps int) {
 	}
 }
 
+// newSpinner returns a bar for work that does not tell how far it is: it says what is done, and for how
+// long, and turns by itself.
+func newSpinner(out io.Writer, what string) *progress {
+	if !isTerminal(out) {
+		return nil
+	}
+	return drawSpinner(out, what)
+}
+
+func drawSpinner(out io.Writer, what string) *progress {
+	return &progress{progressbar.NewOptions(endless, progressbar.OptionSetWriter(out), progressbar.OptionSetDescription(what),
+		progressbar.OptionSetRenderBlankState(true))}
+}
+
 // extend makes room for a step that was not planned.
 func (p *progress) extend() {
 	if p != nil {
@@ -46,9 +64,11 @@ func (p *progress) extend() {
 	}
 }
 
-// clear makes room for what is printed next.
+// clear ends the bar and makes room for what is printed next. One without a total would else go on
+// drawing itself there.
 func (p *progress) clear() {
 	if p != nil {
+		_ = p.bar.Finish()
 		_ = p.bar.Clear()
 	}
 }
