@@ -90,7 +90,7 @@ type SpoolSettings struct {
 type ReceiptSettings struct {
 	SenderIDPolicy   Value `placeholder:"POLICY" default:"flag" help:"What happens to a receipt whose sender ID breaks the rules: flag stores and marks it, quarantine keeps it as a dead letter."`
 	SenderIDRules    Value `placeholder:"RULES" default:"default" help:"Rules for sender IDs: default, seed, or the path of a YAML file."`
-	DefaultRegion    Value `placeholder:"REGION" default:"US" help:"Region of a message when neither its payload nor its recipient tells one; ISO 3166-1 alpha-2."`
+	DefaultRegion    Value `placeholder:"REGION" default:"US" help:"Region of a message when neither its payload nor its recipient tells one, and where recipients without a calling code are dialled; ISO 3166-1 alpha-2."`
 	ReceiptTimeZones Value `placeholder:"ZONES" default:"UTC" list:"," help:"Time zone of the dates in receipt texts, which name none: one zone, or one for each carrier, as in VODAFONE=Europe/Madrid,*=UTC."`
 }
 

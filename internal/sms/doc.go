@@ -7,6 +7,6 @@
 // The way of a receipt through the package:
 //
 //	Decode   JSON item → Receipt          payload.go, item.go, smpp.go, date.go
-//	Judge    sender ID and region         judge.go, sender.go, region.go
+//	Judge    sender ID and region         judge.go, sender.go, region.go, region_national.go
 //	Fold     Receipt into its Message     message.go, under the total order of order.go
 package sms

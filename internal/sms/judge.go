@@ -20,15 +20,18 @@ type Verdict struct {
 // Judge settles what receipts do not say themselves: the region of a message, and whether its
 // sender ID is allowed there. It is safe for concurrent use.
 type Judge struct {
-	Rules         *SenderRules
-	DefaultRegion string // ISO 3166-1 alpha-2, for messages whose region is not known otherwise
+	Rules *SenderRules
+
+	// DefaultRegion is that of messages whose region is not known otherwise, as ISO 3166-1 alpha-2. Numbers
+	// are read as they are dialled there.
+	DefaultRegion string
 }
 
 // Examine notes the region of the recipient's number on the receipt and judges the receipt by
 // itself: in the region that it names, else that of its recipient, else the default.
 func (j *Judge) Examine(r *Receipt) Verdict {
 	if r.Recipient != "" && r.RecipientRegion == "" {
-		r.RecipientRegion = RegionOf(r.Recipient)
+		r.RecipientRegion = RegionFrom(r.Recipient, j.DefaultRegion)
 	}
 	region := r.Region
 	if region == "" {

@@ -29,6 +29,12 @@ func TestExamineTakesTheBestKnownRegion(t *testing.T) {
 			recipient: "US",
 		},
 		{
+			name:    "recipient as it is dialled in the default region",
+			receipt: sms.Receipt{SenderID: "ACME", Recipient: "(650) 253-0000"}, defaultRegion: "US",
+			want:      sms.Verdict{Compliance: sms.Violation, Region: "US", Reason: "alphanumeric sender IDs are impossible in US"},
+			recipient: "US",
+		},
+		{
 			name:    "default for a recipient that tells nothing",
 			receipt: sms.Receipt{SenderID: "ACME", Recipient: "07700900123"}, defaultRegion: "GB",
 			want: sms.Verdict{Compliance: sms.Compliant, Region: "GB"},

@@ -1,6 +1,7 @@
 package sms
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,14 +36,34 @@ const numberSigns = " -./()"
 // and the rules of the destination hold for a mistyped number too. The longest known prefix
 // decides; where nobody claims the range of a shared calling code, it is the main region of the
 // code, as US for +1.
-func RegionOf(number string) string {
-	var digits [maxDigits]byte
-	n, ok := internationalDigits(number, &digits)
+func RegionOf(number string) string { return RegionFrom(number, "") }
+
+// RegionFrom is RegionOf as people in the home region write: a number that starts with neither + nor 00
+// is first read as one that is dialled there, and only then as an international one. See nationalRegion.
+func RegionFrom(number, home string) string {
+	var buffer [maxDigits]byte
+	n, isBare, ok := scanNumber(number, &buffer)
 	if !ok {
 		return ""
 	}
+	digits, least := buffer[:n], minDigits
+	if isBare {
+		least = minBareDigits
+	}
+	region := ""
+	if n >= least {
+		region = internationalRegion(digits)
+	}
+	if isBare && region != home {
+		region = cmp.Or(nationalRegion(string(digits), home), region)
+	}
+	return region
+}
+
+// internationalRegion returns the region of a number by its digits, from the calling code on.
+func internationalRegion(digits []byte) string {
 	table := numberPrefixes()
-	for n = min(n, maxPrefix); n > 0; n-- {
+	for n := min(len(digits), maxPrefix); n > 0; n-- {
 		if region, ok := table[string(digits[:n])]; ok {
 			return region
 		}
@@ -50,32 +71,33 @@ func RegionOf(number string) string {
 	return ""
 }
 
-// internationalDigits writes the digits of the number, from the calling code on, and tells how many
-// there are. It is false for what cannot be an international number.
-func internationalDigits(number string, digits *[maxDigits]byte) (n int, ok bool) {
+// scanNumber writes the digits of a number that follow + or 00, and tells how many there are. A bare number
+// has neither. It is false for what cannot be a number.
+func scanNumber(number string, digits *[maxDigits]byte) (n int, isBare, ok bool) {
 	number = strings.TrimSpace(number)
-	least := minBareDigits
 	switch {
 	case strings.HasPrefix(number, "+"):
-		number, least = number[1:], minDigits
+		number = number[1:]
 	case strings.HasPrefix(number, "00"):
-		number, least = number[2:], minDigits
+		number = number[2:]
+	default:
+		isBare = true
 	}
 	for i := 0; i < len(number); i++ {
 		switch c := number[i]; {
 		case c >= '0' && c <= '9':
 			if n == maxDigits {
-				return 0, false
+				return 0, false, false
 			}
 			digits[n] = c
 			n++
 		case c == '(' && n > 0 && strings.HasPrefix(number[i:], "(0)"):
 			i += len("(0)") - 1
 		case strings.IndexByte(numberSigns, c) < 0:
-			return 0, false
+			return 0, false, false
 		}
 	}
-	return n, n >= least
+	return n, isBare, true
 }
 
 // maxPrefix is the length of the longest prefix in the table.

@@ -180,8 +180,10 @@ func FuzzRegionOf(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, number string) {
 		region := sms.RegionOf(number)
-		if region != "" && len(region) != 2 {
-			t.Errorf("RegionOf(%q) = %q", number, region)
+		for _, got := range []string{region, sms.RegionFrom(number, "US"), sms.RegionFrom(number, "DE")} {
+			if got != "" && len(got) != 2 {
+				t.Errorf("the region of %q is %q", number, got)
+			}
 		}
 		if trimmed := strings.TrimSpace(number); strings.HasPrefix(trimmed, "+") {
 			if same := sms.RegionOf("00" + trimmed[1:]); same != region {
@@ -192,18 +194,22 @@ func FuzzRegionOf(f *testing.F) {
 }
 
 func BenchmarkRegionOf(b *testing.B) {
-	for _, c := range []struct{ name, number string }{
-		{"US", "+12025550123"},
-		{"CA", "+14165550123"},
-		{"GB", "+447700900123"},
-		{"DE", "+4915112345678"},
-		{"written", "+44 (0)1534 900-123"},
+	for _, c := range []struct{ name, number, home string }{
+		{"US", "+12025550123", "US"},
+		{"CA", "+14165550123", "US"},
+		{"GB", "+447700900123", "US"},
+		{"DE", "+4915112345678", "US"},
+		{"written", "+44 (0)1534 900-123", "US"},
+		{"bare", "447700900123", "US"},
+		{"bare, of home", "4915112345678", "DE"},
+		{"bare, and long enough for home", "447700900123", "DE"},
+		{"national", "2025550123", "US"},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			sms.RegionOf(c.number)
+			sms.RegionFrom(c.number, c.home)
 			b.ReportAllocs()
 			for b.Loop() {
-				sms.RegionOf(c.number)
+				sms.RegionFrom(c.number, c.home)
 			}
 		})
 	}
