@@ -223,6 +223,7 @@ func TestLiveRefuses(t *testing.T) {
 		{"/live?page=/nothing", viewerToken, 404}, {"/live?page=/live", viewerToken, 404},
 		{"/live?page=/carriers/../carriers", viewerToken, 404}, {"/live?page=//carriers", viewerToken, 200},
 		{"/live?page=/dead-letters", adminToken, 200}, {"/live?page=/dead-letters%3Ftext=x", adminToken, 404},
+		{"/live?page=/threads%3Fstate=synced", viewerToken, 404}, {"/live?page=/threads%3Ftext=x%26state=parked", viewerToken, 404},
 		{"/live?page=/messages//x", viewerToken, 404}, {"/live?page=%2F%25zz", viewerToken, 404}, {"/live?page=/dead-letters", viewerToken, 404},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -127,6 +127,20 @@ func TestLooksAtDeadLetters(t *testing.T) {
 	}
 }
 
+// A list of threads that is found by looking at all of them is not asked for again and again.
+func TestLooksAtThreads(t *testing.T) {
+	w := newWorld(t, withCRM)
+	for query, isLive := range map[string]bool{
+		"": true, "after=t": true, "state=parked": true, "state=synced": false, "state=pending": false, "state=retrying": false,
+		"text=t": false, "text=t&state=parked": false,
+	} {
+		page := w.get(t, viewerToken, "/threads?"+query, http.StatusOK)
+		if strings.Contains(page, "data-live") != isLive {
+			t.Errorf("%q follows what happens: %v", query, !isLive)
+		}
+	}
+}
+
 // What is sent is one line of JSON, whatever the text.
 func TestWriteChange(t *testing.T) {
 	var b bytes.Buffer

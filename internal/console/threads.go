@@ -13,7 +13,7 @@ import (
 func (c *Console) threadPages() {
 	c.add(&page{
 		Name: "threads", Path: threadsPath, Title: "Threads", Menu: true, Need: access.Viewer,
-		load: c.loadThreads, live: []string{"thread-list"},
+		load: c.loadThreads, live: []string{"thread-list"}, still: isThreadSearch,
 	})
 	c.add(&page{
 		Name: "thread", Path: threadsPath + "/{id...}", Title: "Thread", Need: access.Viewer,
@@ -63,6 +63,14 @@ func (t *threadRow) ParentPath() string { return pathOf(threadsPath, t.ParentID(
 
 // LinkKind tells how it is linked.
 func (t *threadRow) LinkKind() thread.LinkKind { return t.Link().Kind }
+
+// isThreadSearch reports whether the list is found by looking at all threads. All of them, and those that
+// are parked, come in the order of an index.
+func isThreadSearch(r *http.Request) bool {
+	query := r.URL.Query()
+	state := store.SyncState(query.Get("state"))
+	return query.Get("text") != "" || state != "" && state != store.StateParked
+}
 
 func (c *Console) loadThreads(ctx context.Context, r *http.Request) (any, error) {
 	query := r.URL.Query()
