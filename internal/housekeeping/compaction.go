@@ -62,6 +62,8 @@ func (c *Compactor) Run(ctx context.Context) {
 
 func (c *Compactor) compact(ctx context.Context) error {
 	return drain(ctx, compactStep, func() (int, error) {
+		ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+		defer cancel()
 		start := time.Now()
 		moved, err := c.counts.Compact(ctx, start, compactStep)
 		if moved > 0 {
@@ -74,6 +76,8 @@ func (c *Compactor) compact(ctx context.Context) error {
 
 func (c *Compactor) prune(ctx context.Context) error {
 	return drain(ctx, pruneStep, func() (int, error) {
+		ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+		defer cancel()
 		deleted, err := c.counts.Prune(ctx, time.Now(), pruneStep)
 		c.pruned.Add(float64(deleted))
 		return deleted, err

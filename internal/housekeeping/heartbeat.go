@@ -27,6 +27,8 @@ type Heartbeat struct {
 // as one that dies.
 func (h *Heartbeat) Run(ctx context.Context) {
 	repeat(ctx, beatEvery, h.Log, "heartbeat", func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+		defer cancel()
 		replica := h.Replica
 		replica.Seen = wholeMicroseconds(time.Now())
 		return h.Store.Beat(ctx, replica)

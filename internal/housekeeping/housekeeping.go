@@ -17,8 +17,13 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// repeat does a task at once and then at every interval, until the context ends. A task that fails is
-// done again at the next interval; the log tells of it, but once in a row while the database is away.
+// stepTimeout bounds each step of a task: it is far more than any takes. To a database whose host has
+// vanished without a word a connection would wait for a quarter of an hour.
+const stepTimeout = 30 * time.Second
+
+// repeat does a task at once and then at every interval, until the context ends. A task bounds each of its
+// steps by stepTimeout. One that fails is done again at the next interval; the log tells of it, but once
+// in a row while the database is away.
 func repeat(ctx context.Context, every time.Duration, log *slog.Logger, name string, do func(context.Context) error) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()

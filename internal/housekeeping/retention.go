@@ -80,7 +80,7 @@ func (r *Retention) expire(ctx context.Context) error {
 
 func (r *Retention) expireKind(ctx context.Context, kind store.Expirable, before time.Time) (deleted int, err error) {
 	for cursor := ""; ; {
-		e, err := r.archive.Expire(ctx, kind, before, cursor, expireStep)
+		e, err := r.expireSome(ctx, kind, before, cursor)
 		if err != nil {
 			return deleted, err
 		}
@@ -93,6 +93,12 @@ func (r *Retention) expireKind(ctx context.Context, kind store.Expirable, before
 			return deleted, ctx.Err()
 		}
 	}
+}
+
+func (r *Retention) expireSome(ctx context.Context, kind store.Expirable, before time.Time, cursor string) (store.Expired, error) {
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	return r.archive.Expire(ctx, kind, before, cursor, expireStep)
 }
 
 // sleep waits for a time, and reports whether the context lasted so long.

@@ -64,6 +64,8 @@ func (s *SlowCarriers) Run(ctx context.Context) {
 }
 
 func (s *SlowCarriers) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
 	// What is raised is read first: what is measured is then newer than what another replica has seen.
 	alarms, err := s.Alarms.Alarms(ctx, maxAlarms)
 	if err != nil {
