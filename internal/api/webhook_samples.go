@@ -37,7 +37,7 @@ var (
 	}
 	eventAnswers = map[string]*huma.Example{
 		"accepted": sample("Durable", `{"status":"ACCEPTED"}`),
-		"synced":   sample("With Prefer: wait, once the CRM has it", `{"status":"SYNCED"}`),
+		"synced":   sample("With Prefer: wait, once the CRM has all of it", `{"status":"SYNCED"}`),
 		"ignored":  sample("It brought nothing new", `{"status":"IGNORED","reason":"NO_DELTA_OR_STALE"}`),
 		"several": sample("Several", `{"status":"ACCEPTED","results":[{"threadId":"conv-4713","status":"ACCEPTED"},{"threadId":"conv-4714","status":"REJECTED",
 			"error":"/data/parentThreadId: is required of THREAD_MERGED","fields":[{"path":"/data/parentThreadId","error":"is required of THREAD_MERGED"}]}]}`),

@@ -132,7 +132,7 @@ type rejectedReceipt struct {
 
 // eventAnswer answers one event of a thread, and eventsAnswer an array of them.
 type eventAnswer struct {
-	Status         string `json:"status" enum:"ACCEPTED,SYNCED,IGNORED" doc:"SYNCED: the CRM has it. IGNORED: it is known, or brings nothing new"`
+	Status         string `json:"status" enum:"ACCEPTED,SYNCED,IGNORED" doc:"SYNCED: the CRM has all of it. IGNORED: it is known, or brings nothing new"`
 	Reason         string `json:"reason,omitempty" enum:"NO_DELTA_OR_STALE"`
 	QueuedForRetry bool   `json:"queuedForRetry,omitempty" doc:"The database is away; the event is durable in the spool"`
 }

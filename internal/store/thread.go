@@ -49,8 +49,9 @@ type Queue interface {
 	// many there were.
 	WakeParked(ctx context.Context, statuses []int, now time.Time) (int64, error)
 
-	// DoneRev returns the revision up to which the CRM has a thread, or ErrNotFound.
-	DoneRev(ctx context.Context, threadID string) (int64, error)
+	// DoneRev returns the revision up to which the CRM has a thread, and the newest Rev of its items of
+	// which a value is set aside: 0 when the CRM lacks none for that. Or ErrNotFound.
+	DoneRev(ctx context.Context, threadID string) (done, aside int64, err error)
 }
 
 // MaxWait is how long a thread may be put off, and the sink be paused. Whatever is put off for longer is
@@ -113,7 +114,7 @@ type ThreadRow struct {
 // Sync tells how far a thread is on its way to the CRM.
 type Sync struct {
 	Want int64 // revision of the thread: raised by whatever the CRM is to be told
-	Done int64 // revision that the CRM has
+	Done int64 // revision that the CRM has, but for what is set aside
 
 	Since      time.Time // when what the CRM lacks began to be lacking; zero when it lacks nothing
 	Due        time.Time // when it may be tried again; zero: at once
@@ -137,11 +138,11 @@ type SyncState string
 
 // The states. A store tells no StateWaiting: whether there is a CRM is not its business.
 const (
-	StateSynced   SyncState = "synced"   // the CRM has all of it
+	StateSynced   SyncState = "synced"   // the CRM has all of it, but for what is set aside
 	StatePending  SyncState = "pending"  // the CRM is about to get it
 	StateRetrying SyncState = "retrying" // the last attempt failed; another follows
 	StateParked   SyncState = "parked"   // it waits for an operator or a new event
-	StateWaiting  SyncState = "waiting"  // no CRM is set
+	StateWaiting  SyncState = "waiting"  // pending or retrying, and no CRM is set
 )
 
 // State returns the state.
@@ -160,7 +161,7 @@ func (s *Sync) State() SyncState {
 // StateWith returns the state as people are told of it, who know whether there is a CRM.
 func (s *Sync) StateWith(hasCRM bool) SyncState {
 	state := s.State()
-	if !hasCRM && state == StatePending {
+	if !hasCRM && (state == StatePending || state == StateRetrying) {
 		return StateWaiting
 	}
 	return state
@@ -205,6 +206,10 @@ type Work struct {
 	// set aside.
 	Unsure []*thread.Item
 
+	// Aside is the newest Rev of the items that would be dirty if their value were not set aside; 0 when
+	// there are none.
+	Aside int64
+
 	// Links are those of the thread and of all above it and its loose parents. Empty when it has
 	// neither.
 	Links map[string]thread.Link
@@ -214,7 +219,7 @@ type Work struct {
 type Push struct {
 	Claim
 	Rev  int64 // the Want that was claimed
-	Done bool  // the CRM has all of it: Done becomes Rev
+	Done bool  // the CRM has all of it, but for what is set aside: Done becomes Rev
 
 	Copy      *thread.Copy   // what the CRM has of the thread now; nil: as before
 	Items     []*thread.Item // whose Acked, SetAside or Theirs were changed
@@ -242,7 +247,7 @@ type Push struct {
 
 // ThreadQuery selects threads.
 type ThreadQuery struct {
-	State SyncState // "" is any
+	State SyncState // "" is any; StateWaiting is StatePending or StateRetrying
 	Text  string    // part of the id, in any case; "" is any
 	Since time.Time // changed then or later; zero is any
 	After string    // only ids that sort after this one, by bytes

@@ -36,6 +36,7 @@ type landing struct {
 	push  store.Push
 	until time.Time // when the lease ends, as of a flight
 	lost  bool      // nothing is to be recorded: another worker has the thread
+	aside int64     // the newest Rev of what the CRM lacks of the thread because it is set aside
 	report
 }
 

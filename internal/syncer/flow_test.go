@@ -270,7 +270,7 @@ func TestBreakerOpensForFewThreads(t *testing.T) {
 				mustSync(t, queue, time.Second)
 				isDown.Store(true)
 				take(2)
-				time.Sleep(breakerSilence + breakerFailures * backoffMost)
+				time.Sleep(breakerSilence + breakerFailures*backoffMost)
 				if state := b.Figures().Breaker; state == stateClosed {
 					t.Errorf("the breaker is %s after %d requests", state, sink.count(""))
 				}

@@ -180,6 +180,9 @@ func (m *memory) work(row *store.ThreadRow, most int) store.Work {
 		case row.Sync.Uncertain && item.Rev > row.Sync.Done:
 			w.Unsure = append(w.Unsure, cloneItem(item))
 		}
+		if item.ThreadID == row.ID && !item.SetAside.IsZero() && !item.Dirty() {
+			w.Aside = max(w.Aside, item.Rev)
+		}
 	}
 	byRev := func(a, b *thread.Item) int {
 		return cmp.Or(cmp.Compare(a.Rev, b.Rev), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
@@ -293,15 +296,21 @@ func (m *memory) wake(id string, now time.Time) {
 	m.write(p, now)
 }
 
-func (m *memory) DoneRev(_ context.Context, id string) (int64, error) {
+func (m *memory) DoneRev(_ context.Context, id string) (done, aside int64, err error) {
 	if err := m.enter(); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer m.mu.Unlock()
-	if row := m.rows[id]; row != nil && row.Own {
-		return row.Sync.Done, nil
+	row := m.rows[id]
+	if row == nil || !row.Own {
+		return 0, 0, store.ErrNotFound
 	}
-	return 0, store.ErrNotFound
+	for _, item := range m.items {
+		if item.ThreadID == id && !item.SetAside.IsZero() {
+			aside = max(aside, item.Rev)
+		}
+	}
+	return row.Sync.Done, aside, nil
 }
 
 // sync returns how far a thread is.

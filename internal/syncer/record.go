@@ -120,7 +120,7 @@ func (d *dispatcher) recorded(l *landing, held bool, at time.Time) {
 	if !l.push.Done {
 		return
 	}
-	d.waiters.pushed(l.threadID, l.push.Rev)
+	d.waiters.pushed(l.threadID, progress{done: l.push.Rev, aside: l.aside})
 	if !l.since.IsZero() {
 		lag := max(0, at.Sub(l.since))
 		d.metrics.lag.Observe(lag.Seconds())

@@ -73,5 +73,14 @@ func itemJSON(item *thread.Item) []byte {
 	return raw
 }
 
+// asideRev returns the newest Rev of the items that are set aside; 0 when there are none.
+func (a *attempt) asideRev() int64 {
+	rev := a.work.Aside
+	for _, item := range a.aside {
+		rev = max(rev, item.Rev)
+	}
+	return rev
+}
+
 // isAside reports whether the value of an item is not to be pushed.
 func isAside(item *thread.Item) bool { return !item.SetAside.IsZero() && item.SetAside == item.View() }

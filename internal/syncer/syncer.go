@@ -49,7 +49,7 @@ type Queue interface {
 	Record(ctx context.Context, pushes []store.Push, now time.Time) (held []bool, err error)
 	Pause(ctx context.Context, d time.Duration) error
 	WakeParked(ctx context.Context, statuses []int, now time.Time) (int64, error)
-	DoneRev(ctx context.Context, threadID string) (int64, error)
+	DoneRev(ctx context.Context, threadID string) (done, aside int64, err error)
 }
 
 // Schema says what a CRM takes.

@@ -200,7 +200,7 @@ func (s *Syncer) fly(ctx context.Context, work *store.Work) (l *landing) {
 	}()
 	a := newAttempt(s.sink, s.schema, work)
 	a.run(ctx)
-	return &landing{push: a.push, report: a.report}
+	return &landing{push: a.push, report: a.report, aside: a.asideRev()}
 }
 
 // failure is what is recorded of a push of which nothing is known but that it failed.

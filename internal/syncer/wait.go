@@ -12,9 +12,16 @@ import (
 // waitPoll is how often the database is asked for what another replica may have pushed.
 const waitPoll = 250 * time.Millisecond
 
-// Wait returns true once the CRM has a revision of a thread, and false when ctx ends before, no
-// event of the thread has come, or Run has returned. A context that has ended already gets an answer
-// from what is known without asking.
+// progress is how far the CRM has a thread. See store.Queue.DoneRev.
+type progress struct{ done, aside int64 }
+
+// has reports whether the CRM has what came with a revision: that is done, and nothing that was named
+// in it is set aside. What was named again since counts as well, as it may have been named in both.
+func (p progress) has(rev int64) bool { return p.done >= rev && p.aside < rev }
+
+// Wait returns true once the CRM has what came with a revision of a thread. It returns false when some
+// of that is set aside, ctx ends before, no event of the thread has come, or Run has returned. A context
+// that has ended already gets an answer from what is known without asking.
 func (s *Syncer) Wait(ctx context.Context, threadID string, rev int64) bool {
 	w := s.waiters.enter(threadID, rev)
 	defer s.waiters.leave(threadID, w)
@@ -23,22 +30,22 @@ func (s *Syncer) Wait(ctx context.Context, threadID string, rev int64) bool {
 	for {
 		select {
 		case <-w.reached:
-			return true
+			return w.hasAll
 		default:
 		}
 		if ctx.Err() != nil {
 			return false
 		}
-		done, err := s.queue.DoneRev(ctx, threadID)
+		done, aside, err := s.queue.DoneRev(ctx, threadID)
 		switch {
 		case err == nil && done >= rev:
-			return true
+			return progress{done, aside}.has(rev)
 		case errors.Is(err, store.ErrNotFound):
 			return false
 		}
 		select {
 		case <-w.reached:
-			return true
+			return w.hasAll
 		case <-ctx.Done():
 			return false
 		case <-s.stopped:
@@ -58,18 +65,20 @@ type waiters struct {
 
 	// What was pushed lately, by thread: two generations, of which the older one is dropped when the
 	// younger one is full.
-	recent, older map[string]int64
+	recent, older map[string]progress
 }
 
 type waiter struct {
 	rev     int64
-	reached chan struct{}
+	reached chan struct{} // closed when the revision is done
 	isDone  bool
+	hasAll  bool // the CRM has what came with it; to be read when reached is closed
 }
 
-func (w *waiter) reach() {
-	if !w.isDone {
-		w.isDone = true
+// see takes note of what the CRM has.
+func (w *waiter) see(p progress) {
+	if !w.isDone && p.done >= w.rev {
+		w.isDone, w.hasAll = true, p.has(w.rev)
 		close(w.reached)
 	}
 }
@@ -78,9 +87,8 @@ func (ws *waiters) enter(threadID string, rev int64) *waiter {
 	w := &waiter{rev: rev, reached: make(chan struct{})}
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
-	if ws.recent[threadID] >= rev || ws.older[threadID] >= rev {
-		w.reach()
-	}
+	w.see(ws.recent[threadID])
+	w.see(ws.older[threadID])
 	if ws.waiting == nil {
 		ws.waiting = make(map[string][]*waiter)
 	}
@@ -106,17 +114,15 @@ func (ws *waiters) leave(threadID string, w *waiter) {
 	ws.waiting[threadID] = all
 }
 
-// pushed tells that the CRM has a revision of a thread.
-func (ws *waiters) pushed(threadID string, rev int64) {
+// pushed tells how far the CRM has a thread.
+func (ws *waiters) pushed(threadID string, p progress) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	if ws.recent == nil || len(ws.recent) >= recentPushes {
-		ws.older, ws.recent = ws.recent, make(map[string]int64, recentPushes)
+		ws.older, ws.recent = ws.recent, make(map[string]progress, recentPushes)
 	}
-	ws.recent[threadID] = rev
+	ws.recent[threadID] = p
 	for _, w := range ws.waiting[threadID] {
-		if w.rev <= rev {
-			w.reach()
-		}
+		w.see(p)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
 func TestWait(t *testing.T) {
@@ -48,6 +50,49 @@ func TestWaitFindsPushesOfOtherReplicas(t *testing.T) {
 	})
 }
 
+// What is set aside is not in the CRM: nobody is told so, and nobody waits for it in vain.
+func TestWaitForWhatIsSetAside(t *testing.T) {
+	long := event("a", 6)
+	for i := range chunk {
+		long.Messages = append(long.Messages, thread.Message{ID: fmt.Sprintf("n%03d", i), Text: "new"})
+	}
+	long.Messages = append(long.Messages, thread.Message{ID: "b1", Text: "bad"})
+	for _, crm := range []string{"that we push to", "that another replica pushes to"} {
+		t.Run(crm, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				queue, sink := newMemory(), newCRM()
+				b := start(t, queue, sink)
+				asked := b.Syncer
+				if crm != "that we push to" {
+					asked = newSyncer(queue, sink)
+				}
+				for _, test := range []struct {
+					what  string
+					event *thread.Event
+					want  bool
+				}{
+					{"a bad message among good ones", event("a", 1, "m1", "one", "m2", "bad"), false},
+					{"an event that does not name it", event("a", 2, "m1", "one!"), true},
+					{"one that names it again", event("a", 3, "m2", "bad", "m3", "three"), false},
+					{"another bad value", event("a", 4, "m2", "bad", "m4", "bad"), false},
+					{"good values", event("a", 5, "m2", "two", "m4", "four"), true},
+					{"a bad one in the first of two chunks", sealed(long), false},
+				} {
+					rev := b.take(test.event)
+					begun := time.Now()
+					if got := asked.Wait(t.Context(), "a", rev); got != test.want {
+						t.Errorf("%s: %t, want %t", test.what, got, test.want)
+					}
+					if took := time.Since(begun); took > 2*waitPoll {
+						t.Errorf("%s: told after %s", test.what, took)
+					}
+					mustSync(t, queue, time.Second)
+				}
+			})
+		})
+	}
+}
+
 func TestWaitEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		queue, sink := newMemory(), newCRM()
@@ -72,7 +117,7 @@ func TestWaitEnds(t *testing.T) {
 func TestWaitersForgetWhatIsLongAgo(t *testing.T) {
 	var ws waiters
 	for i := range 3 * recentPushes {
-		ws.pushed(fmt.Sprint(i), 1)
+		ws.pushed(fmt.Sprint(i), progress{done: 1})
 	}
 	if n := len(ws.recent) + len(ws.older); n > 2*recentPushes {
 		t.Errorf("%d are remembered", n)

@@ -20,8 +20,9 @@ type ThreadIntake interface {
 
 // Synced tells when the CRM has what a sender waits for.
 type Synced interface {
-	// Wait returns true once the CRM has a revision of a thread, and false when ctx ends before. With
-	// a ctx that has ended it returns at once, and true only if it is known that the CRM has it.
+	// Wait returns true once the CRM has what came with a revision of a thread, and false when some of
+	// that is set aside, or ctx ends before. With a ctx that has ended it returns at once, and true only
+	// if it is known that the CRM has it.
 	Wait(ctx context.Context, threadID string, rev int64) bool
 }
 
@@ -42,7 +43,8 @@ type Synced interface {
 //
 // With "Prefer: wait=N" (RFC 7240) the answer is held back until the CRM has all that was accepted,
 // for N seconds at most and never more than 30. It says "SYNCED" for what the CRM has then, and for
-// an array as a whole when the CRM has all that is not ignored. Preference-Applied tells that there
+// an array as a whole when the CRM has all that is not ignored. An event of which a message or
+// participant is set aside stays "ACCEPTED". Preference-Applied tells that there
 // was a wait. What is in the spool is not waited for, nor is anything when synced is nil or too many
 // are waiting.
 func (g *Gate) Threads(intake ThreadIntake, synced Synced) http.Handler {

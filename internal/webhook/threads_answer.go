@@ -12,7 +12,7 @@ type verdict string
 
 const (
 	verdictAccepted verdict = "ACCEPTED" // durable
-	verdictSynced   verdict = "SYNCED"   // durable, and the CRM has it
+	verdictSynced   verdict = "SYNCED"   // durable, and the CRM has all of it
 	verdictIgnored  verdict = "IGNORED"  // known, or it brought nothing new
 	verdictRejected verdict = "REJECTED" // kept as a dead letter
 )
@@ -93,8 +93,8 @@ func (a *threadsAnswer) size() int64 {
 	return int64(n)
 }
 
-// await waits for the CRM, one result after the other: it is the last one to come that decides. Those
-// that are left when ctx ends are asked for as well, as the CRM may have them.
+// await waits for the CRM, one result after the other: it is the last one to come that decides. Of what
+// is set aside the CRM has not all, and nobody waits for the rest. Those that are left when ctx ends are asked for as well, as the CRM may have them.
 func (a *threadsAnswer) await(ctx context.Context, crm Synced) {
 	for i := range a.results {
 		if r := &a.results[i]; r.canWait() && crm.Wait(ctx, r.threadID, r.rev) {

@@ -37,6 +37,8 @@ func TestIndexes(t *testing.T) {
 			{"ClaimFresh", "using threads_queue", s.queue, claimDue, []any{16, time.Second, true, store.MaxWait}},
 			{"Wait", "using threads_queue", s.queue, untilDue, []any{false, store.MaxWait}},
 			{"Dirty", "using thread_items_dirty", s.queue, readDirty, []any{ids, 501}},
+			{"Aside", "using thread_items_set_aside", s.queue, readAside, []any{ids}},
+			{"DoneRev", "using thread_items_set_aside", s.reads, readDoneRev, []any{"t100"}},
 			{"Links", "using threads_pkey", s.queue, linksAbove, []any{ids}},
 			{"Extend", "using threads_pkey", s.queue, extendLeases, []any{ids, []int64{1, 1, 1}, time.Second}},
 			{"Lock", "threads_pkey", s.commits, lockThreads, []any{ids}},

@@ -37,6 +37,9 @@ const (
 		) AS i
 		ORDER BY i.thread_id, i.rev, i.kind, i.item_id`
 
+	readAside = `SELECT thread_id, max(rev) FROM thread_items
+		WHERE thread_id = ANY($1) AND set_aside IS NOT NULL AND NOT dirty GROUP BY thread_id`
+
 	readUnsure = `SELECT ` + selectedItem + `
 		FROM (SELECT unnest($1::text[]) AS thread_id, unnest($2::bigint[]) AS done_rev) AS claimed
 		JOIN thread_items i USING (thread_id)
@@ -100,6 +103,7 @@ func (s *Store) Claim(ctx context.Context, r store.ClaimRequest) (store.Claimed,
 	var b pgx.Batch
 	if len(work) > 0 {
 		queueDirty(&b, work, r.Items)
+		queueAside(&b, work)
 		queueUnsure(&b, work)
 		queueLinks(&b, work)
 	}
@@ -124,6 +128,19 @@ func queueDirty(b *pgx.Batch, work map[string]*store.Work, limit int) {
 			}
 			w.Items = append(w.Items, item)
 		}
+		return err
+	})
+}
+
+// queueAside queues the read of what is set aside.
+func queueAside(b *pgx.Batch, work map[string]*store.Work) {
+	b.Queue(readAside, slices.Collect(maps.Keys(work))).Query(func(rows pgx.Rows) error {
+		var id string
+		var rev int64
+		_, err := pgx.ForEachRow(rows, []any{&id, &rev}, func() error {
+			work[id].Aside = rev
+			return nil
+		})
 		return err
 	})
 }

@@ -94,6 +94,7 @@ var stateConditions = map[store.SyncState]string{
 	store.StatePending:  "NOT t.parked AND t.want_rev > t.done_rev AND t.attempts <= 0",
 	store.StateRetrying: "NOT t.parked AND t.want_rev > t.done_rev AND t.attempts > 0",
 	store.StateParked:   "t.parked",
+	store.StateWaiting:  "NOT t.parked AND t.want_rev > t.done_rev",
 }
 
 // listThreads lists those that meet a condition. Letters are compared in any case where they are those of
@@ -132,11 +133,14 @@ func (s *Store) Threads(ctx context.Context, q store.ThreadQuery) ([]store.Threa
 	return threads, nil
 }
 
+const readDoneRev = `SELECT done_rev,
+		(SELECT coalesce(max(rev), 0) FROM thread_items WHERE thread_id = $1 AND set_aside IS NOT NULL)
+	FROM threads WHERE own AND thread_id = $1`
+
 // DoneRev implements store.Queue.
-func (s *Store) DoneRev(ctx context.Context, threadID string) (done int64, err error) {
-	err = s.reads.QueryRow(ctx, "SELECT done_rev FROM threads WHERE own AND thread_id = $1", threadID).Scan(&done)
-	if err != nil {
-		return 0, failed("read revision", err)
+func (s *Store) DoneRev(ctx context.Context, threadID string) (done, aside int64, err error) {
+	if err := s.reads.QueryRow(ctx, readDoneRev, threadID).Scan(&done, &aside); err != nil {
+		return 0, 0, failed("read revision", err)
 	}
-	return done, nil
+	return done, aside, nil
 }

@@ -54,6 +54,10 @@ const (
 	selectDirty = "SELECT " + itemColumns + ` FROM thread_items WHERE thread_id = ? AND dirty
 		ORDER BY rev, kind, item_id LIMIT ?`
 
+	selectAside = `SELECT thread_id, max(rev) FROM json_each(?) AS wanted
+		CROSS JOIN thread_items INDEXED BY thread_items_set_aside ON thread_id = wanted.value
+		WHERE set_aside IS NOT NULL AND NOT dirty GROUP BY thread_id`
+
 	// selectUnsure takes the revision that the CRM has for certain.
 	selectUnsure = "SELECT " + itemColumns + ` FROM thread_items WHERE thread_id = ? AND rev > ?
 		AND NOT dirty AND NOT theirs ORDER BY rev, kind, item_id`

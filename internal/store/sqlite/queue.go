@@ -111,6 +111,9 @@ func (p *statements) leaseDue(tx *sql.Tx, r store.ClaimRequest, now time.Time) (
 
 // readWork reads what the CRM lacks of threads.
 func (p *statements) readWork(tx *sql.Tx, work []store.Work, limit int) error {
+	if err := p.readAside(tx, work); err != nil {
+		return err
+	}
 	dirty := tx.Stmt(p.selectDirty)
 	linked := make(map[string]bool)
 	for i := range work {
@@ -143,6 +146,26 @@ func (p *statements) readWork(tx *sql.Tx, work []store.Work, limit int) error {
 	links := linksByID(found)
 	for i := range work {
 		work[i].Links = store.LinksAbove(work[i].Row.LinkRoots(), links)
+	}
+	return nil
+}
+
+// readAside reads what of threads is set aside.
+func (p *statements) readAside(tx *sql.Tx, work []store.Work) error {
+	ids := make([]string, len(work))
+	for i := range work {
+		ids[i] = work[i].ThreadID
+	}
+	type revision struct {
+		threadID string
+		rev      int64
+	}
+	found, err := selectAll(tx.Stmt(p.selectAside), func(r row) (v revision, err error) { return v, r.Scan(&v.threadID, &v.rev) }, ids)
+	if err != nil {
+		return err
+	}
+	for _, v := range found {
+		work[slices.Index(ids, v.threadID)].Aside = v.rev
 	}
 	return nil
 }
@@ -186,11 +209,15 @@ func (s *Store) Pause(ctx context.Context, d time.Duration) error {
 	})
 }
 
+const selectDoneRev = `SELECT done_rev, (
+		SELECT coalesce(max(rev), 0) FROM thread_items INDEXED BY thread_items_set_aside
+		WHERE thread_id = ?1 AND set_aside IS NOT NULL)
+	FROM threads WHERE thread_id = ?1 AND own`
+
 // DoneRev implements store.Queue.
-func (s *Store) DoneRev(ctx context.Context, threadID string) (rev int64, err error) {
-	err = s.readers.QueryRowContext(ctx, "SELECT done_rev FROM threads WHERE thread_id = ? AND own", threadID).Scan(&rev)
-	if err != nil {
-		return 0, failed("read done revision", err)
+func (s *Store) DoneRev(ctx context.Context, threadID string) (done, aside int64, err error) {
+	if err := s.readers.QueryRowContext(ctx, selectDoneRev, threadID).Scan(&done, &aside); err != nil {
+		return 0, 0, failed("read done revision", err)
 	}
-	return rev, nil
+	return done, aside, nil
 }

@@ -12,7 +12,8 @@ type statements struct {
 	selectMessages, insertMessage, updateMessage, insertReceipt, joinReceipt                *sql.Stmt
 	insertDeadLetter, deleteDeadLetter, deleteLetterAbout                                   *sql.Stmt
 	selectThreads, insertThread, updateThread                                               *sql.Stmt
-	selectItems, writeItem, noteItem, forgetItems, retryItems, selectDirty, selectUnsure    *sql.Stmt
+	selectItems, writeItem, noteItem, forgetItems, retryItems                               *sql.Stmt
+	selectDirty, selectAside, selectUnsure                                                  *sql.Stmt
 	selectEvents, insertEvent                                                               *sql.Stmt
 	insertAudit, selectAuditHead, writeAuditHead                                            *sql.Stmt
 	selectPause, writePause, selectDue, selectNextDue, leaseThread, extendLease, linksAbove *sql.Stmt
@@ -33,7 +34,8 @@ func (s *Store) statements(ctx context.Context) (*statements, error) {
 		&p.insertDeadLetter: insertDeadLetter, &p.deleteDeadLetter: deleteDeadLetter, &p.deleteLetterAbout: deleteLetterAbout,
 		&p.selectThreads: selectThreads, &p.insertThread: insertThread, &p.updateThread: updateThread,
 		&p.selectItems: selectItems, &p.writeItem: writeItem, &p.noteItem: noteItem,
-		&p.forgetItems: forgetItems, &p.retryItems: retryItems, &p.selectDirty: selectDirty, &p.selectUnsure: selectUnsure,
+		&p.forgetItems: forgetItems, &p.retryItems: retryItems,
+		&p.selectDirty: selectDirty, &p.selectAside: selectAside, &p.selectUnsure: selectUnsure,
 		&p.selectEvents: selectEvents, &p.insertEvent: insertEvent,
 		&p.insertAudit: insertAudit, &p.selectAuditHead: selectAuditHead, &p.writeAuditHead: writeAuditHead,
 		&p.selectPause: selectPause, &p.writePause: writePause, &p.selectDue: selectDue,

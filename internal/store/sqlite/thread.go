@@ -61,6 +61,7 @@ var stateConditions = map[store.SyncState]string{
 	store.StatePending:  "NOT parked AND want_rev > done_rev AND attempts <= 0",
 	store.StateRetrying: "NOT parked AND want_rev > done_rev AND attempts > 0",
 	store.StateParked:   "parked",
+	store.StateWaiting:  "NOT parked AND want_rev > done_rev",
 }
 
 // listThreads lists those that meet a condition. Only the case of ASCII letters does not matter to it.

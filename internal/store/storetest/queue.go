@@ -118,6 +118,13 @@ func done(w *store.Work) store.Push {
 	}
 }
 
+func requireDoneRev(t *testing.T, s store.Store, id string, done, aside int64) {
+	t.Helper()
+	if gotDone, gotAside, err := s.DoneRev(t.Context(), id); gotDone != done || gotAside != aside || err != nil {
+		t.Errorf("DoneRev = %d, %d, %v; want %d, %d", gotDone, gotAside, err, done, aside)
+	}
+}
+
 func failed(w *store.Work, status int, retryIn time.Duration) store.Push {
 	return store.Push{Claim: w.Claim, Rev: w.Row.Sync.Want, Status: status, Error: "the CRM said no", RetryIn: retryIn}
 }
@@ -156,13 +163,9 @@ func testClaim(t *testing.T, create func(t *testing.T) Open) {
 			t.Errorf("claimed %+v", w)
 		}
 		requireEqual(t, "items", w.Items, append(present(stateOf(e), "t", thread.KindMessage), present(stateOf(e), "t", thread.KindParticipant)...), revisions)
-		if rev, err := s.DoneRev(t.Context(), "t"); rev != 0 || err != nil {
-			t.Errorf("DoneRev = %d, %v", rev, err)
-		}
+		requireDoneRev(t, s, "t", 0, 0)
 		record(t, s, done(w))
-		if rev, err := s.DoneRev(t.Context(), "t"); rev != 1 || err != nil {
-			t.Errorf("DoneRev after a push = %d, %v", rev, err)
-		}
+		requireDoneRev(t, s, "t", 1, 0)
 		requireNoneDue(t, s)
 	})
 

@@ -228,14 +228,29 @@ func testRecordItems(t *testing.T, create func(t *testing.T) Open) {
 			item.Acked, item.SetAside, item.Theirs = push.Items[i].Acked, push.Items[i].SetAside, push.Items[i].Theirs
 		}
 		requireEqual(t, "items", itemsOf(t, s, "aside", thread.KindMessage, 10), want, revisions)
-		accept(t, s, updated("aside", 2, message("good", 2), message("theirs", 2)))
+		requireDoneRev(t, s, "aside", 1, 1)
+		accept(t, s, updated("aside", 2, message("good", 2), message("theirs", 2)), updated("beside", 1, message("bad", 1)))
+		for _, w := range claim(t, s, 2, time.Hour) {
+			if w.ThreadID == "aside" {
+				requireEqual(t, "theirs is left alone", ids(w.Items), []string{"good"})
+				requireEqual(t, "what is set aside", w.Aside, int64(1))
+			} else {
+				requireEqual(t, "what is set aside of another", w.Aside, int64(0))
+			}
+			record(t, s, done(&w))
+		}
+		requireDoneRev(t, s, "aside", 2, 1)
+		accept(t, s, updated("aside", 3, message("bad", 1), message("good", 3)))
 		w = claimOne(t, s)
-		requireEqual(t, "theirs is left alone", ids(w.Items), []string{"good"})
+		requireEqual(t, "an event that names it again", w.Aside, int64(3))
 		record(t, s, done(w))
-		accept(t, s, updated("aside", 3, message("bad", 2)))
+		requireDoneRev(t, s, "aside", 3, 3)
+		accept(t, s, updated("aside", 4, message("bad", 2)))
 		w = claimOne(t, s)
 		requireEqual(t, "a better version is tried", ids(w.Items), []string{"bad"})
+		requireEqual(t, "what is set aside, and tried", w.Aside, int64(0))
 		record(t, s, done(w))
+		requireDoneRev(t, s, "aside", 4, 0)
 	})
 
 	t.Run("Forget", func(t *testing.T) {

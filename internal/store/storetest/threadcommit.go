@@ -115,7 +115,7 @@ func testSplits(t *testing.T, s store.Store) {
 		requireEqual(t, "outcomes", accept(t, s, child), []store.Outcome{outcomeFresh})
 		requireState(t, s, stateOf(child), revisions)
 		for what, err := range map[string]error{
-			"DoneRev of the child": func() error { _, err := s.DoneRev(t.Context(), "uc"); return err }(),
+			"DoneRev of the child": func() error { _, _, err := s.DoneRev(t.Context(), "uc"); return err }(),
 			"Items of the parent": func() error {
 				_, err := s.Items(t.Context(), "up", thread.KindMessage, store.ItemPosition{}, 1)
 				return err

@@ -57,7 +57,7 @@ func threadMethods(ctx context.Context, s store.Store) map[string]func() error {
 		"Pause":      func() error { return s.Pause(ctx, store.MaxWait) },
 		"Wake":       func() error { return s.Wake(ctx, "t", 0, replayNote, at(1)) },
 		"WakeParked": func() error { _, err := s.WakeParked(ctx, []int{422}, at(1)); return err },
-		"DoneRev":    func() error { _, err := s.DoneRev(ctx, "t"); return err },
+		"DoneRev":    func() error { _, _, err := s.DoneRev(ctx, "t"); return err },
 		"Threads":    func() error { _, err := s.Threads(ctx, store.ThreadQuery{Limit: 1}); return err },
 		"Thread":     func() error { _, err := s.Thread(ctx, "t"); return err },
 		"Items": func() error {

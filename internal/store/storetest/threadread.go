@@ -77,7 +77,7 @@ func testThreads(t *testing.T, create func(t *testing.T) Open) {
 				t.Errorf("Thread(%q): %v, want ErrNotFound", id, err)
 			}
 		}
-		if _, err := s.DoneRev(t.Context(), "unknown"); !errors.Is(err, store.ErrNotFound) {
+		if _, _, err := s.DoneRev(t.Context(), "unknown"); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("DoneRev: %v, want ErrNotFound", err)
 		}
 	})
@@ -106,6 +106,7 @@ func testThreadStates(t *testing.T, s store.Store) {
 		}
 	}
 	claim(t, s, 1, time.Hour)
+	requireEqual(t, "waiting", threads(t, s, store.ThreadQuery{State: store.StateWaiting, Limit: 10}), []string{"pending", "pending, leased", "retrying"})
 	requireEqual(t, "pending", threads(t, s, store.ThreadQuery{State: store.StatePending, Limit: 10}), []string{"pending", "pending, leased"})
 	requireEqual(t, "pending, after", threads(t, s, store.ThreadQuery{State: store.StatePending, After: "pending", Limit: 10}), []string{"pending, leased"})
 }
