@@ -166,6 +166,7 @@ type reconciliation struct {
 	mu     sync.Mutex
 	counts map[reconcile.Status]int
 	differ []string // a line for each that was not up to date
+	aside  []string // those of which something is set aside
 	failed []string // a line for each that failed
 	left   int      // were not begun
 }
@@ -178,8 +179,11 @@ func (r *reconciliation) add(id string, outcome reconcile.Outcome, err error) {
 		return
 	}
 	r.counts[outcome.Status]++
-	if outcome.Status == reconcile.Reconciled {
+	switch outcome.Status {
+	case reconcile.Reconciled:
 		r.differ = append(r.differ, fmt.Sprintf("%s: brought to version %d", id, outcome.Version))
+	case reconcile.SetAside:
+		r.aside = append(r.aside, id)
 	}
 }
 
@@ -194,7 +198,11 @@ func (r *reconciliation) print(out io.Writer) {
 	for _, part := range []struct {
 		title string
 		lines []string
-	}{{"differed, and are reconciled", r.differ}, {"failed", r.failed}} {
+	}{
+		{"differed, and are reconciled", r.differ},
+		{"with messages or participants that the CRM would not take (see the dead letters)", r.aside},
+		{"failed", r.failed},
+	} {
 		if len(part.lines) > 0 {
 			slices.Sort(part.lines)
 			fmt.Fprintf(out, "%d %s:\n  %s\n", len(part.lines), part.title, strings.Join(part.lines, "\n  "))
@@ -202,6 +210,9 @@ func (r *reconciliation) print(out io.Writer) {
 	}
 	fmt.Fprintf(out, "%d up to date, %d reconciled, %d stored without the CRM, %d failed",
 		r.counts[reconcile.UpToDate], r.counts[reconcile.Reconciled], r.counts[reconcile.Stored], len(r.failed))
+	if n := len(r.aside); n > 0 {
+		fmt.Fprintf(out, ", %d in the CRM but for what is set aside", n)
+	}
 	if r.left > 0 {
 		fmt.Fprintf(out, ", %d not begun", r.left)
 	}

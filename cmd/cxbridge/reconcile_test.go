@@ -143,6 +143,11 @@ func TestReconcile(t *testing.T) {
 			out: "2 differed, and are reconciled:\n  T1: brought to version 7\n  T3: brought to version 2\n" +
 				"0 up to date, 2 reconciled, 1 stored without the CRM, 0 failed\n",
 		},
+		"set aside": {
+			args: []string{"T1", "T2"}, asked: []string{"T1", "T2"}, answers: map[string]string{"T2": `{"status":"SET_ASIDE"}`},
+			out: "1 with messages or participants that the CRM would not take (see the dead letters):\n  T2\n" +
+				"1 up to date, 0 reconciled, 0 stored without the CRM, 0 failed, 1 in the CRM but for what is set aside\n",
+		},
 		"failures": {
 			args: []string{"T1", "T2", "T3"}, asked: []string{"T1", "T2", "T3"}, code: exitFailure,
 			answers: map[string]string{"T2": "the CRM does not have the thread yet", "T3": "{broken"},

@@ -22,7 +22,7 @@ const reconcileTimeout = 30 * time.Second
 
 type reconcileOutput struct {
 	Body struct {
-		Status  string `json:"status" enum:"UP_TO_DATE,RECONCILED,STORED"`
+		Status  string `json:"status" enum:"UP_TO_DATE,RECONCILED,SET_ASIDE,STORED"`
 		Version *int64 `json:"version,omitempty" doc:"Of the thread, where it was reconciled"`
 	}
 }
@@ -36,9 +36,11 @@ func (c *Handler) reconcileRoutes() {
 		registerWithin(c, access.Operator, reconcileTimeout, huma.Operation{
 			OperationID: id, Method: method, Path: "/api/reconcile/{id}",
 			Summary: "Fetch a thread from CXone, apply it, and bring it to the CRM", Tags: []string{"threads"},
-			Description: "UP_TO_DATE: nothing was missing. RECONCILED: something was, and the CRM has it now. STORED: " +
-				"it is stored, and no CRM is set or the database is away. 404: CXone has no such thread. 502: CXone or the " +
-				"CRM fails; what was fetched is kept, and goes to the CRM later.",
+			Description: "UP_TO_DATE: nothing was missing. RECONCILED: something was, and the CRM has it now. SET_ASIDE: the CRM " +
+				"has it now, but for messages or participants that it would not take: the dead letters of the kind thread-item " +
+				"tell which and why. STORED: it is stored, and no CRM is set or the database is away. 404: CXone has no such " +
+				"thread. 502: CXone or the CRM fails; what was fetched is kept, and goes to the CRM later, or is a dead letter " +
+				"if it is no thread.",
 		}, c.reconcile)
 	}
 }

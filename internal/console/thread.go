@@ -78,7 +78,7 @@ func (v *threadView) HasFamily() bool { return len(v.Family.Children) > 0 || v.P
 func (v *threadView) Meaning() string {
 	switch v.State {
 	case store.StateSynced:
-		return "The CRM has all of it."
+		return "The CRM has all of it, but for what is marked as set aside."
 	case store.StatePending:
 		return "The CRM is about to get it."
 	case store.StateRetrying:
@@ -251,6 +251,8 @@ func (c *Console) reconcileThread(ctx context.Context, r *http.Request) (next, n
 	switch outcome.Status {
 	case reconcile.Reconciled:
 		notice = fmt.Sprintf("Something was missing. Now we and the CRM have version %d.", outcome.Version)
+	case reconcile.SetAside:
+		notice = "We have all that CXone has, and so has the CRM, but for what is set aside: the dead letters tell why."
 	case reconcile.Stored:
 		notice = "We have all that CXone has. The CRM is not told: none is set, or the database is away."
 	}

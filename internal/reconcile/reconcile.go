@@ -38,10 +38,12 @@ type Intake interface {
 // Store is what is needed of a store.Store.
 type Store interface {
 	Thread(ctx context.Context, id string) (*store.ThreadRow, error)
+	DoneRev(ctx context.Context, threadID string) (done, aside int64, err error)
 	Wake(ctx context.Context, threadID string, resolves int64, note audit.Note, now time.Time) error
 }
 
-// Synced waits until the CRM has a revision of a thread, or the context ends. See syncer.Syncer.
+// Synced waits until the CRM has a revision of a thread, or it is known that it will not get all of it,
+// or the context ends. See syncer.Syncer.
 type Synced interface {
 	Wait(ctx context.Context, threadID string, rev int64) bool
 	Wake()
@@ -54,6 +56,7 @@ type Status string
 const (
 	UpToDate   Status = "UP_TO_DATE" // we and the CRM had all of it
 	Reconciled Status = "RECONCILED" // something was missing, and the CRM has it now
+	SetAside   Status = "SET_ASIDE"  // the CRM has it now, but for what it would not take: dead letters tell
 	Stored     Status = "STORED"     // we have all of it; the CRM is not set, or the database is away
 )
 
@@ -78,8 +81,9 @@ func (e *UpstreamError) Unwrap() error { return e.Err }
 // CRM refuses the thread.
 //
 // The error wraps store.ErrNotFound when CXone has no such thread, and is an *UpstreamError when
-// CXone or the CRM fails: what was fetched is durable then, and goes to the CRM later. It is one of
-// ingest.Ingest.Submit or of the store when it is not durable.
+// CXone or the CRM fails: what was fetched is durable then, and goes to the CRM later, or is kept as a
+// dead letter if it is no thread. It is one of ingest.Ingest.Submit or of the store when it is not
+// durable, or cannot be read.
 func (r *Reconciler) Reconcile(ctx context.Context, id string) (Outcome, error) {
 	answer, err := r.fetch(ctx, id)
 	if err != nil {
@@ -94,7 +98,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, id string) (Outcome, error) 
 	}
 	synced := row.Sync.State() == store.StateSynced
 	if answer.Stale && synced {
-		return Outcome{Status: UpToDate}, nil
+		return r.judge(id, row.Sync.Want, Outcome{Status: UpToDate})
 	}
 	if !synced && row.Sync.LastError != "" {
 		// It waits after a failure, or for an operator: here he is.
@@ -104,10 +108,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, id string) (Outcome, error) 
 		}
 		r.Synced.Wake()
 	}
-	if !r.await(ctx, id, row.Sync.Want) {
-		return Outcome{}, r.notPushed(id)
-	}
-	return Outcome{Status: Reconciled, Version: row.Version}, nil
+	r.await(ctx, id, row.Sync.Want)
+	return r.judge(id, row.Sync.Want, Outcome{Status: Reconciled, Version: row.Version})
 }
 
 // fetch applies what CXone says of a thread.
@@ -120,17 +122,18 @@ func (r *Reconciler) fetch(ctx context.Context, id string) (ingest.Answer, error
 		return ingest.Answer{}, &UpstreamError{Reason: "CXone: " + err.Error(), Err: err}
 	}
 	reading := r.Intake.ReadThread(thread.Snapshot(data), time.Now().UTC().Truncate(time.Microsecond))
-	if reading.Refused != nil {
-		return ingest.Answer{}, &UpstreamError{Reason: "CXone answers with what is no thread: " + reading.Refused.Error(), Err: reading.Refused}
-	}
-	if reading.Subject != id {
+	if reading.Refused == nil && reading.Subject != id {
 		return ingest.Answer{}, &UpstreamError{Reason: "CXone answers with another thread"}
 	}
-	answers, err := r.Intake.Submit(ctx, []ingest.Reading{reading})
-	if err != nil {
+	answers, err := r.Intake.Submit(ctx, []ingest.Reading{reading}) // also what is refused is kept
+	switch {
+	case err != nil:
 		return ingest.Answer{}, err
-	}
-	if answers[0].Refused {
+	case reading.Refused != nil:
+		return ingest.Answer{}, &UpstreamError{
+			Reason: "CXone answers with what is no thread, which is kept as a dead letter: " + reading.Refused.Error(), Err: reading.Refused,
+		}
+	case answers[0].Refused:
 		return ingest.Answer{}, &UpstreamError{Reason: "the thread that CXone answers with cannot be stored"}
 	}
 	return answers[0], nil
@@ -139,19 +142,19 @@ func (r *Reconciler) fetch(ctx context.Context, id string) (ingest.Answer, error
 // parkedPoll is how often a thread is looked at while it is waited for.
 const parkedPoll = time.Second
 
-// await waits until the CRM has a revision of a thread. It returns false when ctx ends before, nothing
-// is pushed any more, or the thread waits for an operator.
-func (r *Reconciler) await(ctx context.Context, id string, rev int64) bool {
+// await waits until the CRM has a revision of a thread, ctx ends, nothing is pushed any more, or the
+// thread waits for an operator.
+func (r *Reconciler) await(ctx context.Context, id string, rev int64) {
 	for {
 		look, cancel := context.WithTimeout(ctx, parkedPoll)
 		isPushed := r.Synced.Wait(look, id, rev)
-		gaveUp := look.Err() == nil
+		isOver := isPushed || look.Err() == nil || ctx.Err() != nil
 		cancel()
-		if isPushed || gaveUp || ctx.Err() != nil {
-			return isPushed
+		if isOver {
+			return
 		}
 		if row, err := r.Store.Thread(ctx, id); err == nil && row.Sync.State() == store.StateParked {
-			return false
+			return
 		}
 	}
 }
@@ -159,10 +162,24 @@ func (r *Reconciler) await(ctx context.Context, id string, rev int64) bool {
 // stateTimeout is how long the state of a thread may take to read when the time of a request is up.
 const stateTimeout = 2 * time.Second
 
-// notPushed says why the CRM does not have a thread yet.
-func (r *Reconciler) notPushed(id string) error {
+// judge returns the outcome if the CRM has a revision of a thread, and with it all of the thread.
+func (r *Reconciler) judge(id string, rev int64, outcome Outcome) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), stateTimeout)
 	defer cancel()
+	done, aside, err := r.Store.DoneRev(ctx, id)
+	switch {
+	case err != nil:
+		return Outcome{}, err
+	case done < rev:
+		return Outcome{}, r.notPushed(ctx, id)
+	case aside > 0:
+		return Outcome{Status: SetAside}, nil
+	}
+	return outcome, nil
+}
+
+// notPushed says why the CRM does not have a thread yet.
+func (r *Reconciler) notPushed(ctx context.Context, id string) error {
 	row, err := r.Store.Thread(ctx, id)
 	if err != nil || row.Sync.LastError == "" {
 		return &UpstreamError{Reason: "the CRM does not have the thread yet; it is tried again"}

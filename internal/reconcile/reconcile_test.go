@@ -23,7 +23,9 @@ type world struct {
 	submitErr error
 	row       store.ThreadRow
 	reached   bool // the CRM gets there
+	aside     int64
 
+	kept   []ingest.Reading
 	waited int64 // the revision that was waited for; 0 when none was
 	woken  int
 	after  *store.Sync // what the row says after the wait; nil: as before
@@ -37,7 +39,8 @@ func (w *world) ReadThread(raw []byte, received time.Time) ingest.Reading {
 	return (&ingest.Reader{}).ReadThread(raw, received)
 }
 
-func (w *world) Submit(context.Context, []ingest.Reading) ([]ingest.Answer, error) {
+func (w *world) Submit(_ context.Context, readings []ingest.Reading) ([]ingest.Answer, error) {
+	w.kept = append(w.kept, readings...)
 	return []ingest.Answer{w.answer}, w.submitErr
 }
 
@@ -51,6 +54,14 @@ func (r rows) Thread(context.Context, string) (*store.ThreadRow, error) {
 	return &row, nil
 }
 
+func (r rows) DoneRev(context.Context, string) (done, aside int64, err error) {
+	done = r.row.Sync.Done
+	if r.reached {
+		done = r.row.Sync.Want
+	}
+	return done, r.aside, nil
+}
+
 func (r rows) Wake(context.Context, string, int64, audit.Note, time.Time) error {
 	r.woken++
 	return nil
@@ -60,7 +71,7 @@ type crm struct{ *world }
 
 func (c crm) Wait(_ context.Context, _ string, rev int64) bool {
 	c.waited = rev
-	return c.reached
+	return c.reached && c.aside < rev
 }
 
 func (c crm) Wake() {}
@@ -93,6 +104,9 @@ func TestReconcile(t *testing.T) {
 		{"the CRM had it before we looked", world{data: data, row: row(5, 5, ""), reached: true}, Outcome{Reconciled, 3}, 5, 0},
 		{"nothing new, but on its way", world{data: data, answer: ingest.Answer{Stale: true}, row: row(5, 4, ""), reached: true}, Outcome{Reconciled, 3}, 5, 0},
 		{"nothing new, but failing", world{data: data, answer: ingest.Answer{Stale: true}, row: row(5, 4, "500"), reached: true}, Outcome{Reconciled, 3}, 5, 1},
+		{"nothing was missing but what is set aside", world{data: data, answer: ingest.Answer{Stale: true}, row: row(4, 4, ""), aside: 2}, Outcome{SetAside, 0}, 0, 0},
+		{"something was, and is set aside", world{data: data, row: row(5, 4, ""), reached: true, aside: 5}, Outcome{SetAside, 0}, 5, 0},
+		{"something was, and else is set aside", world{data: data, row: row(5, 4, ""), reached: true, aside: 3}, Outcome{SetAside, 0}, 5, 0},
 		{"the database is away", world{data: data, answer: ingest.Answer{Spooled: true}}, Outcome{Stored, 0}, 0, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -144,6 +158,22 @@ func TestReconcileFails(t *testing.T) {
 				t.Errorf("got %v, want one with %q", err, test.upstream)
 			}
 		})
+	}
+}
+
+// What is refused is kept, as that of a webhook is.
+func TestReconcileKeepsWhatIsRefused(t *testing.T) {
+	w := &world{data: `{"threadId":7}`}
+	if _, err := w.reconcile(t); err == nil {
+		t.Error("no error")
+	}
+	if len(w.kept) != 1 || w.kept[0].Entry.DeadLetter == nil || !strings.Contains(string(w.kept[0].Entry.DeadLetter.Raw), w.data) {
+		t.Errorf("kept %+v", w.kept)
+	}
+	busy := &ingest.BusyError{Reason: "full"}
+	w = &world{data: `{"threadId":7}`, submitErr: busy}
+	if _, err := w.reconcile(t); !errors.Is(err, busy) {
+		t.Errorf("got %v, want that it was not kept", err)
 	}
 }
 
