@@ -140,8 +140,7 @@ func (c *Handler) listThreads(ctx context.Context, in *struct {
 	var page threadPage
 	page.Body.Items = []ThreadHead{}
 	q := store.ThreadQuery{State: store.SyncState(in.State), Text: in.Text, Since: in.Since.UTC(), After: after, Limit: in.Limit + 1}
-	if isQueued := q.State == store.StatePending || q.State == store.StateRetrying; isQueued && !c.HasCRM ||
-		q.State == store.StateWaiting && c.HasCRM || !store.IsAskable(in.Text) {
+	if !c.tells(q.State) || !store.IsAskable(in.Text) {
 		return &page, nil
 	}
 	rows, err := c.Store.Threads(ctx, q)
@@ -156,6 +155,17 @@ func (c *Handler) listThreads(ctx context.Context, in *struct {
 		page.Body.Items = append(page.Body.Items, c.showHead(&rows[i], true))
 	}
 	return &page, nil
+}
+
+// tells reports whether a thread may be shown in a state. See store.Sync.StateWith.
+func (c *Handler) tells(state store.SyncState) bool {
+	switch state {
+	case store.StatePending, store.StateRetrying:
+		return c.HasCRM
+	case store.StateWaiting:
+		return !c.HasCRM
+	}
+	return true
 }
 
 type threadOutput struct {

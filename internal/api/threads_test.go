@@ -181,6 +181,19 @@ func TestRing(t *testing.T) {
 	}
 }
 
+// failPush lets the push of the thread that has waited longest fail.
+func failPush(t *testing.T, queue store.Queue) {
+	t.Helper()
+	claimed, err := queue.Claim(t.Context(), store.ClaimRequest{Limit: 1, Lease: time.Minute, Items: 1})
+	if err != nil || len(claimed.Work) != 1 {
+		t.Fatalf("claimed %d, %v", len(claimed.Work), err)
+	}
+	w := &claimed.Work[0]
+	if _, err := queue.Record(t.Context(), []store.Push{{Claim: w.Claim, Rev: w.Row.Sync.Want, Error: "no answer"}}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestListThreads(t *testing.T) {
 	b, in := sqliteBench(t)
 	for i := range 5 {
@@ -211,9 +224,16 @@ func TestListThreads(t *testing.T) {
 			t.Errorf("%q (-want +got)\n%s", query, diff)
 		}
 	}
+	failPush(t, b.Store.(store.Queue))
+	if diff := cmp.Diff(all, ids("&state=waiting")); diff != "" {
+		t.Errorf("waiting, though it has failed (-want +got)\n%s", diff)
+	}
 	b.HasCRM = true
-	if got := ids("&state=pending"); len(got) != 5 {
+	if got := ids("&state=pending"); len(got) != 4 {
 		t.Errorf("pending, with a CRM: %v", got)
+	}
+	if diff := cmp.Diff(all[:1], ids("&state=retrying")); diff != "" {
+		t.Errorf("retrying, with a CRM (-want +got)\n%s", diff)
 	}
 	if got := ids("&state=waiting"); len(got) != 0 {
 		t.Errorf("waiting, with a CRM: %v", got)

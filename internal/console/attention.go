@@ -88,7 +88,7 @@ func backlogFindings(o *overview) []finding {
 		}
 		all = append(all, f)
 	}
-	if n := o.Backlog.Retrying; n > 0 {
+	if n := o.Backlog.Retrying; o.HasCRM && n > 0 {
 		all = append(all, finding{"warn", "Retrying", plural(n, "thread is", "threads are") + " tried again: the last attempt at the CRM failed.", "/threads?state=retrying", "Threads"})
 	}
 	if oldest := o.Backlog.Oldest; o.HasCRM && !oldest.IsZero() && o.now.Sub(oldest) > staleAfter {

@@ -97,6 +97,10 @@ func TestOverview(t *testing.T) {
 	if q := b.asked[0]; q.Length != time.Hour || q.Step != time.Minute {
 		t.Errorf("asked %+v", q)
 	}
+	// Nothing is tried again without a CRM.
+	b.HasCRM = false
+	wantNot(t, b.get(t, "/", adminToken).Body.String(), "threads are tried again", "The CRM is behind")
+	b.HasCRM = true
 	// A viewer learns how many dead letters there are, and cannot go there.
 	page = b.get(t, "/", viewerToken).Body.String()
 	want(t, page, "7 events were refused", `href="/threads?state=parked"`)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/store"
@@ -75,6 +76,9 @@ func isThreadSearch(r *http.Request) bool {
 func (c *Console) loadThreads(ctx context.Context, r *http.Request) (any, error) {
 	query := r.URL.Query()
 	list := &threadList{State: store.SyncState(query.Get("state")), Text: query.Get("text")}
+	if !c.HasCRM && (list.State == store.StatePending || list.State == store.StateRetrying) {
+		list.State = store.StateWaiting // by an address from when there was a CRM
+	}
 	after := query.Get("after")
 	backlog, err := c.Store.Backlog(ctx, countedThreads)
 	if err != nil {
@@ -84,11 +88,7 @@ func (c *Console) loadThreads(ctx context.Context, r *http.Request) (any, error)
 	if !store.IsAskable(list.Text) || !store.IsAskable(after) || len(list.Text) > longText {
 		return list, nil
 	}
-	state := list.State
-	if state == store.StateWaiting { // as a store calls it
-		state = store.StatePending
-	}
-	rows, err := c.Store.Threads(ctx, store.ThreadQuery{State: state, Text: list.Text, After: after, Limit: threadsShown + 1})
+	rows, err := c.Store.Threads(ctx, store.ThreadQuery{State: list.State, Text: list.Text, After: after, Limit: threadsShown + 1})
 	if err != nil {
 		return nil, err
 	}
@@ -112,21 +112,21 @@ func (l *threadList) url(state store.SyncState, after string) string {
 
 // threadTabs returns the states to choose from, with the counts that are cheap to get.
 func (c *Console) threadTabs(l *threadList, b store.Backlog) []link {
-	pending := store.StatePending
-	if !c.HasCRM {
-		pending = store.StateWaiting
-	}
 	tab := func(state store.SyncState, text string, count int) link {
 		if count >= countedThreads {
 			text, count = fmt.Sprintf("%s (%s or more)", text, number(countedThreads)), -1
 		}
 		return link{Text: text, URL: l.url(state, ""), Current: state == l.State, Count: count}
 	}
-	return []link{
-		tab("", "All", -1),
-		tab(pending, map[bool]string{true: "Pending", false: "Waiting"}[c.HasCRM], max(0, b.Pending-b.Retrying)),
-		tab(store.StateRetrying, "Retrying", b.Retrying),
+	queued := []link{tab(store.StateWaiting, "Waiting", b.Pending)}
+	if c.HasCRM {
+		queued = []link{
+			tab(store.StatePending, "Pending", max(0, b.Pending-b.Retrying)),
+			tab(store.StateRetrying, "Retrying", b.Retrying),
+		}
+	}
+	return slices.Concat([]link{tab("", "All", -1)}, queued, []link{
 		tab(store.StateParked, "Parked", b.Parked),
 		tab(store.StateSynced, "Synced", -1),
-	}
+	})
 }

@@ -201,7 +201,13 @@ func TestListThreads(t *testing.T) {
 	wants(t, w.get(t, viewerToken, "/threads?after=T%25_49", http.StatusOK), "Back to the first", "!rel=\"next\"")
 
 	w.HasCRM = false
-	wants(t, w.get(t, viewerToken, "/threads?state=waiting", http.StatusOK), `Waiting <span class="count">1</span>`, "T%_03", ">waiting<")
+	for _, state := range []string{"waiting", "pending", "retrying"} {
+		if got := count("state=" + state); got != 7 {
+			t.Errorf("%q without a CRM: %d threads, want those that are pending or retrying", state, got)
+		}
+		wants(t, w.get(t, viewerToken, "/threads?state="+state, http.StatusOK), `Waiting <span class="count">7</span>`, "T%_03", "T%_11", ">waiting<",
+			"!>Retrying", "!>retrying<", "!>Pending")
+	}
 }
 
 // push claims all threads and records what becomes of them.
@@ -272,6 +278,7 @@ func TestReconcileThread(t *testing.T) {
 		"Nothing was missing":               {Status: reconcile.UpToDate},
 		"Now we and the CRM have version 7": {Status: reconcile.Reconciled, Version: 7},
 		"We have all that CXone has":        {Status: reconcile.Stored},
+		"but for what is set aside":         {Status: reconcile.SetAside},
 	} {
 		outcome = o
 		next := w.post(t, "/threads/reconcile?id=case%2F1")
