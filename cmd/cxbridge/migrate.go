@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/cxbridge/cxbridge/internal/store"
 )
 
 type migrateCommand struct {
@@ -28,10 +32,7 @@ func (c *migrateCommand) Run(ctx context.Context, p *program, k *kong.Context) (
 	defer func() { err = errors.Join(err, st.Close()) }()
 
 	before := st.Ping(ctx)
-	bar := newSpinner(p.stderr, "migrating")
-	err = st.Migrate(ctx)
-	bar.clear()
-	if err != nil {
+	if err := migrate(ctx, st, p.stderr); err != nil {
 		return fmt.Errorf("migrate %v: %w", cfg.Database, err)
 	}
 	if err := st.Ping(ctx); err != nil {
@@ -43,4 +44,27 @@ func (c *migrateCommand) Run(ctx context.Context, p *program, k *kong.Context) (
 	}
 	fmt.Fprintf(p.stdout, "%v: the schema is up to date now\n", cfg.Database)
 	return nil
+}
+
+// migrateAgain is how long migrate leaves tables to those who use them.
+const migrateAgain = 5 * time.Second
+
+// migrate tries for as long as the context allows to get at tables that others use, and tells so once.
+func migrate(ctx context.Context, st store.Store, out io.Writer) error {
+	for attempt := 1; ; attempt++ {
+		bar := newSpinner(out, "migrating")
+		err := st.Migrate(ctx)
+		bar.clear()
+		if !errors.Is(err, store.ErrLocked) {
+			return err
+		}
+		if attempt == 1 {
+			fmt.Fprintf(out, "cxbridge: not yet, and tried again every %v: %v\n", migrateAgain, err)
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(migrateAgain):
+		}
+	}
 }

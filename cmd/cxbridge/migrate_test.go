@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/cxbridge/cxbridge/internal/store"
 )
@@ -74,4 +76,38 @@ func TestMigrate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// lockedStore is one whose tables others use for a while.
+type lockedStore struct {
+	schemaStore
+	until time.Time
+}
+
+func (s *lockedStore) Migrate(ctx context.Context) error {
+	if time.Now().Before(s.until) {
+		return fmt.Errorf("migrate: %w", store.ErrLocked)
+	}
+	return s.schemaStore.Migrate(ctx)
+}
+
+func TestMigrateWaitsForTables(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		p := newTrial(map[string]string{"DATABASE_URL": "postgres://bridge:hunter2@db/x"})
+		p.openStore = func(Config) (store.Store, error) { return &lockedStore{until: start.Add(time.Hour)}, nil }
+		if code := p.run(t.Context(), []string{"migrate"}); code != 0 || time.Since(start) > time.Hour+migrateAgain {
+			t.Errorf("exit code %d after %v", code, time.Since(start))
+		}
+		if told := p.err.String(); strings.Count(told, "others use a table") != 1 || strings.Count(told, "\n") != 1 {
+			t.Errorf("told %q, want the reason once", told)
+		}
+
+		start = time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if code := p.run(ctx, []string{"migrate"}); code != 1 || time.Since(start) != time.Minute {
+			t.Errorf("exit code %d after %v, want 1 when the context ends", code, time.Since(start))
+		}
+	})
 }

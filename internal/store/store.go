@@ -28,7 +28,8 @@ type Store interface {
 	Archive
 
 	// Migrate brings the schema up to date. Replicas that call it at the same time take turns. It
-	// is idempotent.
+	// is idempotent. It returns ErrLocked, which wraps with ErrUnavailable, when others use a table
+	// for so long that those who come after would have to wait with it; it can be tried again.
 	Migrate(ctx context.Context) error
 
 	// Commit makes a batch durable in one transaction and returns when the commit has reached the
@@ -81,6 +82,9 @@ var (
 
 	// ErrSchema says that the schema is older than this program: Migrate brings it up to date.
 	ErrSchema = errors.New("the schema of the database is older than this program: run cxbridge migrate")
+
+	// ErrLocked says that Migrate gave way to others, who use a table that it is to change.
+	ErrLocked = errors.New("others use a table that is to be changed, by a long query or an open transaction")
 
 	// ErrNotFound says that there is no such thing.
 	ErrNotFound = errors.New("not found")

@@ -52,6 +52,10 @@ const (
 	// the 3 s after which they would take the database for away.
 	idleTimeout = 2 * time.Second
 
+	// lockTimeout is how long a migration waits for a table that others use. Meanwhile all who come after it
+	// wait as well, commits among them. So it is shorter than those 3 s, too.
+	lockTimeout = 2 * time.Second
+
 	// idlePerItem is how much longer that is for each message and participant of threads in a transaction,
 	// of which one event may have half a million: they are read, folded and encoded in between.
 	idlePerItem = 200 * time.Microsecond
@@ -145,10 +149,15 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	if _, err := provider.Up(ctx); err != nil {
-		return failed("migrate", err)
+	_, err = provider.Up(ctx)
+	var pg *pgconn.PgError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &pg) && pg.Code == "55P03": // lock_not_available
+		err = fmt.Errorf("%w: %w", store.ErrLocked, err)
 	}
-	return nil
+	return failed("migrate", err)
 }
 
 func (s *Store) migrations() (*goose.Provider, *sql.DB, error) {
@@ -160,7 +169,9 @@ func (s *Store) migrations() (*goose.Provider, *sql.DB, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	db := stdlib.OpenDBFromPool(s.reads)
+	config := s.reads.Config().ConnConfig
+	config.RuntimeParams["lock_timeout"] = milliseconds(lockTimeout)
+	db := stdlib.OpenDB(*config)
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker), goose.WithGoMigrations(
 		goose.NewGoMigration(store.BackfillVersion, &goose.GoFunc{RunTx: backfill}, nil)))
 	if err != nil {
