@@ -49,8 +49,8 @@ func (c *Console) attention(o *overview) []finding {
 		all = append(all, backlogFindings(o)...)
 	}
 	if o.Letters > 0 {
-		f := finding{Level: "warn", Badge: "Refused", Text: plural(o.Letters, "event was refused and is kept as a dead letter",
-			"events were refused and are kept as dead letters") + ": mend the cause and replay, or delete."}
+		f := finding{Level: "warn", Badge: "Refused", Text: plural(o.Letters, "dead letter waits", "dead letters wait") +
+			", of events and pushes that were refused: mend the cause and replay, or delete."}
 		if o.MayReplay {
 			f.URL, f.Link = "/dead-letters", "Dead letters"
 		}

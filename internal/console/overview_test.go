@@ -87,7 +87,7 @@ func TestOverview(t *testing.T) {
 		"/carriers?carrier=VODAFONE&amp;window=1h",
 		"ORANGE is slow: 34 % of its messages took longer than 5 min within 1 h.",
 		"1 thread is parked: the CRM refused it. It waits for a replay.", `href="/dead-letters?kind=thread-push"`, "2 threads are tried again", "The CRM is behind: a thread has waited for 1 h",
-		"7 events were refused", `href="/dead-letters"`, "1,234 of the messages have no price",
+		"7 dead letters wait", `href="/dead-letters"`, "1,234 of the messages have no price",
 		"The CRM does not work. The last requests failed.", `aria-current="page"`, "<svg", "Numbers",
 	)
 	wantNot(t, page, "WELL AGAIN", "All is well", "The database does not answer")
@@ -103,7 +103,7 @@ func TestOverview(t *testing.T) {
 	b.HasCRM = true
 	// A viewer learns how many dead letters there are, and cannot go there.
 	page = b.get(t, "/", viewerToken).Body.String()
-	want(t, page, "7 events were refused", `href="/threads?state=parked"`)
+	want(t, page, "7 dead letters wait", `href="/threads?state=parked"`)
 	wantNot(t, page, `href="/dead-letters`)
 }
 
