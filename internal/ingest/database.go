@@ -126,8 +126,11 @@ func (in *Ingest) keepConnected(ctx context.Context, tried chan<- struct{}) {
 			}
 			wait := fullJitter(attempt, reconnectFirst, reconnectMost)
 			message := "the database is still away"
-			if in.database.up() {
+			switch {
+			case in.database.up():
 				message = "the spool cannot be drained yet"
+			case errors.Is(err, store.ErrLocked):
+				message = "the database is not migrated yet"
 			}
 			in.log.Warn(message, "attempt", attempt, "next_in", wait.String(),
 				"spooled_events", in.spool.Events(), "error", err)
