@@ -59,56 +59,77 @@ func (c *auditVerifyCommand) Run(ctx context.Context, p *program, k *kong.Contex
 // auditPage is how many entries are read at a time.
 const auditPage = 1000
 
-// verifyAudit checks every chain. The ends are read before the entries: a service that goes on
-// writing makes a chain longer than its end says, and not shorter.
+// verifyAudit checks every chain, those of a page of ends at a time, so that memory does not grow with the
+// log. The ends are read before the entries: a service that goes on writing makes a chain longer than its
+// end says, and not shorter.
 func verifyAudit(ctx context.Context, log store.AuditLog, terminal io.Writer) (*audit.Verifier, error) {
-	heads, err := auditHeads(ctx, log, terminal)
+	total, err := auditLength(ctx, log, terminal)
 	if err != nil {
 		return nil, err
 	}
-	v := &audit.Verifier{Heads: heads}
-	bar := newProgress(terminal, entriesOf(heads), "entries")
+	bar := newProgress(terminal, total, "entries")
 	defer bar.clear()
-	for after := (audit.Entry{}); ; {
-		page, err := log.AuditChains(ctx, after.Subject, after.Seq, auditPage)
+	v := new(audit.Verifier)
+	after := audit.Entry{}
+	for subject := ""; ; {
+		heads, err := log.AuditHeads(ctx, subject, auditPage)
 		if err != nil {
 			return nil, err
 		}
-		for _, after = range page {
-			v.Entry(after)
+		v.Heads = make(map[string]audit.Head, len(heads))
+		for _, h := range heads {
+			v.Heads[h.Subject], subject = h.Head, h.Subject
 		}
-		bar.add(len(page))
-		if len(page) < auditPage {
-			v.Finish()
+		if len(heads) < auditPage {
+			subject = "" // all entries that are left
+		}
+		if after, err = verifyChains(ctx, log, v, after, subject, bar); err != nil {
+			return nil, err
+		}
+		v.Finish()
+		if subject == "" {
 			return v, nil
 		}
 	}
 }
 
-// entriesOf returns how many entries there are up to the ends of all chains.
-func entriesOf(heads map[string]audit.Head) (n int) {
-	for _, h := range heads {
-		n += int(h.Seq)
+// verifyChains checks the entries after one, up to those of the last subject, "" for no last one. It returns
+// the last entry that it has checked.
+func verifyChains(ctx context.Context, log store.AuditLog, v *audit.Verifier, after audit.Entry, last string, bar *progress) (audit.Entry, error) {
+	for {
+		page, err := log.AuditChains(ctx, after.Subject, after.Seq, auditPage)
+		if err != nil {
+			return after, err
+		}
+		checked := 0
+		for checked < len(page) && (last == "" || page[checked].Subject <= last) {
+			after = page[checked]
+			v.Entry(after)
+			checked++
+		}
+		bar.add(checked)
+		if checked < auditPage {
+			return after, nil
+		}
 	}
-	return n
 }
 
-// auditHeads reads the ends of all chains, by subject.
-func auditHeads(ctx context.Context, log store.AuditLog, terminal io.Writer) (map[string]audit.Head, error) {
+// auditLength returns how many entries there are up to the ends of all chains.
+func auditLength(ctx context.Context, log store.AuditLog, terminal io.Writer) (entries int, err error) {
 	bar := newProgress(terminal, endless, "chains")
 	defer bar.clear()
-	heads := make(map[string]audit.Head)
 	for after := ""; ; {
 		page, err := log.AuditHeads(ctx, after, auditPage)
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
 		for _, h := range page {
-			heads[h.Subject], after = h.Head, h.Subject
+			entries += int(h.Seq)
+			after = h.Subject
 		}
 		bar.add(len(page))
 		if len(page) < auditPage {
-			return heads, nil
+			return entries, nil
 		}
 	}
 }

@@ -131,7 +131,7 @@ type auditStore struct {
 	entries []audit.Entry // by subject and seq
 	heads   []store.AuditHead
 	err     error
-	grow    func() // when not nil: is called once the heads are read
+	grow    func() // when not nil: is called whenever the last heads were read
 }
 
 func (s *auditStore) AuditHeads(_ context.Context, after string, limit int) (page []store.AuditHead, err error) {
@@ -171,12 +171,15 @@ func chained(chains, length int) *auditStore {
 func TestVerifyAuditByPages(t *testing.T) {
 	t.Parallel()
 	for _, size := range []struct{ chains, length int }{
-		{0, 0}, {1, auditPage}, {1, auditPage + 1}, {auditPage, 1}, {auditPage + 1, 1}, {3, auditPage - 1},
+		{0, 0}, {1, auditPage}, {1, auditPage + 1}, {auditPage, 1}, {auditPage + 1, 1}, {3, auditPage - 1}, {2*auditPage + 1, 2},
 	} {
 		s := chained(size.chains, size.length)
 		v, err := verifyAudit(t.Context(), s, io.Discard)
 		if err != nil || v.Entries != int64(len(s.entries)) || v.Chains != int64(size.chains) || len(v.Problems) > 0 {
 			t.Errorf("%+v: %d entries, %d chains, %v, %v", size, v.Entries, v.Chains, v.Problems, err)
+		}
+		if len(v.Heads) > auditPage {
+			t.Errorf("%+v: %d ends were held at once", size, len(v.Heads))
 		}
 	}
 }
@@ -197,11 +200,11 @@ func TestVerifyAuditWhileItGrows(t *testing.T) {
 	t.Parallel()
 	s := chained(2, 2)
 	s.grow = func() {
-		head := s.heads[1]
+		head := &s.heads[1]
 		s.entries = append(s.entries, head.Append(audit.Note{Subject: head.Subject, Action: audit.ActionPush}, time.Unix(9, 0)))
 	}
 	v, err := verifyAudit(t.Context(), s, io.Discard)
-	if err != nil || v.Entries != 5 || len(v.Problems) > 0 {
+	if err != nil || v.Entries != 6 || len(v.Problems) > 0 { // the heads are read twice
 		t.Errorf("%d entries, %v, %v", v.Entries, v.Problems, err)
 	}
 }

@@ -6,10 +6,11 @@ import (
 	"slices"
 )
 
-// Verifier checks chains against their ends.
+// Verifier checks chains against their ends. It may be given a part of the log at a time: some Heads, then
+// each Entry of theirs, then Finish.
 type Verifier struct {
-	// Heads are the ends that were kept, by subject. A chain may be longer than its end says: it was
-	// written to meanwhile.
+	// Heads are the ends that were kept, by subject, of the chains whose entries come next. A chain may be
+	// longer than its end says: it was written to meanwhile.
 	Heads map[string]Head
 
 	Entries  int64 // checked so far
@@ -64,7 +65,7 @@ func (v *Verifier) Entry(e Entry) {
 	}
 }
 
-// Finish checks, after the last entry, that no chain ends before its end.
+// Finish checks, after the last entry of their chains, that none ends before its end in Heads.
 func (v *Verifier) Finish() {
 	for _, subject := range slices.Sorted(maps.Keys(v.Heads)) {
 		if seq := v.Heads[subject].Seq; seq > 0 && !v.ended[subject] {
@@ -72,6 +73,7 @@ func (v *Verifier) Finish() {
 			v.found(seq, "is missing, and was written: the end was cut off")
 		}
 	}
+	v.ended = nil
 }
 
 func (v *Verifier) found(seq int64, reason string) {
