@@ -27,7 +27,7 @@ const (
 	// membersNamed is of how many threads of a conversation the participants are read.
 	membersNamed = 20
 
-	// peopleShown is how many participants of a thread are read.
+	// peopleShown is how many participants of a thread are shown.
 	peopleShown = 200
 
 	// eventsShown is how many events of the journal a page has, and eventBytes how much of each.
@@ -46,6 +46,7 @@ type threadView struct {
 	IsCut        bool // its link is the newest of a ring
 	Conversation []stretch
 	People       []person
+	MorePeople   bool // there are more than are shown
 	Pager        pager
 	Trail        []trailEntry
 	Events       []journalEntry
@@ -195,9 +196,13 @@ func (c *Console) loadPeople(ctx context.Context, v *threadView, items []*thread
 	}
 	people := make(map[thread.ItemKey]person)
 	for _, id := range members {
-		participants, err := c.Store.Items(ctx, id, thread.KindParticipant, store.ItemPosition{}, peopleShown)
+		participants, err := c.Store.Items(ctx, id, thread.KindParticipant, store.ItemPosition{}, peopleShown+1)
 		if err != nil {
 			return nil, err
+		}
+		if len(participants) > peopleShown {
+			participants = participants[:peopleShown]
+			v.MorePeople = v.MorePeople || id == v.ID
 		}
 		for _, item := range participants {
 			p, err := personOf(item, c.deliveryOf(item))

@@ -102,6 +102,25 @@ func TestTextsAreText(t *testing.T) {
 	}
 }
 
+// A page that does not show all participants says so.
+func TestCrowd(t *testing.T) {
+	for _, n := range []int{peopleShown, peopleShown + 1} {
+		w := newWorld(t, nil)
+		var participants []string
+		for i := range n {
+			participants = append(participants, fmt.Sprintf(`{"id":"p%03d","name":"Name %03d"}`, i, i))
+		}
+		w.threads(t, `{"event":"THREAD_UPDATED","data":{"threadId":"t","version":1,"participants":[`+strings.Join(participants, ",")+`]}}`)
+		page := w.get(t, viewerToken, "/threads/t", http.StatusOK)
+		if shown := strings.Count(page, `<bdi class="name">Name `); shown != peopleShown {
+			t.Errorf("%d of %d are shown", shown, n)
+		}
+		if told := strings.Contains(page, "These are the first 200."); told != (n > peopleShown) {
+			t.Errorf("of %d: told that there are more: %t", n, told)
+		}
+	}
+}
+
 func TestLongConversation(t *testing.T) {
 	w := newWorld(t, nil)
 	var messages []string
