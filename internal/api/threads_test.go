@@ -131,12 +131,17 @@ func TestThreadFromSQLite(t *testing.T) {
 func TestParticipantsOfACrowd(t *testing.T) {
 	const crowd = 2*participantPage + 1
 	b, in := sqliteBench(t)
-	names := make([]string, crowd)
-	for i := range names {
-		names[i] = fmt.Sprintf(`{"id":"p%05d","role":"CUSTOMER"}`, i)
+	events := []string{`{"event":"THREAD_UPDATED","data":{"threadId":"c","version":1,"messages":[{"id":"m","text":"hello","authorId":"p00001"}]}}`}
+	for begin, names := 0, []string(nil); begin < crowd; names = nil { // many at once would be a slow commit
+		for ; begin < crowd && len(names) < 1000; begin++ {
+			names = append(names, fmt.Sprintf(`{"id":"p%05d","role":"CUSTOMER"}`, begin))
+		}
+		events = append(events, fmt.Sprintf(`{"event":"THREAD_UPDATED","data":{"threadId":"c","version":%d,"participants":[%s]}}`,
+			len(events)+1, strings.Join(names, ",")))
 	}
-	submitThreads(t, in, `{"event":"THREAD_UPDATED","data":{"threadId":"c","version":1,"messages":[{"id":"m","text":"hello","authorId":"p00001"}],
-		"participants":[`+strings.Join(names, ",")+`]}}`)
+	for _, event := range events {
+		submitThreads(t, in, event)
+	}
 	read := 0
 	for cursor, pages := "", 1; ; pages++ {
 		page := decode[struct {
