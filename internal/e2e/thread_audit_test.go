@@ -112,7 +112,7 @@ func TestNothingSaidIsTold(t *testing.T) {
 		p.awaitState(t, "echo", "parked")
 		long := said(1)
 		long.Text += strings.Repeat("x", 5000)
-		p.wantAnswer(t, synced, event(updated, "other", 1, saying(long, said(2)), among(name)), "Prefer", "wait=30")
+		p.wantAnswer(t, accepted, event(updated, "other", 1, saying(long, said(2)), among(name)), "Prefer", "wait=30")
 		if !crm.EditMessage("other", "m-2", "Another word") {
 			t.Fatal("the CRM lacks the message")
 		}

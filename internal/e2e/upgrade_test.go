@@ -161,10 +161,34 @@ func (r *release) wantSameAnswers(t *testing.T, p *process) {
 		if status := p.call(t, http.MethodGet, path, adminToken, &got); status != http.StatusOK {
 			t.Errorf("%s: status %d", path, status)
 		}
-		if diff := cmp.Diff(r.answers[path], like(got, r.answers[path])); diff != "" {
+		old := retold(r.answers[path])
+		if diff := cmp.Diff(old, like(got, old)); diff != "" {
 			t.Errorf("%s (-old +new):\n%s", path, diff)
 		}
 	}
+}
+
+// retold is an old answer as it is given now. Without a CRM, as here, nobody tries a thread again: it is
+// waiting, where 0.1.0 called it retrying.
+func retold(old any) any {
+	switch old := old.(type) {
+	case map[string]any:
+		object := make(map[string]any, len(old))
+		for name, value := range old {
+			object[name] = retold(value)
+		}
+		if object["state"] == "retrying" {
+			object["state"] = "waiting"
+		}
+		return object
+	case []any:
+		list := make([]any, len(old))
+		for i := range old {
+			list[i] = retold(old[i])
+		}
+		return list
+	}
+	return old
 }
 
 // like leaves out the members of objects that the old answer does not have.
