@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/api"
@@ -25,6 +27,33 @@ type readiness struct {
 	until time.Time // it holds
 	ok    bool
 	parts map[string]api.Part
+
+	spool, database probedPart
+}
+
+// probedPart is asked whether it works, without waiting for it when it hangs.
+type probedPart struct{ asking atomic.Bool }
+
+var errHangs = errors.New("it does not answer")
+
+// ask gives up when the context ends, as a disk that hangs knows nothing of contexts. The part is not asked
+// again before it has answered.
+func (p *probedPart) ask(ctx context.Context, part func(context.Context) error) error {
+	if !p.asking.CompareAndSwap(false, true) {
+		return errHangs
+	}
+	answer := make(chan error, 1)
+	go func() {
+		err := part(ctx)
+		p.asking.Store(false)
+		answer <- err
+	}()
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return errHangs
+	}
 }
 
 // Ready implements api.Health. A look is for all who ask, whoever of them goes away.
@@ -53,11 +82,10 @@ func (s *service) Ready() (bool, map[string]api.Part) {
 func (s *service) look(ctx context.Context) (bool, map[string]api.Part) {
 	parts := map[string]api.Part{"database": {State: "up"}}
 	ready := false
-	// The spool goes first: a database that hangs uses up the time.
 	if s.spool != nil {
 		parts["spool"], ready = s.spoolPart(ctx)
 	}
-	if err := s.store.Ping(ctx); err != nil || (s.spool != nil && !s.ingest.DatabaseUp()) {
+	if err := s.readiness.database.ask(ctx, s.store.Ping); err != nil || (s.spool != nil && !s.ingest.DatabaseUp()) {
 		parts["database"] = api.Part{State: "down", Detail: "see the log; cxbridge doctor says what to do"}
 	} else {
 		ready = true
@@ -82,11 +110,13 @@ func (s *service) crmPart() api.Part {
 
 // spoolPart also tells whether the spool could take an event now.
 func (s *service) spoolPart(ctx context.Context) (part api.Part, usable bool) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout/2) // the rest is the database's
+	defer cancel()
 	waiting := fmt.Sprintf("%d events wait for the database", s.spool.Events())
 	switch {
 	case s.spool.Full():
 		return api.Part{State: "full", Detail: waiting}, false
-	case s.spool.Check(ctx) != nil:
+	case s.readiness.spool.ask(ctx, s.spool.Check) != nil:
 		return api.Part{State: "failing", Detail: "the disk of SPOOL_DIR cannot be written"}, false
 	case s.spool.Events() > 0:
 		return api.Part{State: "holding", Detail: waiting}, true

@@ -71,10 +71,12 @@ func (b *lineBuffer) flush() {
 }
 
 // recover gives up what could not be written, as on a full disk, so that later lines may be. A
-// bufio.Writer writes nothing more after an error. There is no place to tell of it.
+// bufio.Writer writes nothing more after an error. There is no place to tell of it. The last line that is
+// there may have lost its end.
 func (b *lineBuffer) recover(err error) {
 	if err != nil {
 		b.out.Reset(b.to)
+		_ = b.out.WriteByte('\n')
 	}
 }
 

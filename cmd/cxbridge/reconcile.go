@@ -183,7 +183,11 @@ func (r *reconciliation) add(id string, outcome reconcile.Outcome, err error) {
 	case reconcile.Reconciled:
 		r.differ = append(r.differ, fmt.Sprintf("%s: brought to version %d", id, outcome.Version))
 	case reconcile.SetAside:
-		r.aside = append(r.aside, id)
+		line := id
+		if outcome.Version != 0 {
+			line += fmt.Sprintf(": brought to version %d", outcome.Version)
+		}
+		r.aside = append(r.aside, line)
 	}
 }
 

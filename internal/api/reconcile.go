@@ -23,7 +23,7 @@ const reconcileTimeout = 30 * time.Second
 type reconcileOutput struct {
 	Body struct {
 		Status  string `json:"status" enum:"UP_TO_DATE,RECONCILED,SET_ASIDE,STORED"`
-		Version *int64 `json:"version,omitempty" doc:"Of the thread, where it was reconciled"`
+		Version *int64 `json:"version,omitempty" doc:"Of the thread, where something was missing"`
 	}
 }
 
@@ -38,9 +38,9 @@ func (c *Handler) reconcileRoutes() {
 			Summary: "Fetch a thread from CXone, apply it, and bring it to the CRM", Tags: []string{"threads"},
 			Description: "UP_TO_DATE: nothing was missing. RECONCILED: something was, and the CRM has it now. SET_ASIDE: the CRM " +
 				"has it now, but for messages or participants that it would not take: the dead letters of the kind thread-item " +
-				"tell which and why. STORED: it is stored, and no CRM is set or the database is away. 404: CXone has no such " +
+				"tell which and why; version is there when something was missing. STORED: it is stored, and no CRM is set or the database is away. 404: CXone has no such " +
 				"thread. 502: CXone or the CRM fails; what was fetched is kept, and goes to the CRM later, or is a dead letter " +
-				"if it is no thread.",
+				"if it is no thread. An answer about another thread is not kept.",
 		}, c.reconcile)
 	}
 }
@@ -60,7 +60,7 @@ func (c *Handler) reconcile(ctx context.Context, in *struct {
 	}
 	out := &reconcileOutput{}
 	out.Body.Status = string(outcome.Status)
-	if outcome.Status == reconcile.Reconciled {
+	if s := outcome.Status; s == reconcile.Reconciled || s == reconcile.SetAside && outcome.Version != 0 {
 		out.Body.Version = &outcome.Version
 	}
 	return out, nil

@@ -310,6 +310,8 @@ func TestReconcile(t *testing.T) {
 		{"up to date", reconcile.Outcome{Status: reconcile.UpToDate, Version: 3}, nil, 200, `{"status":"UP_TO_DATE"}`},
 		{"reconciled", reconcile.Outcome{Status: reconcile.Reconciled, Version: 3}, nil, 200, `{"status":"RECONCILED","version":3}`},
 		{"version 0", reconcile.Outcome{Status: reconcile.Reconciled}, nil, 200, `{"status":"RECONCILED","version":0}`},
+		{"set aside", reconcile.Outcome{Status: reconcile.SetAside}, nil, 200, `{"status":"SET_ASIDE"}`},
+		{"reconciled and set aside", reconcile.Outcome{Status: reconcile.SetAside, Version: 4}, nil, 200, `{"status":"SET_ASIDE","version":4}`},
 		{"stored", reconcile.Outcome{Status: reconcile.Stored}, nil, 200, `{"status":"STORED"}`},
 		{"nothing there", reconcile.Outcome{}, fmt.Errorf("%w: CXone", store.ErrNotFound), 404, ""},
 		{"CXone fails", reconcile.Outcome{}, &reconcile.UpstreamError{Reason: "CXone: 500"}, 502, ""},

@@ -258,6 +258,9 @@ func (c *Console) reconcileThread(ctx context.Context, r *http.Request) (next, n
 		notice = fmt.Sprintf("Something was missing. Now we and the CRM have version %d.", outcome.Version)
 	case reconcile.SetAside:
 		notice = "We have all that CXone has, and so has the CRM, but for what is set aside: the dead letters tell why."
+		if outcome.Version != 0 {
+			notice = fmt.Sprintf("Something was missing. Now we have version %d, and so has the CRM, but for what is set aside: the dead letters tell why.", outcome.Version)
+		}
 	case reconcile.Stored:
 		notice = "We have all that CXone has. The CRM is not told: none is set, or the database is away."
 	}

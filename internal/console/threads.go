@@ -76,8 +76,11 @@ func isThreadSearch(r *http.Request) bool {
 func (c *Console) loadThreads(ctx context.Context, r *http.Request) (any, error) {
 	query := r.URL.Query()
 	list := &threadList{State: store.SyncState(query.Get("state")), Text: query.Get("text")}
-	if !c.HasCRM && (list.State == store.StatePending || list.State == store.StateRetrying) {
-		list.State = store.StateWaiting // by an address from when there was a CRM
+	switch isOpen := list.State == store.StatePending || list.State == store.StateRetrying; { // an address may be older than the setting
+	case isOpen && !c.HasCRM:
+		list.State = store.StateWaiting
+	case list.State == store.StateWaiting && c.HasCRM:
+		list.State = store.StatePending
 	}
 	after := query.Get("after")
 	backlog, err := c.Store.Backlog(ctx, countedThreads)

@@ -19,10 +19,10 @@ const (
 	// queueRequests bounds the requests that wait for a commit.
 	queueRequests = 4096
 
-	// queueTime bounds how long a request waits for its commit to begin. It is more than commitTimeout,
-	// so that a database that goes away costs nobody a 503, and no more than senders commonly wait for
-	// an answer: what comes later than that is sent again, and was work for nothing. A bound on the
-	// number alone holds requests the longer, the less the database gets done.
+	// queueTime is how long the first request in the queue may have waited for its commit to begin, for more
+	// to be taken. It is more than commitTimeout, so that a database that goes away costs nobody a 503, and
+	// no more than senders commonly wait for an answer: what comes later than that is sent again, and was
+	// work for nothing. A bound on the number alone holds requests the longer, the less the database gets done.
 	queueTime = 5 * time.Second
 
 	// busyRetry is when a sender should come back after a BusyError: about when a full queue has

@@ -63,7 +63,7 @@ const (
 // Outcome is the answer to a request.
 type Outcome struct {
 	Status  Status
-	Version int64 // of the thread, as CXone counts it; for Reconciled
+	Version int64 // of the thread, as CXone counts it, where something was missing: for Reconciled, and maybe for SetAside
 }
 
 // UpstreamError says that CXone or the CRM kept a thread from being reconciled. Its text is fit for
@@ -173,7 +173,7 @@ func (r *Reconciler) judge(id string, rev int64, outcome Outcome) (Outcome, erro
 	case done < rev:
 		return Outcome{}, r.notPushed(ctx, id)
 	case aside > 0:
-		return Outcome{Status: SetAside}, nil
+		return Outcome{Status: SetAside, Version: outcome.Version}, nil
 	}
 	return outcome, nil
 }

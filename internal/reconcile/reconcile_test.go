@@ -105,8 +105,8 @@ func TestReconcile(t *testing.T) {
 		{"nothing new, but on its way", world{data: data, answer: ingest.Answer{Stale: true}, row: row(5, 4, ""), reached: true}, Outcome{Reconciled, 3}, 5, 0},
 		{"nothing new, but failing", world{data: data, answer: ingest.Answer{Stale: true}, row: row(5, 4, "500"), reached: true}, Outcome{Reconciled, 3}, 5, 1},
 		{"nothing was missing but what is set aside", world{data: data, answer: ingest.Answer{Stale: true}, row: row(4, 4, ""), aside: 2}, Outcome{SetAside, 0}, 0, 0},
-		{"something was, and is set aside", world{data: data, row: row(5, 4, ""), reached: true, aside: 5}, Outcome{SetAside, 0}, 5, 0},
-		{"something was, and else is set aside", world{data: data, row: row(5, 4, ""), reached: true, aside: 3}, Outcome{SetAside, 0}, 5, 0},
+		{"something was, and is set aside", world{data: data, row: row(5, 4, ""), reached: true, aside: 5}, Outcome{SetAside, 3}, 5, 0},
+		{"something was, and else is set aside", world{data: data, row: row(5, 4, ""), reached: true, aside: 3}, Outcome{SetAside, 3}, 5, 0},
 		{"the database is away", world{data: data, answer: ingest.Answer{Spooled: true}}, Outcome{Stored, 0}, 0, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -32,8 +32,9 @@ func newBreaker(changed func(state string)) breaker {
 
 // allows returns how many threads may be claimed, of some places that are free, and after what time
 // to ask again when it is none. A half-open breaker lets one push through, and waits for those that
-// began before.
-func (b *breaker) allows(free, inFlight int) (limit int, wait time.Duration) {
+// began before; but a thread that fails again, and may be alone in that, keeps nobody else from being
+// the probe.
+func (b *breaker) allows(free, inFlight, retrying int) (limit int, wait time.Duration) {
 	if b.circuit.IsOpen() {
 		if wait = b.circuit.RemainingDelay(); wait > 0 {
 			return 0, wait
@@ -43,7 +44,7 @@ func (b *breaker) allows(free, inFlight int) (limit int, wait time.Duration) {
 	if !b.circuit.IsHalfOpen() {
 		return free, 0
 	}
-	return max(0, min(free, 1-inFlight)), 0
+	return max(0, min(free, 1-(inFlight-retrying))), 0
 }
 
 func (b *breaker) isProbing() bool { return b.circuit.IsHalfOpen() }

@@ -34,3 +34,19 @@ func TestPauseGuesses(t *testing.T) {
 		}
 	})
 }
+
+// A thread that alone fails again, and takes long for it, keeps no other thread waiting.
+func TestProbeBesideARetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBreaker(func(string) {})
+		for range breakerFailures {
+			b.note(ailing, false)
+		}
+		time.Sleep(breakerDelay)
+		for _, tt := range []struct{ inFlight, retrying, want int }{{0, 0, 1}, {1, 0, 0}, {1, 1, 1}, {2, 1, 0}, {3, 3, 1}} {
+			if limit, wait := b.allows(8, tt.inFlight, tt.retrying); limit != tt.want || wait != 0 {
+				t.Errorf("%d in flight, %d of them again: %d allowed after %v, want %d", tt.inFlight, tt.retrying, limit, wait, tt.want)
+			}
+		}
+	})
+}

@@ -12,7 +12,8 @@ import (
 )
 
 // succeed ends an attempt after which the CRM has the delta, but for what is set aside: landing.aside
-// tells of that. The thread is not done while there are more items; if a push was without an answer, each of their deltas is compared first as well.
+// tells of that. The thread is not done while there are more items; if a push was without an answer, each
+// of their deltas is compared first as well.
 func (a *attempt) succeed(o outcome) {
 	a.outcome = o
 	a.push.Status = a.status

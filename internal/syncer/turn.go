@@ -104,7 +104,7 @@ func (d *dispatcher) turn(ctx context.Context) (wait time.Duration, err error) {
 // fill claims threads for the free places. It returns when something may become due, 0 when that is
 // not known.
 func (d *dispatcher) fill(ctx context.Context) (wait time.Duration, err error) {
-	limit, wait := d.breaker.allows(d.workers-d.flying, d.flying)
+	limit, wait := d.breaker.allows(d.workers-d.flying, d.flying, d.retrying)
 	if limit == 0 {
 		return wait, nil
 	}
@@ -137,10 +137,14 @@ func (d *dispatcher) claims(limit int) []store.ClaimRequest {
 	request := func(limit int, fresh bool) store.ClaimRequest {
 		return store.ClaimRequest{Limit: limit, Lease: lease, Items: chunk, Fresh: fresh}
 	}
-	if d.breaker.isProbing() {
-		return []store.ClaimRequest{request(limit, true), request(limit, false)}
-	}
 	var requests []store.ClaimRequest
+	if d.breaker.isProbing() {
+		requests = append(requests, request(limit, true))
+		if d.flying == 0 {
+			requests = append(requests, request(limit, false))
+		}
+		return requests
+	}
 	retries := min(limit, max(0, max(1, d.workers/2)-d.retrying))
 	if retries > 0 {
 		requests = append(requests, request(retries, false))

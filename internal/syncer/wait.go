@@ -15,8 +15,8 @@ const waitPoll = 250 * time.Millisecond
 // progress is how far the CRM has a thread. See store.Queue.DoneRev.
 type progress struct{ done, aside int64 }
 
-// has reports whether the CRM has what came with a revision: that is done, and nothing that was named
-// in it is set aside. What was named again since counts as well, as it may have been named in both.
+// has reports whether the CRM has what came with a revision: that is done, and no value that came with it
+// is set aside. What came since counts as well, as it may be of the same message.
 func (p progress) has(rev int64) bool { return p.done >= rev && p.aside < rev }
 
 // Wait returns true once the CRM has what came with a revision of a thread. It returns false when some

@@ -44,9 +44,8 @@ type Synced interface {
 // With "Prefer: wait=N" (RFC 7240) the answer is held back until the CRM has all that was accepted,
 // for N seconds at most and never more than 30. It says "SYNCED" for what the CRM has then, and for
 // an array as a whole when the CRM has all that is not ignored. An event of which a message or
-// participant is set aside stays "ACCEPTED". Preference-Applied tells that there
-// was a wait. What is in the spool is not waited for, nor is anything when synced is nil or too many
-// are waiting.
+// participant is set aside stays "ACCEPTED". Preference-Applied tells that there was a wait. What is in
+// the spool is not waited for, nor is anything when synced is nil or too many are waiting.
 func (g *Gate) Threads(intake ThreadIntake, synced Synced) http.Handler {
 	return g.handler("threads", "thread_id", threadsWebhook{intake, synced}.accept)
 }

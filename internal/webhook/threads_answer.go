@@ -94,7 +94,8 @@ func (a *threadsAnswer) size() int64 {
 }
 
 // await waits for the CRM, one result after the other: it is the last one to come that decides. Of what
-// is set aside the CRM has not all, and nobody waits for the rest. Those that are left when ctx ends are asked for as well, as the CRM may have them.
+// is set aside the CRM has not all, and nobody waits for the rest. Those that are left when ctx ends are
+// asked for as well, as the CRM may have them.
 func (a *threadsAnswer) await(ctx context.Context, crm Synced) {
 	for i := range a.results {
 		if r := &a.results[i]; r.canWait() && crm.Wait(ctx, r.threadID, r.rev) {
