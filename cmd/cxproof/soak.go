@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/load"
@@ -64,6 +65,11 @@ func parseSoak(args []string) (*soakSettings, error) {
 // calmCRM is how the CRM behaves meanwhile: it fails now and then, as every CRM does.
 var calmCRM = sim.CRMTrouble{Throttled: 0.0002, Failed: 0.01, Cut: 0.002, Stalled: 0.0005, RetryAfter: time.Second, Delay: 2 * time.Millisecond}
 
+// soakGC is the setting of Go's garbage collector here. What a soak remembers of threads, to check them in the
+// end, grows to two gigabytes, and each collection of that takes both cores of a small machine for three
+// seconds, which cxbridge then lacks. So it is made rare, at the price of up to ten gigabytes of memory.
+const soakGC = 400
+
 // soak puts a steady load on one store for a long time, and shows what grows.
 func soak(ctx context.Context, args []string, out io.Writer) (err error) {
 	s, err := parseSoak(args)
@@ -75,6 +81,7 @@ func soak(ctx context.Context, args []string, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(s.dir)) }()
 	fmt.Fprintf(out, "seed %d\n", s.seed)
+	defer debug.SetGCPercent(debug.SetGCPercent(soakGC))
 	stageSettings := &crashSettings{sync: s.strict, receipts: s.receipts, threads: s.threads, program: s.program, dir: s.dir}
 	st, err := newStage(ctx, stageSettings, &scenario{}, s.store, s.seed)
 	if err != nil {
