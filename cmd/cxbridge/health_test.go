@@ -30,6 +30,7 @@ func TestProbeDoesNotWaitForWhatHangs(t *testing.T) {
 		}
 		ask(errHangs, lookTimeout)
 		ask(errHangs, 0)
+		synctest.Wait()
 		if asked != 1 {
 			t.Errorf("the part was asked %d times", asked)
 		}
