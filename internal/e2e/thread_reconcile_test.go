@@ -122,8 +122,9 @@ func TestReconcileFails(t *testing.T) {
 		platform.here.Store(true)
 
 		// What was fetched is kept when the CRM fails, and goes to it later.
-		crm.Fail(sim.CRMFault{Status: http.StatusBadRequest})
+		crm.SetFaults(func(*http.Request) sim.CRMFault { return sim.CRMFault{Status: http.StatusBadRequest} })
 		want("a CRM that refuses", "t/1", http.StatusBadGateway, "parked")
+		crm.SetFaults(nil)
 		if status, a := p.reconcile(t, http.MethodGet, "t/1"); status != http.StatusOK || a.Status != "RECONCILED" || *a.Version != 7 {
 			t.Errorf("once more: %d %+v", status, a)
 		}
