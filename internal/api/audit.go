@@ -16,7 +16,7 @@ import (
 // auditEntry is an entry of the audit log as the API shows it.
 type auditEntry struct {
 	ID       int64     `json:"id"`
-	Subject  string    `json:"subject" doc:"What it is about: the id of a thread, message:ID, dead-letter:ID, alarm:NAME:SUBJECT, or erasure"`
+	Subject  string    `json:"subject" doc:"What it is about: the id of a thread, message:ID, dead-letter:ID, alarm:NAME:SUBJECT, or erasure; thread:ID of a thread whose id looks like one of these"`
 	Seq      int64     `json:"seq" doc:"Its place in the chain of the subject, from 1"`
 	At       time.Time `json:"at"`
 	Action   string    `json:"action" enum:"event,push,conflict,set-aside,park,replay,delete,reconcile,raise,clear,erase"`

@@ -1,11 +1,11 @@
-// Package audit keeps account of what was done, in chains that show when an entry was changed or is
+// Package audit records what was done, in hash chains that reveal when an entry was changed or is
 // missing. It is pure.
 //
 // Each subject, such as a thread, has a chain of its own, so that writers of different subjects do
-// not wait for each other. An entry carries the hash of the one before in its chain, and whoever
-// keeps the chain keeps its Head: the number and the hash of the last entry. So an entry that was
-// changed, taken out, put in or cut off the end shows. Nothing keeps account of the subjects: that
-// a whole chain and its head were removed together does not show.
+// not wait for each other. An entry carries the hash of the one before it in its chain, and whoever
+// stores the chain also stores its Head: the number and the hash of the last entry. So an entry that
+// was changed, taken out, put in or cut off the end is detected. There is no list of the subjects: the
+// removal of a whole chain together with its head is not detected.
 package audit
 
 import (
@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// Note is what is to be told. It holds no text of a message and no secret.
+// Note is what is to be recorded. It holds no text of a message and no secret.
 type Note struct {
-	Subject string // what it is about: the id of a thread, "message:ID", "dead-letter:ID", or "alarm:NAME:SUBJECT"
+	Subject string // what it is about, which names the chain: see ThreadSubject and the others
 	Action  Action
 	Outcome string // in a word, such as "accepted", "acknowledged", "conflict", "parked"
 	Detail  Detail
@@ -26,7 +26,7 @@ type Note struct {
 // Detail says more: numbers, ids, statuses, and reasons that are fit to be shown.
 type Detail map[string]any
 
-// Action tells what was done.
+// Action says what was done.
 type Action string
 
 // The actions.
@@ -62,7 +62,7 @@ type Entry struct {
 	Action  Action
 	Outcome string
 	Detail  string // JSON object
-	Prev    Hash   // of the entry before; zero for the first
+	Prev    Hash   // of the entry before it; zero for the first
 	Hash    Hash
 }
 

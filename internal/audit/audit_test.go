@@ -108,6 +108,26 @@ func TestAnyChangeShows(t *testing.T) {
 	})
 }
 
+// A chain that is written to while the log is read by parts goes on in the next part.
+func TestVerifyByParts(t *testing.T) {
+	a, headA := chain("a", 2)
+	b, _ := chain("b", 3)
+	c, headC := chain("c", 1)
+	v := &Verifier{Heads: map[string]Head{"a": headA, "b": {Seq: 2, Hash: b[1].Hash}}}
+	for _, e := range slices.Concat(a[:1], b[:2]) { // the end of a is cut off
+		v.Entry(e)
+	}
+	v.Finish()
+	v.Heads = map[string]Head{"c": headC}
+	for _, e := range slices.Concat(b[2:], c) {
+		v.Entry(e)
+	}
+	v.Finish()
+	if len(v.Problems) != 1 || v.Problems[0].Subject != "a" || v.Chains != 3 || v.Entries != 5 {
+		t.Errorf("%d entries in %d chains, problems %v, want only that the end of a is missing", v.Entries, v.Chains, v.Problems)
+	}
+}
+
 func TestProblemsAreBounded(t *testing.T) {
 	v := &Verifier{}
 	for i := range 2 * maxProblems {

@@ -7,10 +7,10 @@ import (
 )
 
 // Verifier checks chains against their ends. It may be given a part of the log at a time: some Heads, then
-// each Entry of theirs, then Finish.
+// each Entry of their chains, then Finish.
 type Verifier struct {
-	// Heads are the ends that were kept, by subject, of the chains whose entries come next. A chain may be
-	// longer than its end says: it was written to meanwhile.
+	// Heads are the stored ends, by subject, of the chains whose entries come next. A chain may be longer
+	// than its end says, if it was written to meanwhile.
 	Heads map[string]Head
 
 	Entries  int64 // checked so far
@@ -19,7 +19,7 @@ type Verifier struct {
 
 	subject string
 	head    Head
-	broken  bool // in the chain of subject: what follows proves nothing
+	broken  bool // the chain of subject is: what follows in it proves nothing
 	ended   map[string]bool
 }
 
@@ -34,7 +34,7 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s, entry %d: %s", p.Subject, p.Seq, p.Reason)
 }
 
-// maxProblems bounds what is kept of a log that is wrong throughout.
+// maxProblems bounds what is reported of a log that is wrong throughout.
 const maxProblems = 1000
 
 // Entry checks the next entry. Entries come by subject and then by seq.
@@ -50,17 +50,17 @@ func (v *Verifier) Entry(e Entry) {
 	switch {
 	case v.broken:
 	case e.Seq != v.head.Seq+1:
-		v.found(e.Seq, fmt.Sprintf("follows entry %d: entries are missing or were put in", v.head.Seq))
+		v.breaks(e.Seq, fmt.Sprintf("follows entry %d: entries are missing or were put in", v.head.Seq))
 	case e.Prev != v.head.Hash:
-		v.found(e.Seq, "does not carry the hash of the entry before: one of them was changed")
+		v.breaks(e.Seq, "does not carry the hash of the entry before: one of them was changed")
 	case e.Hash != e.sum():
-		v.found(e.Seq, "was changed: its hash is not that of what it says")
+		v.breaks(e.Seq, "was changed: its hash is not that of what it says")
 	}
 	v.head = Head{Seq: e.Seq, Hash: e.Hash}
 	if kept, ok := v.Heads[e.Subject]; ok && kept.Seq == e.Seq {
 		v.ended[e.Subject] = true
 		if !v.broken && kept.Hash != e.Hash {
-			v.found(e.Seq, "is not the one that was written: the chain was written anew from some entry on")
+			v.breaks(e.Seq, "is not the one that was written: the chain was written anew from some entry on")
 		}
 	}
 }
@@ -69,16 +69,20 @@ func (v *Verifier) Entry(e Entry) {
 func (v *Verifier) Finish() {
 	for _, subject := range slices.Sorted(maps.Keys(v.Heads)) {
 		if seq := v.Heads[subject].Seq; seq > 0 && !v.ended[subject] {
-			v.subject = subject
-			v.found(seq, "is missing, and was written: the end was cut off")
+			v.found(Problem{subject, seq, "is missing, and was written: the end was cut off"})
 		}
 	}
 	v.ended = nil
 }
 
-func (v *Verifier) found(seq int64, reason string) {
+// breaks reports an entry of the current chain.
+func (v *Verifier) breaks(seq int64, reason string) {
 	v.broken = true
+	v.found(Problem{v.subject, seq, reason})
+}
+
+func (v *Verifier) found(p Problem) {
 	if len(v.Problems) < maxProblems {
-		v.Problems = append(v.Problems, Problem{v.subject, seq, reason})
+		v.Problems = append(v.Problems, p)
 	}
 }

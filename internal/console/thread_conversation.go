@@ -10,6 +10,7 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
+	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
@@ -165,7 +166,7 @@ func (c *Console) loadMarks(ctx context.Context, v *threadView, family []string,
 		if m.Kind == markBegun {
 			child, parent = parent, child
 		}
-		entries, err := c.Store.AuditEntries(ctx, child, 0, trailShown)
+		entries, err := c.Store.AuditEntries(ctx, audit.ThreadSubject(child), 0, trailShown)
 		if err != nil {
 			return nil, err
 		}

@@ -59,7 +59,7 @@ var actionNames = map[audit.Action]string{
 
 // loadTrail reads the audit of a thread, newest first.
 func (c *Console) loadTrail(ctx context.Context, id string) ([]trailEntry, error) {
-	entries, err := c.Store.AuditEntries(ctx, id, 0, trailShown)
+	entries, err := c.Store.AuditEntries(ctx, audit.ThreadSubject(id), 0, trailShown)
 	if err != nil {
 		return nil, err
 	}
@@ -106,10 +106,10 @@ func (d *trailDetail) toldEvent(subject string) string {
 	if d.Type != "" {
 		parts = append(parts, string(d.Type))
 	}
-	if d.Thread != "" && d.Thread != subject {
+	if d.Thread != "" && audit.ThreadSubject(d.Thread) != subject {
 		parts = append(parts, "of "+d.Thread)
 	}
-	if d.Parent != "" && d.Parent != subject {
+	if d.Parent != "" && audit.ThreadSubject(d.Parent) != subject {
 		parts = append(parts, "parent "+d.Parent)
 	}
 	for _, p := range []part{{d.Messages, "message"}, {d.Participants, "participant"}} {

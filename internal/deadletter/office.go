@@ -5,7 +5,6 @@ package deadletter
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/audit"
@@ -48,7 +47,7 @@ func (o *Office) delete(ctx context.Context, letter *store.DeadLetter) error {
 	}
 	// What is noted and then not done is better than what is done and not noted.
 	note := audit.Note{
-		Subject: fmt.Sprintf("dead-letter:%d", letter.ID), Action: audit.ActionDelete, Outcome: "deleted", Detail: detail,
+		Subject: audit.DeadLetterSubject(letter.ID), Action: audit.ActionDelete, Outcome: "deleted", Detail: detail,
 	}
 	if err := o.Store.Audit(ctx, note, time.Now().UTC().Truncate(time.Microsecond)); err != nil {
 		return err

@@ -144,7 +144,7 @@ type Alarm struct {
 }
 
 // AuditSubject names the chain of the alarm in the audit log.
-func (a *Alarm) AuditSubject() string { return "alarm:" + a.Name + ":" + a.Subject }
+func (a *Alarm) AuditSubject() string { return audit.AlarmSubject(a.Name, a.Subject) }
 
 // RaisedNote tells the audit log that the alarm was raised.
 func (a *Alarm) RaisedNote() audit.Note {

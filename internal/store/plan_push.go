@@ -109,7 +109,7 @@ func (p *PushPlan) end(push *Push, row *ThreadRow, now time.Time) {
 	}
 	p.Items = append(p.Items, push.Items...)
 	for _, note := range push.Notes {
-		p.Threads.Audit = append(p.Threads.Audit, row.Audit.Append(note, now))
+		p.Threads.Audit = append(p.Threads.Audit, row.appendAudit(note, now))
 	}
 	p.letters(push)
 }
@@ -163,9 +163,8 @@ func PlanWake(row *ThreadRow, note audit.Note, now time.Time) (*ThreadWrites, er
 	}
 	s.Want++
 	s.Due, s.Attempts, s.Parked, s.Trace = time.Time{}, 0, false, ""
-	note.Subject = row.ID
 	return &ThreadWrites{
 		Updates: []ThreadUpdate{{ThreadRow: row}},
-		Audit:   []audit.Entry{row.Audit.Append(note, now)},
+		Audit:   []audit.Entry{row.appendAudit(note, now)},
 	}, nil
 }

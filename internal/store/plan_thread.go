@@ -124,9 +124,7 @@ func (m *threadMerger) fold(entry int, e *Entry) {
 	shown := m.state.Fold(e.Thread)
 	for _, id := range shown {
 		m.raise(id, e.Trace)
-		note := eventNote(e)
-		note.Subject = id
-		m.note(note)
+		m.plan.Threads.Audit = append(m.plan.Threads.Audit, m.rows[id].appendAudit(eventNote(e), m.now))
 	}
 	if !row.Link().Equal(link) {
 		row.Links.LooseRev = row.Sync.Want
@@ -169,11 +167,13 @@ func (r *ThreadRow) raise(now time.Time) {
 	r.Changed = now
 }
 
-func (m *threadMerger) note(n audit.Note) {
-	m.plan.Threads.Audit = append(m.plan.Threads.Audit, m.rows[n.Subject].Audit.Append(n, m.now))
+// appendAudit adds a note to the chain of the thread, whose name it gets, and returns the entry.
+func (r *ThreadRow) appendAudit(n audit.Note, now time.Time) audit.Entry {
+	n.Subject = audit.ThreadSubject(r.ID)
+	return r.Audit.Append(n, now)
 }
 
-// eventNote tells that an event was applied.
+// eventNote says that an event was applied.
 func eventNote(e *Entry) audit.Note {
 	ev := e.Thread
 	note := audit.Note{Action: audit.ActionEvent, Outcome: "accepted", Detail: audit.Detail{

@@ -108,7 +108,7 @@ func (db *threadRows) requireUnbroken(t failer) {
 	slices.SortStableFunc(entries, func(a, b audit.Entry) int { return strings.Compare(a.Subject, b.Subject) })
 	v := audit.Verifier{Heads: make(map[string]audit.Head)}
 	for id, row := range db.threads {
-		v.Heads[id] = row.Audit
+		v.Heads[audit.ThreadSubject(id)] = row.Audit
 	}
 	for _, e := range entries {
 		v.Entry(e)

@@ -242,7 +242,7 @@ type Push struct {
 	Checked []string // loose parents from which rings were looked for
 	Disturb []string // other threads that are to be looked at again
 
-	Notes []audit.Note
+	Notes []audit.Note // they go to the chain of the thread, whatever their Subject
 }
 
 // ThreadQuery selects threads.

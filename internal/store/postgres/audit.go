@@ -111,10 +111,7 @@ func scanEntry(row pgx.CollectableRow) (audit.Entry, error) {
 	return e, err
 }
 
-const listHeads = `(SELECT thread_id AS subject, audit_seq, audit_hash FROM threads
-			WHERE thread_id > $1 AND audit_seq > 0 ORDER BY thread_id LIMIT $2)
-		UNION ALL (SELECT subject, seq, hash FROM audit_heads WHERE subject > $1 ORDER BY subject LIMIT $2)
-		ORDER BY subject LIMIT $2`
+var listHeads = store.HeadsQuery("$")
 
 // AuditHeads implements store.AuditLog.
 func (s *Store) AuditHeads(ctx context.Context, after string, limit int) ([]store.AuditHead, error) {

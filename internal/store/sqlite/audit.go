@@ -94,11 +94,11 @@ func (s *Store) AuditChains(ctx context.Context, subject string, seq int64, limi
 	return entries, nil
 }
 
+var listHeads = store.HeadsQuery("?")
+
 // AuditHeads implements store.AuditLog.
 func (s *Store) AuditHeads(ctx context.Context, after string, limit int) ([]store.AuditHead, error) {
-	heads, err := query(ctx, s.readers, scanHead, `SELECT subject, seq, hash FROM audit_heads WHERE subject > ?1
-		UNION ALL SELECT thread_id, audit_seq, audit_hash FROM threads WHERE thread_id > ?1 AND audit_seq > 0
-		ORDER BY subject LIMIT ?2`, after, limit)
+	heads, err := query(ctx, s.readers, scanHead, listHeads, after, limit)
 	if err != nil {
 		return nil, failed("read audit heads", err)
 	}

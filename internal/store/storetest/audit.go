@@ -179,3 +179,42 @@ func testAuditChains(t *testing.T, create func(t *testing.T) Open) {
 	requireEqual(t, "end of the chain in the row", readThread(t, s, "t").Audit, auditHeads(t, s)["t"])
 	requireEqual(t, "subjects", slices.Sorted(maps.Keys(auditHeads(t, s))), []string{"child", "dead-letter:7", "t"})
 }
+
+// testAuditSubjects is about threads whose ids are the names of other chains.
+func testAuditSubjects(t *testing.T, create func(t *testing.T) Open) {
+	s := migrated(t, create)
+	others := []string{"alarm:slow-carrier:X", "dead-letter:7", "erasure", "message:1", "message:2"}
+	for _, name := range others {
+		if err := s.Audit(t.Context(), audit.Note{Subject: name, Action: audit.ActionDelete, Outcome: "deleted"}, at(1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Raise(t.Context(), store.Alarm{Name: store.SlowCarrier, Subject: "X", Raised: at(2)}); err != nil {
+		t.Fatal(err)
+	}
+	threads := append([]string{"a", "erasures", "t", "z", "thread:erasure", "thread:t"}, others...)
+	for _, id := range threads {
+		accept(t, s, updated(id, 1, message("m", 1)))
+	}
+	for _, w := range claim(t, s, 100, time.Hour) {
+		record(t, s, done(&w))
+	}
+	wake(t, s, "message:1", 0)
+
+	// A thread has an event and a push in its chain, and one has the wake.
+	if n, want := requireUnbroken(t, s), int64(len(others)+1+2*len(threads)+1); n != want {
+		t.Errorf("%d entries, want %d", n, want)
+	}
+	heads := auditHeads(t, s)
+	for _, id := range threads {
+		requireEqual(t, "end of the chain of the thread "+id, heads[audit.ThreadSubject(id)], readThread(t, s, id).Audit)
+	}
+	pushed := audit.Note{Action: audit.ActionPush, Outcome: "acknowledged"}
+	for subject, newest := range map[string]audit.Note{
+		"message:1":        {Action: audit.ActionDelete, Outcome: "deleted"},
+		"thread:message:1": replayNote, "t": pushed, "thread:thread:t": pushed, "erasures": pushed,
+		"thread:erasure": pushed, "thread:thread:erasure": pushed,
+	} {
+		requireNote(t, s, subject, newest)
+	}
+}

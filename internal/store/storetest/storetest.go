@@ -56,6 +56,7 @@ func Run(t *testing.T, create func(t *testing.T) Open) {
 		"QueueModel":     testQueueModel,
 		"Audit":          testAudit,
 		"AuditChains":    testAuditChains,
+		"AuditSubjects":  testAuditSubjects,
 		"ThreadCancel":   testThreadCancel,
 		"Workers":        func(t *testing.T, create func(t *testing.T) Open) { testWorkers(t, create, 1) },
 
