@@ -23,11 +23,12 @@ func (p pending) answer() *Answer   { return &p.request.answers[p.index] }
 // commitAll makes the commit that is due, and those that fall due after it.
 func (in *Ingest) commitAll() {
 	for due := true; due; due = in.queue.done() {
-		// Who is ready to run goes first: what they bring goes along, and who has an answer is rid of it.
+		// Goroutines that are ready run first: requests that they bring join this batch, and answers that
+		// are there get written.
 		runtime.Gosched()
 		batch, another := in.queue.take()
 		if another {
-			in.committing.Go(in.commitAll)
+			go in.commitAll()
 		}
 		in.keep(batch)
 		in.latency.observe(batch)
@@ -58,17 +59,16 @@ func (in *Ingest) keep(requests []*request) {
 }
 
 const (
-	// partItems is how many messages and participants of threads one transaction writes at most, but
-	// for those of a single event: eight megabytes of JSON may hold half a million.
+	// partItems is how many messages and participants of threads one transaction writes before it takes
+	// no further event. A single event may exceed it: eight megabytes of JSON may hold half a million.
 	partItems = 10_000
 
 	// itemTimeout is how much longer the database may take for each of them.
 	itemTimeout = 200 * time.Microsecond
 )
 
-// commitParts commits a batch in transactions that the database can be expected to get done in a
-// time, which is longer the more items of threads are in one. It returns as commit does, and whether
-// a time ran out.
+// commitParts commits a batch in transactions of bounded size, each with a timeout that grows with the
+// items of threads in it. It returns what commit returns, and whether a timeout ran out.
 func (in *Ingest) commitParts(ctx context.Context, timeout time.Duration, batch []pending) (rest []pending, isLate bool, err error) {
 	for len(batch) > 0 {
 		n, items := 0, 0
@@ -90,11 +90,11 @@ func (in *Ingest) commitParts(ctx context.Context, timeout time.Duration, batch 
 	return nil, false, nil
 }
 
-// commit brings a batch to the database. It returns what is left when the database fails, with the
-// error; what is not left is durable and answered.
+// commit brings a batch to the database. When the database fails, it returns the error and the rest of
+// the batch; what is not in the rest is durable and answered.
 //
 // When the database refuses the data, the batch is halved until the event that it refuses stands
-// alone. So one event never fails its neighbours, at the cost of a few transactions more.
+// alone. So one event never fails its neighbours, at the cost of a few more transactions.
 func (in *Ingest) commit(ctx context.Context, batch []pending) (rest []pending, err error) {
 	entries := make([]store.Entry, len(batch))
 	for i, p := range batch {
@@ -130,8 +130,8 @@ func (in *Ingest) commitRefused(ctx context.Context, p pending, refusal error) e
 	return nil
 }
 
-// transact commits entries in one transaction, notes what became of each, and tells when a thread
-// has a new revision.
+// transact commits entries in one transaction, fills in the answer to each, and calls Wake when a
+// thread has a new revision.
 func (in *Ingest) transact(ctx context.Context, entries []store.Entry, batch []pending) error {
 	start, observed := time.Now(), in.latency.take()
 	outcomes, err := in.tryCommit(ctx, store.Batch{
@@ -157,8 +157,8 @@ func (in *Ingest) transact(ctx context.Context, entries []store.Entry, batch []p
 	return nil
 }
 
-// tryCommit takes a panic for a refusal, so that the event which makes the program fail is found and
-// set aside. Else it would come again, from its sender or from the spool, and fail it again.
+// tryCommit treats a panic as a refusal, so that the event which makes the program panic is found and
+// set aside. Otherwise it would come again, from its sender or from the spool, and do the same.
 func (in *Ingest) tryCommit(ctx context.Context, batch store.Batch) (outcomes []store.Outcome, err error) {
 	defer func() {
 		if recover() != nil {
@@ -170,13 +170,17 @@ func (in *Ingest) tryCommit(ctx context.Context, batch store.Batch) (outcomes []
 	return in.store.Commit(ctx, batch)
 }
 
-// spoolAll writes requests to the spool, together if they fit, else each that does.
+// spoolAll writes requests to the spool, together if they fit, else each one that does.
 func (in *Ingest) spoolAll(requests []*request) {
-	if in.spoolSome(requests) == nil || len(requests) == 1 {
+	err := in.spoolSome(requests)
+	if err != nil && isDiskFailure(err) {
+		in.log.Error("the spool cannot be written", "error", err)
+	}
+	if err == nil || len(requests) == 1 {
 		return
 	}
 	for _, r := range requests {
-		// Its error is in the request by now, for the sender to see.
+		// The error is in the request by now, for the sender to see.
 		_ = in.spoolSome([]*request{r})
 	}
 }
@@ -209,15 +213,20 @@ func (in *Ingest) spoolSome(requests []*request) error {
 
 var errNoSpool = errors.New("the database is unavailable")
 
-// reasonOf is what a sender may know of an error.
+// reasonOf returns what a sender is told of an error of spoolSome.
 func reasonOf(err error) string {
-	if errors.Is(err, ErrSpoolFull) || errors.Is(err, errNoSpool) {
-		return err.Error()
+	if isDiskFailure(err) {
+		return "the disk fails"
 	}
-	return "the disk fails"
+	return err.Error()
 }
 
-// owners returns the requests that a rest of a batch belongs to, each once.
+// isDiskFailure reports whether an error of spoolSome comes from the disk. Its text is for the log only.
+func isDiskFailure(err error) bool {
+	return !errors.Is(err, ErrSpoolFull) && !errors.Is(err, errNoSpool)
+}
+
+// owners returns the requests that the rest of a batch belongs to, each once.
 func owners(rest []pending) []*request {
 	var requests []*request
 	for _, p := range rest {

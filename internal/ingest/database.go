@@ -4,16 +4,18 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// database remembers whether the database is there, so that a writer does not wait for one that
-// is away.
+// database remembers whether the database takes commits, so that with a spool no event waits for a
+// database that is away.
 type database struct {
 	connected atomic.Bool
+	mu        sync.Mutex    // held while connected and its metric change, so that they agree
 	wakeUp    chan struct{} // one token for keepConnected: the connection was lost, or something was spooled
 }
 
@@ -28,15 +30,23 @@ const (
 	// million rows.
 	migrateTimeout = 30 * time.Minute
 
-	// lookEvery is how often the database is asked whether it is there.
+	// lookEvery is how often the database is asked whether it takes commits.
 	lookEvery = 10 * time.Second
 
 	// drainTimeout is how long the database may take for a batch of the spool: nobody waits for it.
 	drainTimeout = 30 * time.Second
 )
 
-// DatabaseUp reports whether the last commit, or the last attempt to connect, succeeded.
+// DatabaseUp reports whether the last commit, or the last look at the database, succeeded.
 func (in *Ingest) DatabaseUp() bool { return in.database.up() }
+
+// noteDatabase notes whether the database takes commits, and reports whether that is news.
+func (in *Ingest) noteDatabase(up bool) (isNews bool) {
+	in.database.mu.Lock()
+	defer in.database.mu.Unlock()
+	in.metrics.databaseUp.Set(float64(count(up)))
+	return in.database.connected.Swap(up) != up
+}
 
 // connect brings the schema up to date, which also shows that the database answers.
 func (in *Ingest) connect(ctx context.Context) error {
@@ -52,29 +62,28 @@ func (in *Ingest) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	in.database.connected.Store(true)
-	in.metrics.databaseUp.Set(1)
+	in.noteDatabase(true)
 	return nil
 }
 
-// lostDatabase sends what comes from now on to the spool and wakes keepConnected.
+// lostDatabase notes that the database does not take commits. With a spool, new events go there from
+// now on, and keepConnected wakes up.
 func (in *Ingest) lostDatabase(cause error) {
-	in.metrics.databaseUp.Set(0)
+	message := "the database is away; events go to the spool"
 	if in.spool == nil {
-		in.log.Error("the database did not commit", "error", cause)
-		return
+		message = "the database does not commit; events are answered 503"
 	}
-	if in.database.connected.Swap(false) {
-		in.log.Error("the database is away; events go to the spool", "error", cause)
+	if in.noteDatabase(false) {
+		in.log.Error(message, "error", cause)
 	}
 	in.database.wake()
 }
 
-// keptByDatabase notes that the database took a commit. With a spool keepConnected finds out, as no
-// commit is tried before.
+// keptByDatabase notes that the database takes commits. With a spool it does nothing: keepConnected
+// alone brings a lost database back.
 func (in *Ingest) keptByDatabase() {
-	if in.spool == nil {
-		in.metrics.databaseUp.Set(1)
+	if in.spool == nil && in.noteDatabase(true) {
+		in.log.Info("the database is back")
 	}
 }
 
@@ -85,20 +94,35 @@ func (d *database) wake() {
 	}
 }
 
-// look asks whether the database is still there, which commits do not tell while no event comes.
+// look asks the database whether it takes commits, which nothing else shows while no event comes.
 func (in *Ingest) look(ctx context.Context) {
-	if !in.database.up() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	looking, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
-	if err := in.store.Ping(ctx); err != nil && !errors.Is(err, context.Canceled) {
+	switch err := in.store.Ping(looking); {
+	case err == nil:
+		in.keptByDatabase()
+	case ctx.Err() == nil: // not cut off by Stop
 		in.lostDatabase(err)
 	}
 }
 
+// keepLooking looks at a database without a spool. After a commit has failed, no other may come for
+// long to show that the database is back.
+func (in *Ingest) keepLooking(ctx context.Context) {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			in.look(ctx)
+		}
+	}
+}
+
 // keepConnected connects to the database, closes tried, and from then on brings the database back
-// after it was lost, and the events of the spool to it.
+// whenever it is lost, and the events of the spool to it.
 func (in *Ingest) keepConnected(ctx context.Context, tried chan<- struct{}) {
 	if err := in.connect(ctx); err != nil {
 		in.lostDatabase(err)
@@ -112,33 +136,36 @@ func (in *Ingest) keepConnected(ctx context.Context, tried chan<- struct{}) {
 		case <-ctx.Done():
 			return
 		case <-look.C:
-			in.look(ctx)
-			continue
+			if in.database.up() {
+				in.look(ctx)
+			}
 		case <-in.database.wakeUp:
+			in.keepRecovering(ctx)
 		}
-		for attempt := 1; ; attempt++ {
-			err := in.recover(ctx)
-			if err == nil {
-				break
-			}
-			if ctx.Err() != nil {
-				return
-			}
-			wait := fullJitter(attempt, reconnectFirst, reconnectMost)
-			message := "the database is still away"
-			switch {
-			case in.database.up():
-				message = "the spool cannot be drained yet"
-			case errors.Is(err, store.ErrLocked):
-				message = "the database is not migrated yet"
-			}
-			in.log.Warn(message, "attempt", attempt, "next_in", wait.String(),
-				"spooled_events", in.spool.Events(), "error", err)
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(wait):
-			}
+	}
+}
+
+// keepRecovering tries to recover until it succeeds or ctx ends.
+func (in *Ingest) keepRecovering(ctx context.Context) {
+	for attempt := 1; ; attempt++ {
+		err := in.recover(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		wait := fullJitter(attempt, reconnectFirst, reconnectMost)
+		message := "the database is still away"
+		switch {
+		case in.database.up():
+			message = "the spool cannot be drained yet"
+		case errors.Is(err, store.ErrLocked):
+			message = "the database is not migrated yet"
+		}
+		in.log.Warn(message, "attempt", attempt, "next_in", wait.String(),
+			"spooled_events", in.spool.Events(), "error", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
 		}
 	}
 }
@@ -175,8 +202,8 @@ func (in *Ingest) recover(ctx context.Context) error {
 // drainBatch commits the oldest events of the spool, then removes them from it: a crash in between
 // commits them twice, which changes nothing.
 //
-// A spool that fails says nothing about the database, and neither does a batch that takes too long,
-// with which others may have been in the way: new events go on to the database then.
+// A spool that fails says nothing about the database, and neither does a batch that takes too long:
+// other transactions may have been in its way. New events keep going to the database then.
 func (in *Ingest) drainBatch(ctx context.Context) (int, error) {
 	events, err := in.spool.Oldest(batchReadings, batchBytes)
 	if err != nil || len(events) == 0 {
@@ -212,8 +239,8 @@ func (in *Ingest) read(e SpoolEvent) Reading {
 	return reading
 }
 
-// fullJitter returns how long to wait before an attempt, counted from 1: a random time up to a
-// bound that doubles with each. Replicas that lost one database so do not come back in step.
+// fullJitter returns how long to wait after an attempt, counted from 1: a random time up to a bound
+// that doubles with each. So replicas that lost the same database do not come back in step.
 func fullJitter(attempt int, first, most time.Duration) time.Duration {
 	bound := most
 	if shift := attempt - 1; shift < 30 && first<<shift < most {

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -112,15 +113,22 @@ func TestFullSpoolIsBusyAndSmallerEventsStillFit(t *testing.T) {
 	})
 }
 
+// The sender learns that the spool fails, and the log also why.
 func TestFailingSpoolIsBusy(t *testing.T) {
+	const cause = "database is closed"
 	spool := newSpool(t, t.TempDir(), 1<<20)
 	synctest.Test(t, func(t *testing.T) {
-		in := start(t, &fakeStore{away: true}, spool)
+		var log bytes.Buffer
+		in := startWith(t, Config{Store: &fakeStore{away: true}, Spool: spool, Log: slog.New(slog.NewTextHandler(&log, nil))})
 		if err := spool.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := submit(in, "m"); !isUnstored(err) {
+		if _, err := submit(in, "m"); !isUnstored(err) || strings.Contains(err.Error(), cause) {
 			t.Errorf("got %v, want one that tells of the storage", err)
+		}
+		in.Stop()
+		if want := `msg="the spool cannot be written" error="spool: append: sql: ` + cause; !strings.Contains(log.String(), want) {
+			t.Errorf("the log does not say why:\n%s", log.String())
 		}
 	})
 }

@@ -180,7 +180,10 @@ func start(t testing.TB, st store.Store, spool *Spool) *Ingest {
 // startWith sets what a test does not care for.
 func startWith(t testing.TB, c Config) *Ingest {
 	t.Helper()
-	c.Reader, c.Log = newReader(t), slog.New(slog.NewTextHandler(io.Discard, nil))
+	c.Reader = newReader(t)
+	if c.Log == nil {
+		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
 	if c.Metrics == nil {
 		c.Metrics = newMetrics()
 	}

@@ -8,9 +8,10 @@
 //	commit.go    group commit, and what happens to an event that the database refuses
 //	database.go  whether the database is there, and the way back from the spool
 //	spool.go     the spool
-//	replay.go    dead letters that an operator sends again
+//	reserve.go   room on the disk for emptying the spool
+//	replay.go    dead letters that an operator replays
 //	latency.go   how long receipts take, for analytics
-//	figures.go   what it has done since the start
+//	figures.go   sums of what was answered since the start
 //	metrics.go   metrics
 package ingest
 
@@ -36,11 +37,11 @@ type Config struct {
 	// transaction while the first waits for the disk; a store with a single writer gains nothing.
 	Writers int
 
-	// SLA is the longest time from the arrival of a receipt until it is durable that is in order.
+	// SLA is how long a receipt may take from its arrival until it is durable.
 	SLA time.Duration
 
 	// Wake is called after a commit that gave some thread a new revision. It must return at once.
-	// Nil: nobody is told.
+	// Nil: nothing is called.
 	Wake func()
 
 	Metrics *Metrics
@@ -63,8 +64,7 @@ type Ingest struct {
 	database database
 
 	queue          queue
-	committing     sync.WaitGroup
-	background     sync.WaitGroup // the way back from the spool, and what was observed
+	background     sync.WaitGroup // what watches the database, and what commits the observed latencies
 	stopBackground context.CancelFunc
 	latency        latency
 	figures        figures
@@ -89,7 +89,7 @@ func newRequest(readings []Reading) *request {
 	return r
 }
 
-// New returns an Ingest; Start sets it to work.
+// New returns an Ingest. Start starts it.
 func New(c Config) *Ingest {
 	if c.Wake == nil {
 		c.Wake = func() {}
@@ -114,7 +114,9 @@ func (in *Ingest) Start(ctx context.Context) error {
 	}
 	background, stop := context.WithCancel(context.Background())
 	in.stopBackground = stop
-	if in.spool != nil {
+	if in.spool == nil {
+		in.background.Go(func() { in.keepLooking(background) })
+	} else {
 		tried := make(chan struct{})
 		in.background.Go(func() { in.keepConnected(background, tried) })
 		in.awaitDatabase(ctx, tried)
@@ -140,7 +142,6 @@ func (in *Ingest) awaitDatabase(ctx context.Context, tried <-chan struct{}) {
 // Stop accepts nothing more, commits what it has accepted, and returns when that is done.
 func (in *Ingest) Stop() {
 	in.queue.close()
-	in.committing.Wait()
 	if in.stopBackground != nil {
 		in.stopBackground()
 	}
@@ -149,9 +150,10 @@ func (in *Ingest) Stop() {
 }
 
 // Submit returns once every reading is durable, in the database or in the spool, with an answer
-// for each. Its errors are that of a context which has ended before, and a BusyError; nothing was
-// kept then. A context that ends later changes nothing: the readings take up memory until they are
-// committed, and whoever counts that memory learns here when it is free.
+// for each. When ctx has ended before the call, it returns the error of ctx and keeps nothing. Else the
+// error is a *BusyError, and not every reading is durable. A context that ends later changes nothing:
+// the readings take up memory until they are committed, and whoever counts that memory learns by the
+// return when it is free.
 func (in *Ingest) Submit(ctx context.Context, readings []Reading) ([]Answer, error) {
 	if err := ctx.Err(); err != nil || len(readings) == 0 {
 		return nil, err
@@ -166,7 +168,7 @@ func (in *Ingest) Submit(ctx context.Context, readings []Reading) ([]Answer, err
 		return nil, err
 	}
 	if due {
-		in.committing.Go(in.commitAll)
+		go in.commitAll()
 	}
 	<-r.done
 	in.figures.add(r, time.Since(start))
@@ -183,5 +185,5 @@ func (in *Ingest) ReadThread(raw []byte, received time.Time) Reading {
 	return in.reader.ReadThread(raw, received)
 }
 
-// Reader returns what reads the events.
+// Reader returns the Reader of the Config.
 func (in *Ingest) Reader() *Reader { return in.reader }

@@ -1,9 +1,12 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -119,32 +122,63 @@ func TestFullQueueIsBusyAtOnce(t *testing.T) {
 func TestWithoutASpoolAnUnavailableDatabaseIsTold(t *testing.T) {
 	st, registry := &fakeStore{}, prometheus.NewRegistry()
 	in := startWith(t, Config{Store: st, Metrics: NewMetrics(registry)})
-	wantUp := func(when string, want float64) {
-		t.Helper()
-		families, err := registry.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range families {
-			if f.GetName() != "cxbridge_database_up" {
-				continue
-			}
-			if got := f.GetMetric()[0].GetGauge().GetValue(); got != want {
-				t.Errorf("%s: cxbridge_database_up is %v, want %v", when, got, want)
-			}
-			return
-		}
-		t.Error("there is no cxbridge_database_up")
-	}
-	wantUp("at first", 1)
+	wantDatabaseUp(t, registry, "at first", 1)
 	st.setAway(true)
 	if _, err := submit(in, "m"); !isUnstored(err) {
 		t.Errorf("got %v, want one that tells of the storage", err)
 	}
-	wantUp("away", 0)
+	wantDatabaseUp(t, registry, "away", 0)
 	st.setAway(false)
 	mustSubmit(t, in, "m")
-	wantUp("back", 1)
+	wantDatabaseUp(t, registry, "back", 1)
+}
+
+func wantDatabaseUp(t *testing.T, registry *prometheus.Registry, when string, want float64) {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != "cxbridge_database_up" {
+			continue
+		}
+		if got := f.GetMetric()[0].GetGauge().GetValue(); got != want {
+			t.Errorf("%s: cxbridge_database_up is %v, want %v", when, got, want)
+		}
+		return
+	}
+	t.Error("there is no cxbridge_database_up")
+}
+
+// While no event comes, only a look shows that the database is gone or back. The log has each once.
+func TestWithoutASpoolTheDatabaseIsLookedAt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st, registry := &fakeStore{}, prometheus.NewRegistry()
+		var log bytes.Buffer
+		in := startWith(t, Config{Store: st, Metrics: NewMetrics(registry), Log: slog.New(slog.NewTextHandler(&log, nil))})
+		for _, when := range []string{"found by a commit", "found by a look"} {
+			st.setAway(true)
+			if when == "found by a commit" {
+				for range 2 {
+					if _, err := submit(in, "m"); !isUnstored(err) {
+						t.Errorf("got %v, want one that tells of the storage", err)
+					}
+				}
+			}
+			time.Sleep(2 * lookEvery)
+			wantDatabaseUp(t, registry, when+", away", 0)
+			st.setAway(false)
+			time.Sleep(2 * lookEvery)
+			wantDatabaseUp(t, registry, when+", back", 1)
+		}
+		in.Stop()
+		for _, line := range []string{"the database does not commit", "the database is back"} {
+			if n := strings.Count(log.String(), line); n != 2 {
+				t.Errorf("%d lines say that %s, want 2:\n%s", n, line, log.String())
+			}
+		}
+	})
 }
 
 func TestStopCommitsWhatWasAccepted(t *testing.T) {

@@ -12,21 +12,21 @@ const (
 	// wait for it grows.
 	batchReadings = 512
 
-	// batchBytes is how much text it takes at most, with the same exception: so that even large
+	// batchBytes is how much text it takes at most, with the same exception, so that even large
 	// events are written within commitTimeout.
 	batchBytes = 4 << 20
 
 	// queueRequests bounds the requests that wait for a commit.
 	queueRequests = 4096
 
-	// queueTime is how long the first request in the queue may have waited for its commit to begin, for more
-	// to be taken. It is more than commitTimeout, so that a database that goes away costs nobody a 503, and
-	// no more than senders commonly wait for an answer: what comes later than that is sent again, and was
-	// work for nothing. A bound on the number alone holds requests the longer, the less the database gets done.
+	// queueTime is how long the first request in the queue may wait for its commit to begin before no more
+	// are taken. It is more than commitTimeout, so that a database that goes away costs nobody a 503, and
+	// no more than senders commonly wait for an answer: an event that is answered later is sent again, and
+	// was work for nothing. A bound on the number alone would hold requests longer the slower the database is.
 	queueTime = 5 * time.Second
 
-	// busyRetry is when a sender should come back after a BusyError: about when a full queue has
-	// emptied, and not so soon that it makes the trouble worse.
+	// busyRetry is when a sender should come back after a BusyError: about the time that a full queue
+	// takes to empty, and not so soon that it makes the trouble worse.
 	busyRetry = 2 * time.Second
 )
 
@@ -37,20 +37,21 @@ const (
 // Another commit begins beside the first once as much waits as the first one holds: a commit has a
 // price of its own, so two small ones at a time would cost more than they gain.
 //
-// A commit takes its batch when it comes to run, not when it falls due, and goes along with whatever
-// has arrived by then. Under load that is a matter of a few hundred microseconds, in which many come.
+// A commit takes its batch when it comes to run, not when it falls due, and includes whatever has
+// arrived by then. Under load that is a few hundred microseconds, in which many requests come.
 type queue struct {
 	mu       sync.Mutex
 	closed   bool
 	waiting  []*request
-	readings int  // in waiting
-	running  int  // commits, with the one that is due
-	due      bool // a commit has not taken its batch yet
-	latest   int  // readings in the batch that was taken last
-	writers  int  // commits that may run at a time
+	readings int            // in waiting
+	running  int            // commits, with the one that is due
+	commits  sync.WaitGroup // of those that are running; counted under mu, so that close misses none
+	due      bool           // a commit has not taken its batch yet
+	latest   int            // readings in the batch that was taken last
+	writers  int            // commits that may run at a time
 }
 
-// add queues a request. It reports whether a commit falls due, which is the caller's to begin.
+// add queues a request. It reports whether a commit falls due, which the caller must begin.
 func (q *queue) add(r *request) (due bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -68,10 +69,11 @@ func (q *queue) add(r *request) (due bool, err error) {
 	return q.fallDue(), nil
 }
 
-// done ends a commit. It reports whether the next one falls due, which is the caller's to begin.
+// done ends a commit. It reports whether the next one falls due, which the caller must begin.
 func (q *queue) done() (due bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	defer q.commits.Done()
 	q.running--
 	return q.fallDue()
 }
@@ -82,11 +84,12 @@ func (q *queue) fallDue() bool {
 	}
 	q.due = true
 	q.running++
+	q.commits.Add(1)
 	return true
 }
 
 // take returns the batch of the commit that is due. It is never empty. It reports whether enough is left
-// for another commit to fall due, which is the caller's to begin.
+// for another commit to fall due, which the caller must begin.
 func (q *queue) take() (batch []*request, due bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -97,16 +100,17 @@ func (q *queue) take() (batch []*request, due bool) {
 		n++
 	}
 	batch = slices.Clone(q.waiting[:n])
-	clear(q.waiting[:n]) // the array lives on while the queue does not empty, and is not to hold what is answered
+	clear(q.waiting[:n]) // the array lives on while the queue does not empty, and must not hold what is answered
 	q.waiting = q.waiting[n:]
 	q.readings -= readings
 	q.due, q.latest = false, readings
 	return batch, q.fallDue()
 }
 
-// close makes add refuse everything from now on.
+// close makes add refuse everything from now on, and returns when what was queued is committed.
 func (q *queue) close() {
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	q.closed = true
+	q.mu.Unlock()
+	q.commits.Wait()
 }

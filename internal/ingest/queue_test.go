@@ -118,3 +118,28 @@ func TestQueueLeavesEnoughForAnother(t *testing.T) {
 		}
 	}
 }
+
+// A commit that has fallen due counts from then on, not from when it begins.
+func TestQueueClosesWhenItsCommitsHaveEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := queue{writers: 1}
+		due, err := q.add(&request{readings: make([]Reading, 1)})
+		if err != nil || !due {
+			t.Fatalf("due: %v, %v", due, err)
+		}
+		closed := make(chan struct{})
+		go func() {
+			q.close()
+			close(closed)
+		}()
+		synctest.Wait()
+		select {
+		case <-closed:
+			t.Error("the queue closed before the commit that is due")
+		default:
+		}
+		q.take()
+		q.done()
+		<-closed
+	})
+}
