@@ -7,9 +7,9 @@ import (
 
 // Figures sum up what an Ingest has answered since its start.
 type Figures struct {
-	Processed   int64         // events that were answered, with whatever answer
+	Processed   int64         // events that were answered, whatever the answer
 	Errors      int64         // events that were refused, or not made durable
-	Duplicates  int64         // events that were known
+	Duplicates  int64         // events that were already known
 	DeadLetters int64         // events that are kept as dead letters
 	Spooled     int64         // events that went to the spool
 	MeanLatency time.Duration // from Submit to its answer, over all events
@@ -28,7 +28,7 @@ func (in *Ingest) Figures() Figures {
 	return sum
 }
 
-// figures are sums alone: the mean of a latency needs no memory of each.
+// figures are sums only: the mean of the latencies needs no memory of each.
 type figures struct {
 	processed, errors, duplicates, deadLetters, spooled, nanoseconds atomic.Int64
 }

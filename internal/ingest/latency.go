@@ -9,16 +9,16 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// observedInterval is how long what was observed waits for a commit to go along with. Then it is
-// committed by itself.
+// observedInterval is how long observations wait for a commit that takes them along. After that they
+// are committed by themselves.
 const observedInterval = time.Second
 
 // latency observes how long receipts take from their arrival until they are durable.
 //
 // A receipt in the spool is durable: its latency ends there, and is not observed again when the spool
-// drains. One that is replayed was durable all along, as a dead letter. What is observed is counted
-// by a later commit. A crash takes it away, and a commit whose answer is lost counts it twice: it is
-// no message.
+// drains. A receipt that is replayed was durable all along, as a dead letter. An observation is counted
+// by a later commit. A crash loses it, and a commit whose answer is lost counts it twice; no message
+// depends on it.
 type latency struct {
 	sla     time.Duration
 	metrics *Metrics
@@ -28,7 +28,7 @@ type latency struct {
 	since   time.Time        // when the first of it was observed
 }
 
-// observe takes the receipts in requests for durable now, but for those that were not kept.
+// observe counts the receipts in requests as durable now, except those that were not kept.
 func (l *latency) observe(requests []*request) {
 	now := time.Now()
 	l.mu.Lock()
@@ -50,8 +50,8 @@ func (l *latency) observe(requests []*request) {
 	}
 }
 
-// add counts n receipts. While the database is away nothing takes the Delta along. It then has an entry
-// for each minute, not each second, so that it stays small for as long as that may last.
+// add counts n receipts. While the database is away nothing takes the Delta along. It then has one entry
+// a minute instead of one a second, so that it stays small however long that lasts.
 func (l *latency) add(now time.Time, spooled bool, took time.Duration, n int64) {
 	at := now
 	if spooled {
@@ -64,8 +64,8 @@ func (l *latency) add(now time.Time, spooled bool, took time.Duration, n int64) 
 	l.metrics.observed(took, took <= l.sla, n)
 }
 
-// latency returns how long a receipt took that is durable now. It is not ok for what is no receipt, or
-// was not kept as one, or was replayed.
+// latency returns how long a receipt took that is durable now. It is not ok for an event that is no
+// receipt, was not kept as one, or was replayed.
 func (r *request) latency(i int, now time.Time) (took time.Duration, ok bool) {
 	entry := &r.readings[i].Entry
 	if r.err != nil || entry.Receipt == nil || entry.Resolves != 0 || r.answers[i].Refused {
@@ -74,7 +74,7 @@ func (r *request) latency(i int, now time.Time) (took time.Duration, ok bool) {
 	return max(now.Sub(entry.Receipt.Received), 0), true // the wall clock may step back
 }
 
-// take returns what a commit is to take along; nil for nothing.
+// take returns what a commit should take along; nil for nothing.
 func (l *latency) take() *analytics.Delta {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,7 +83,7 @@ func (l *latency) take() *analytics.Delta {
 	return d
 }
 
-// giveBack keeps what a commit that failed was to take along for the next one.
+// giveBack keeps what a failed commit should have taken along for the next one.
 func (l *latency) giveBack(d *analytics.Delta) {
 	if d == nil {
 		return
@@ -103,7 +103,7 @@ func (l *latency) isOverdue() bool {
 	return l.pending != nil && time.Since(l.since) >= observedInterval
 }
 
-// keepObserved commits what was observed when no other commit does.
+// keepObserved commits what was observed whenever no other commit does.
 func (in *Ingest) keepObserved(ctx context.Context) {
 	ticker := time.NewTicker(observedInterval)
 	defer ticker.Stop()
@@ -119,8 +119,8 @@ func (in *Ingest) keepObserved(ctx context.Context) {
 	}
 }
 
-// commitObserved commits what was observed by itself. When that fails, it waits for the next commit:
-// that one shows whether the database is away.
+// commitObserved commits what was observed by itself. When that fails, the observations wait for the
+// next commit, which shows whether the database is away.
 func (in *Ingest) commitObserved(ctx context.Context) {
 	if in.spool != nil && !in.database.up() {
 		return

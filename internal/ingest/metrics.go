@@ -46,7 +46,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Buckets: prometheus.ExponentialBuckets(1, 2, 14),
 		}),
 		commitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "cxbridge_commit_duration_seconds", Help: "Time that one group commit took.",
+			Name: "cxbridge_commit_duration_seconds", Help: "Time taken by one group commit.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
 		}),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -57,9 +57,9 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cxbridge_committed_events_total", Help: "Events that are durable in the database, by what they are kept as.",
 		}, []string{"kept_as"}),
-		failedCommits: counter("cxbridge_commit_failures_total", "Group commits that the database did not take."),
-		duplicates:    counter("cxbridge_duplicate_events_total", "Events that were known when they were committed."),
-		busy:          counter("cxbridge_busy_requests_total", "Requests refused because too many were waiting, or at the end."),
+		failedCommits: counter("cxbridge_commit_failures_total", "Group commits that the database did not accept."),
+		duplicates:    counter("cxbridge_duplicate_events_total", "Events that were already known when they were committed."),
+		busy:          counter("cxbridge_busy_requests_total", "Requests refused because too many were waiting, or because the replica was stopping."),
 		drained:       counter("cxbridge_spool_drained_events_total", "Events brought from the spool to the database."),
 		databaseUp:    gauge("cxbridge_database_up", "1 while the database takes commits, else 0."),
 		spoolEvents:   gauge("cxbridge_spool_events", "Events in the spool."),

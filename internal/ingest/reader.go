@@ -13,12 +13,12 @@ type Policy string
 
 // The policies.
 const (
-	Flag       Policy = "flag"       // stored, marked, and told in the answer
+	Flag       Policy = "flag"       // stored and marked, with a warning in the answer
 	Quarantine Policy = "quarantine" // kept as a dead letter, and not in sms_messages
 )
 
 // Reader turns the raw text of an event into what is to be stored. The webhook, the spool and the
-// replay of dead letters all read through it, so an event means the same on each of these ways.
+// replay of dead letters all read through it, so an event means the same whichever way it comes.
 type Reader struct {
 	Judge     *sms.Judge
 	Policy    Policy
@@ -26,8 +26,8 @@ type Reader struct {
 	ThreadIDs thread.IDFormat
 }
 
-// Reading is what a Reader makes of one event. Whatever it is, its Entry is to be submitted: also
-// a refusal is kept.
+// Reading is what a Reader makes of one event. Its Entry is to be submitted in any case: a refusal is
+// kept, too.
 type Reading struct {
 	Entry   store.Entry
 	Subject string // the id of the message or thread; "" when it could not be read
@@ -53,7 +53,7 @@ func (r *Reading) source() SpoolEvent {
 	}
 }
 
-// deadLetter is what is kept of an event that is not applied.
+// deadLetter returns the entry of an event that is not applied.
 func (e SpoolEvent) deadLetter(subject, reason string) store.Entry {
 	return store.Entry{DeadLetter: &store.DeadLetter{
 		Kind: e.Kind, Subject: subject, Reason: reason, Received: e.Received, Raw: e.Raw,
@@ -100,7 +100,7 @@ func (rd *Reader) ReadThread(raw []byte, received time.Time) Reading {
 	return Reading{Subject: e.ThreadID, Entry: store.Entry{Thread: e}}
 }
 
-// read reads an event of any kind that comes in. One of another kind is not known.
+// read reads an event of any kind that senders deliver. Other kinds are not known.
 func (rd *Reader) read(e SpoolEvent) (reading Reading, known bool) {
 	switch e.Kind {
 	case store.KindSMS:
@@ -113,25 +113,25 @@ func (rd *Reader) read(e SpoolEvent) (reading Reading, known bool) {
 	return Reading{}, false
 }
 
-// Answer tells what became of a submitted reading.
+// Answer says what became of a submitted reading.
 type Answer struct {
-	Duplicate bool // the event was known
-	Spooled   bool // it is durable in the spool; whether it was known shows when it drains
+	Duplicate bool // the event was already known
+	Spooled   bool // it is durable in the spool; whether it was known shows when the spool drains
 
 	Refused bool // the database will never take it; it is kept as a dead letter
 
-	// Of an event of a thread that is in the database. Stale: it brought nothing new. Rev: the CRM
-	// has the event once it has this revision of the thread.
+	// For a thread event that is in the database. Stale: it brought nothing new. Rev: the CRM has the
+	// event once it has this revision of the thread.
 	Stale bool
 	Rev   int64
 }
 
-// BusyError says that an event is not durable, and was not kept: the queue, the spool or the disk
-// is full, or the program stops. The sender is to try again.
+// BusyError says that not all events of a request are durable: the queue, the spool or the disk is
+// full, or the program is stopping. The sender should try again.
 type BusyError struct {
 	RetryAfter time.Duration
 	Reason     string // fit to be shown to the sender
-	Storage    bool   // neither database nor spool takes it; else too much comes in, or the program stops
+	Storage    bool   // neither database nor spool takes them; else too much comes in, or the program is stopping
 }
 
 func (e *BusyError) Error() string { return e.Reason }

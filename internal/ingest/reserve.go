@@ -13,8 +13,8 @@ import (
 // on a disk that is full the spool could not be drained, and would stay full for ever.
 type reserve struct{ path string }
 
-// reserveBytes is the room that emptying a spool takes at most: its write-ahead log, which is copied
-// into the database, and once more what a transaction adds to it.
+// reserveBytes is the most room that emptying a spool takes: its write-ahead log, which is copied into
+// the database, and what one more transaction adds to the log.
 const reserveBytes = 8 << 20
 
 // hold takes up the room, if it is not taken up yet. Where there is too little of it there is no
@@ -29,7 +29,7 @@ func (r reserve) hold() {
 	}
 }
 
-// release gives the room back. It reports false when there was none.
+// release gives the room back. It reports false when there was no reserve.
 func (r reserve) release() (bool, error) {
 	err := os.Remove(r.path)
 	if errors.Is(err, fs.ErrNotExist) {

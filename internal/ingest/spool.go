@@ -22,7 +22,7 @@ type Spool struct {
 	limit   int64
 	reserve reserve
 
-	mu sync.Mutex // held while something is written, by Append from the check of the limit on
+	mu sync.Mutex // held while something is written; Append holds it from the check of the limit on
 
 	// The counts can be read while a write hangs.
 	events, bytes atomic.Int64
@@ -40,7 +40,7 @@ type SpoolEvent struct {
 // ErrSpoolFull says that events do not fit into the spool any more.
 var ErrSpoolFull = errors.New("the spool is full")
 
-// eventOverhead is what an event takes in the file beside its raw text, in bytes.
+// eventOverhead is what an event takes in the file besides its raw text and trace, in bytes.
 const eventOverhead = 64
 
 const spoolSchema = `CREATE TABLE IF NOT EXISTS events (
@@ -57,9 +57,9 @@ const (
 	addTrace = "ALTER TABLE events ADD COLUMN trace TEXT NOT NULL DEFAULT ''"
 )
 
-// OpenSpool opens the spool in a folder, and makes both when they are missing. The limit is in
-// bytes of events. The spool has one owner, who counts what is in it: OpenSpool fails while
-// another process, or another Spool, has the folder.
+// OpenSpool opens the spool in a folder, and creates both when they are missing. The limit is in
+// bytes of events. A spool has one owner, which counts what is in it: OpenSpool fails while another
+// process, or another Spool, has the folder.
 func OpenSpool(dir string, limit int64, metrics *Metrics) (*Spool, error) {
 	db, err := sqlitedb.Open(filepath.Join(dir, "spool.db"), sqlitedb.Options{Exclusive: true})
 	if errors.Is(err, sqlitedb.ErrInUse) {
@@ -118,8 +118,10 @@ func (s *Spool) Append(events []SpoolEvent) error {
 		}
 		defer insert.Close()
 		for _, e := range events {
-			// An empty body is no NULL.
-			raw := append([]byte{}, e.Raw...)
+			raw := e.Raw
+			if raw == nil {
+				raw = []byte{} // an empty body is not NULL
+			}
 			if _, err := insert.Exec(string(e.Kind), e.Received.UnixMicro(), raw, e.Trace); err != nil {
 				return err
 			}
@@ -157,8 +159,8 @@ func (s *Spool) Oldest(n, bytes int) ([]SpoolEvent, error) {
 	return events, rows.Err()
 }
 
-// Remove removes events that Oldest returned. On a full disk it uses the reserve up, which Shrink
-// takes up again.
+// Remove removes events that Oldest returned. On a full disk it uses up the reserve, which Shrink
+// restores.
 func (s *Spool) Remove(events []SpoolEvent) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -185,11 +187,11 @@ func (s *Spool) remove(first, last int64) error {
 }
 
 // makeRoom releases the reserve and empties the write-ahead log, whose room is used over and over
-// from then on. It returns the error that it was to help against when there is no reserve.
-func (s *Spool) makeRoom(against error) error {
+// from then on. When there is no reserve, it returns cause, the error of the full disk.
+func (s *Spool) makeRoom(cause error) error {
 	released, err := s.reserve.release()
 	if err == nil && !released {
-		return against
+		return cause
 	}
 	if err == nil {
 		_, err = s.db.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -222,7 +224,7 @@ func (s *Spool) Bytes() int64 { return s.bytes.Load() }
 // Full reports whether not even a small event fits.
 func (s *Spool) Full() bool { return s.Bytes()+eventOverhead >= s.limit }
 
-// Check asks whether the spool can be written, by writing to it.
+// Check checks that the spool can be written, by writing to it.
 func (s *Spool) Check(ctx context.Context) error {
 	_, err := s.db.ExecContext(ctx, "PRAGMA user_version = 1")
 	return err
