@@ -10,8 +10,8 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// Replayer tries dead letters again: after the rules were changed, with a release that understands
-// more, or when the CRM takes what it refused.
+// Replayer tries dead letters again: after the rules were changed, after an upgrade to a release that
+// understands more, or when the CRM now accepts what it refused.
 type Replayer struct {
 	Store  DeadLetters
 	Reader *Reader
@@ -19,8 +19,8 @@ type Replayer struct {
 	// Submit makes readings durable and returns an answer for each, as Ingest.Submit does.
 	Submit func(ctx context.Context, readings []Reading) ([]Answer, error)
 
-	// Wake is called after a thread was made due again; see Config.Wake. What Submit makes due is
-	// told by Submit. Nil: nobody is told.
+	// Wake is called after a thread was made due again; see Config.Wake. Submit makes its own calls.
+	// Nil: nothing is called.
 	Wake func()
 }
 
@@ -32,7 +32,7 @@ type DeadLetters interface {
 	Audit(ctx context.Context, note audit.Note, now time.Time) error
 }
 
-// Replayed tells what became of a dead letter whose event is durable now.
+// Replayed says what became of a dead letter whose event is durable now.
 type Replayed struct {
 	Kind      store.Kind
 	Subject   string // the id of the message or thread
@@ -40,12 +40,12 @@ type Replayed struct {
 	Warning   string // why the sender ID breaks the rules; "" when it does not
 
 	// Spooled says that the database went away during the replay. The event waits in the spool.
-	// The dead letter stays: what is in the spool cannot remove it. To replay it once more is
-	// harmless, as the event is known then; the audit tells of that replay.
+	// The dead letter stays, because an event from the spool cannot remove it. To replay it once more
+	// is harmless: the event is known by then, and that replay is in the audit log.
 	Spooled bool
 }
 
-// StillRefusedError says that a dead letter cannot be applied now either. It stays.
+// StillRefusedError says that a dead letter still cannot be applied. It stays.
 type StillRefusedError struct {
 	Reason string // fit to be shown to an operator
 }
@@ -78,7 +78,7 @@ func (rp *Replayer) Replay(ctx context.Context, id int64) (Replayed, error) {
 	return rp.readAgain(ctx, letter, &reading)
 }
 
-// wakeThread has the CRM told again what it refused.
+// wakeThread makes the thread of a dead letter due, so that the CRM is sent again what it refused.
 func (rp *Replayer) wakeThread(ctx context.Context, letter *store.DeadLetter) (Replayed, error) {
 	note := noteOf(letter, letter.Subject, "woken")
 	if err := rp.wake(ctx, letter.Subject, letter.ID, note); err != nil {
@@ -131,8 +131,8 @@ func (rp *Replayer) readAgain(ctx context.Context, letter *store.DeadLetter, rea
 	}, nil
 }
 
-// auditApplied notes a replay with success, where the store has not done so with the event: it
-// notes one that gives a thread something new. One that is in the spool is not over.
+// auditApplied notes a successful replay, unless the store has noted it with the event, as it does
+// when the event gives a thread something new. An event in the spool is not applied yet.
 func (rp *Replayer) auditApplied(ctx context.Context, letter *store.DeadLetter, reading *Reading, answer *Answer) error {
 	if answer.Spooled || reading.Entry.Thread != nil && !answer.Stale {
 		return nil
@@ -147,8 +147,8 @@ func (rp *Replayer) auditApplied(ctx context.Context, letter *store.DeadLetter, 
 	return rp.Store.Audit(ctx, noteOf(letter, auditSubject(letter, reading), outcome), now())
 }
 
-// fail counts a replay without success. The reason is told only when it is noted, so that what the
-// operator hears and what the list shows are the same.
+// fail counts a replay without success. It returns the reason only once that is noted, so that the
+// operator sees the same in the answer and in the list.
 func (rp *Replayer) fail(ctx context.Context, letter *store.DeadLetter, reading *Reading, reason string) error {
 	if err := rp.Store.FailReplay(ctx, letter.ID, reason); err != nil {
 		return err
@@ -166,9 +166,9 @@ func (rp *Replayer) fail(ctx context.Context, letter *store.DeadLetter, reading 
 // have one id.
 func auditSubject(letter *store.DeadLetter, reading *Reading) string {
 	if letter.Kind == store.KindSMS && reading.Subject != "" {
-		return "message:" + reading.Subject
+		return audit.MessageSubject(reading.Subject)
 	}
-	return fmt.Sprintf("dead-letter:%d", letter.ID)
+	return audit.DeadLetterSubject(letter.ID)
 }
 
 func noteOf(letter *store.DeadLetter, subject, outcome string) audit.Note {
