@@ -55,6 +55,12 @@ func (c *Counts) count(m *Contribution, n int64) {
 }
 
 func (c *Counts) merge(other *Counts) {
+	c.mergeNumbers(other)
+	c.Times.merge(&other.Times)
+}
+
+// mergeNumbers is merge without the delivery times.
+func (c *Counts) mergeNumbers(other *Counts) {
 	for s := range c.byStatus {
 		c.byStatus[s] += other.byStatus[s]
 	}
@@ -62,7 +68,6 @@ func (c *Counts) merge(other *Counts) {
 	c.Segments += other.Segments
 	c.Cost += other.Cost
 	c.TimeSum += other.TimeSum
-	c.Times.merge(&other.Times)
 }
 
 // empty reports whether nothing is counted, and normalizes the histogram.

@@ -151,12 +151,13 @@ func walk(encoded []byte, counts func(*Key, *Counts), latency func(int64, *Laten
 		texts[i] = r.text()
 	}
 	var fields [countFields]int64
+	var key Key
+	var c Counts
 	for _, final := range [...]bool{false, true} {
-		var c Counts
-		second := int64(0)
+		key = Key{Final: final}
 		for range r.length() {
-			second += r.varint()
-			key := Key{Second: second, Carrier: r.textOf(texts), Region: r.textOf(texts), Currency: r.textOf(texts), Final: final}
+			key.Second += r.varint()
+			key.Carrier, key.Region, key.Currency = r.textOf(texts), r.textOf(texts), r.textOf(texts)
 			c.reset()
 			r.fields(fields[:], &c.Times)
 			c.setFields(fields[:])
@@ -257,22 +258,26 @@ func (r *reader) fields(fields []int64, times *Histogram) {
 
 func (r *reader) bins(times *Histogram) {
 	n := r.length()
-	times.bins = slices.Grow(times.bins, n)
-	index := uint64(0)
-	for i := range n {
+	bins := slices.Grow(times.bins[:0], n)[:n]
+	times.bins = bins
+	b, at, index := r.bytes, r.at, uint64(0) // locals: there are many bins
+	for i := range bins {
 		var gap uint64
 		var count int64
-		if r.at+1 < len(r.bytes) && r.bytes[r.at]|r.bytes[r.at+1] < 0x80 { // as most are
-			gap, count = uint64(r.bytes[r.at]), signed(uint64(r.bytes[r.at+1]))
-			r.at += 2
+		if at+1 < len(b) && b[at]|b[at+1] < 0x80 { // as most are
+			gap, count = uint64(b[at]), signed(uint64(b[at+1]))
+			at += 2
 		} else {
+			r.at = at
 			gap, count = r.uvarint(), r.varint()
+			at = r.at
 		}
 		index += gap
 		if gap > maxBucket || index > maxBucket || gap == 0 && i > 0 {
 			r.fail()
 			return
 		}
-		times.bins = append(times.bins, bin{index: uint16(index), n: count})
+		bins[i] = bin{index: uint16(index), n: count}
 	}
+	r.at = at
 }

@@ -75,6 +75,21 @@ func (o *octaves) add(bins []bin) {
 	}
 }
 
+// count returns how many buckets are not 0.
+func (o *octaves) count() (n int) {
+	for _, row := range o {
+		if row == nil {
+			continue
+		}
+		for _, m := range row {
+			if m != 0 {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // narrow is how many buckets are merged by walking through them: more go into octaves.
 const narrow = 32
 
@@ -107,7 +122,7 @@ func (h *Histogram) settle() {
 		return
 	}
 	h.wide.add(h.bins)
-	h.bins = h.bins[:0]
+	h.bins = slices.Grow(h.bins[:0], h.wide.count())
 	for octave, row := range h.wide {
 		if row == nil {
 			continue

@@ -97,7 +97,7 @@ func newAdviser(policy Policy, s *Sum) *adviser {
 			a.routes[l.route] = new(Counts)
 			a.byRegion[l.region] = append(a.byRegion[l.region], l.route)
 		}
-		a.routes[l.route].merge(s.routes[l])
+		a.routes[l.route].mergeNumbers(s.routes[l])
 	}
 	return a
 }

@@ -121,7 +121,7 @@ func (s *Sum) Report(policy Policy) *Report {
 			if costs[l.currency] == nil {
 				costs[l.currency] = new(Counts)
 			}
-			costs[l.currency].merge(counts)
+			costs[l.currency].mergeNumbers(counts)
 		}
 		row := carrierRow(l, counts)
 		row.Recommendation = recommend.about(l)
