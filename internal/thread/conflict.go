@@ -7,36 +7,37 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Remote is the CRM's copy of a thread, as it tells it. It holds the work of all its writers. One
-// without Messages tells its version and no more: Resolve uses nothing else of it.
+// Remote is the CRM's copy of a thread, as the CRM reports it. It holds the work of all its writers.
+// One without Messages reports its version and no more: Resolve uses nothing else of it.
 type Remote struct {
 	Version int64
 	ETag    string // "" when the CRM gives none
 
-	UpdatedAt time.Time // of the thread; zero when the CRM does not tell
+	UpdatedAt time.Time // of the thread; zero when the CRM does not report it
 
 	Parent      string // "" for none
-	NamesParent bool   // false: the CRM does not tell
+	NamesParent bool   // false: the CRM does not report it
 
-	// By id. Nil when the CRM does not tell.
+	// By id. Nil when the CRM does not report them.
 	Messages, Participants map[string]Fields
 }
 
-// isVersionOnly reports whether the copy tells nothing of what is in the thread.
+// isVersionOnly reports whether the copy says nothing about what is in the thread.
 func (r *Remote) isVersionOnly() bool { return r.Messages == nil }
 
-// Fields are the fields of an item that the CRM tells, by the names of its content, where they are
-// texts or null, which is "". The id alone tells that the item is there, and nothing of its value.
+// Fields are the fields of an item that the CRM reports, by their names in the item's content, where
+// they are strings or null, which is "". The id alone says that the item is there, and nothing about
+// its value.
 type Fields map[string]string
 
 // Resolution is a delta after it was compared with the CRM's copy.
 type Resolution struct {
 	Delta   *Delta  // the rest: what is still to be pushed
-	Settled []*Item // items that need no push: Acked and Theirs tell why
+	Settled []*Item // items that need no push: Acked and Theirs say why
 	Copy    Copy    // what the CRM has
 	Kept    int     // changes of other writers that stay as they are, where ours differ
 
-	outdated bool // the CRM's updatedAt is older, or it does not tell what it has of the delta
+	outdated bool // the CRM's updatedAt is older, or the CRM does not report what it has of the delta
 }
 
 // Done reports whether nothing is left to be pushed.
@@ -44,15 +45,16 @@ func (r *Resolution) Done() bool {
 	return len(r.Delta.Items) == 0 && r.Delta.Parent == r.Copy.Parent && r.Copy.Version >= r.Delta.Version && !r.outdated
 }
 
-// Resolve puts a delta and the CRM's copy together: it takes off what the CRM has already, and what
-// another writer has changed there, whose work is never overwritten. What the CRM has is our own if
-// it is a value that the item has had. It changes the items that it settles, and notes on the
-// others what the CRM has of them.
+// Resolve compares a delta with the CRM's copy: it removes from the delta what the CRM has already,
+// and what another writer has changed there, because another writer's work is never overwritten. A
+// value in the CRM is our own if the item has ever had it. Resolve changes the items that it settles,
+// and notes on the others what the CRM has of them.
 //
-// Uncertain says that pushes may have been applied whose answer never came.
+// Uncertain says that pushes whose answer never came may have been applied.
 //
-// A CRM that tells its version only cannot say what it has of the delta, which is then pushed in whole,
-// with our parent: a link that is told without the messages is not taken for another writer's.
+// A CRM that reports its version only cannot say what it has of the delta. The delta is then pushed
+// whole, with our parent: a link that is reported without the messages is not treated as another
+// writer's.
 func Resolve(t *Thread, d *Delta, remote *Remote, uncertain bool) *Resolution {
 	r := &Resolution{Copy: t.CRM}
 	rest := *d
@@ -136,10 +138,10 @@ func (r *Resolution) settles(item *Item, fields Fields, isThere, uncertain bool)
 	return true
 }
 
-// untold stands for the value that the CRM has of an item, where it tells the id alone.
+// untold stands for the value of an item of which the CRM reports the id alone.
 var untold = HashOf(nil)
 
-// resolveUntold is settles for an item of which the CRM tells that it is there, and no more.
+// resolveUntold is settles for an item of which the CRM reports the id alone.
 func (i *Item) resolveUntold(uncertain bool) bool {
 	view := i.View()
 	switch {
@@ -153,8 +155,8 @@ func (i *Item) resolveUntold(uncertain bool) bool {
 	return true
 }
 
-// valueIn returns the hash of the value that the CRM has of an item: zero when it tells the id
-// alone. A field that the CRM does not tell is taken to be as ours.
+// valueIn returns the hash of the value that the CRM has of an item: zero when it reports the id
+// alone. A field that the CRM does not report is assumed to equal ours.
 func (i *Item) valueIn(fields Fields) Hash {
 	ours := make(Fields)
 	if len(i.Content) > 0 {

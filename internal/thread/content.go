@@ -27,8 +27,8 @@ func (p *Participant) appendTo(b []byte) []byte {
 	return appendObject(b, "id", p.ID, "role", p.Role, "name", p.Name, "platformId", p.PlatformID)
 }
 
-// digest returns the Key: the digest of the fields that are read, in one spelling, so that an event
-// that is written in another way is known again.
+// digest returns the Key: the digest of the fields that are read, in one canonical spelling, so that
+// the same event is recognized however it is written.
 func (e *Event) digest() Key {
 	hash := sha256.New()
 	b := appendObject(nil, "event", string(e.Type), "threadId", e.ThreadID, "parentThreadId", e.Parent,
@@ -65,8 +65,8 @@ func appendObject(b []byte, texts ...string) []byte {
 	return append(b, '}')
 }
 
-// appendText appends text as a JSON string. What is not UTF-8 in it is replaced, which is what the
-// error that is passed over would say.
+// appendText appends text as a JSON string. Invalid UTF-8 in it is replaced; the ignored error would
+// only report that.
 func appendText(b []byte, text string) []byte {
 	b, _ = jsontext.AppendQuote(b, text)
 	return b
@@ -75,9 +75,9 @@ func appendText(b []byte, text string) []byte {
 // FormatTime writes a time as the CRM gets it: RFC 3339 in UTC.
 func FormatTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// ParseTime reads a time of RFC 3339, and its variants in the field: a space for the T, small
-// letters, an offset without its colon. The time is in UTC and whole microseconds. What cannot be
-// read, or is outside the years 1 to 9999, is not ok.
+// ParseTime reads an RFC 3339 time, and the variants of it that are in use: a space for the T,
+// lower-case letters, an offset without its colon. The time is in UTC and whole microseconds. A text
+// that cannot be read, or a time outside the years 1 to 9999, is not ok.
 func ParseTime(text string) (t time.Time, ok bool) {
 	text = strings.TrimSpace(text)
 	t, err := time.Parse(time.RFC3339, text)
@@ -93,8 +93,8 @@ func ParseTime(text string) (t time.Time, ok bool) {
 	return t, true
 }
 
-// parseVariant reads a time in a variant of RFC 3339. A leap second, which Go does not know, is the
-// second after the one before it.
+// parseVariant reads a time in a variant of RFC 3339. A leap second, which Go does not accept, is
+// read as the second that follows it.
 func parseVariant(text string) (time.Time, error) {
 	const clock = len("2006-01-02T15:04:05")
 	text = strings.ToUpper(text)
@@ -114,7 +114,7 @@ func parseVariant(text string) (time.Time, error) {
 	return t.Add(leap), err
 }
 
-// CanonicalTime returns a time as FormatTime writes it, where it can be read, else as it is.
+// CanonicalTime returns a time as FormatTime writes it, where it can be read, else the text unchanged.
 func CanonicalTime(text string) string {
 	if t, ok := ParseTime(text); ok {
 		return FormatTime(t)

@@ -12,7 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// IDFormat tells what the ids of threads look like.
+// IDFormat says what the ids of threads look like.
 type IDFormat string
 
 // The formats of ids.
@@ -25,14 +25,14 @@ const (
 // the caller's to set.
 //
 // The error is a *refusal.MalformedError when raw is not JSON in UTF-8 or is nested deeper than 64
-// levels, and a *refusal.InvalidError when it is JSON and not an event: it has every problem up to
-// a hundred, and the number of the others. Beside an InvalidError the event is not nil when its
-// ThreadID, and perhaps only that, could be read.
+// levels, and a *refusal.InvalidError when it is JSON but not an event: it lists the problems up to
+// a hundred, and the number of the others. With an InvalidError the event is nil unless its ThreadID
+// could be read, and then has nothing else.
 //
 // What is refused and what is forgiven: ids, the type of the event, its version, its time and its
-// lists must be right, because the state hangs on them. The fields of messages and participants are
-// "" where they are no text, since one bad message must not keep back the others: what the CRM does
-// not take is set aside when it is to be pushed.
+// lists must be right, because the state depends on them. The other fields of messages and
+// participants are "" where they are not strings, since one bad message must not hold up the others:
+// what the CRM does not accept is set aside when it is to be pushed.
 func Decode(raw []byte, ids IDFormat) (*Event, error) {
 	d := &eventReader{reader: newReader(raw), ids: ids}
 	if err := d.whole(d.readEnvelope); err != nil {
@@ -48,8 +48,8 @@ func Decode(raw []byte, ids IDFormat) (*Event, error) {
 	return &d.event, nil
 }
 
-// Snapshot returns the body of an event that tells a thread as it was fetched from CXone. What is
-// not JSON is returned as it is: Decode says what is wrong with it.
+// Snapshot returns the body of an event that holds a thread as it was fetched from CXone. Data that
+// is not JSON is returned as it is: Decode says what is wrong with it.
 func Snapshot(data []byte) []byte {
 	if !jsontext.Value(data).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
 		return data
@@ -127,7 +127,7 @@ func (d *eventReader) readData(members []value) error {
 	return err
 }
 
-// upToMax reads items by a function, and passes over those above maxItems.
+// upToMax reads items by a function, and skips those above maxItems.
 func (d *eventReader) upToMax(read func() error) func() error {
 	return func() error {
 		if d.items++; d.items > maxItems {
@@ -137,8 +137,8 @@ func (d *eventReader) upToMax(read func() error) func() error {
 	}
 }
 
-// setThread sets what the members of data say of the thread. All of the event is read: its type is
-// known, and its lists are filled.
+// setThread sets what the members of data say about the thread. The whole event has been read by
+// then: its type is known, and its lists are filled.
 func (d *eventReader) setThread(members []value, timestamp value) {
 	id, parent, version, updatedAt := members[0], members[1], members[2], members[3]
 	for i, list := range members[4:] {
@@ -170,7 +170,7 @@ func (d *eventReader) setThread(members []value, timestamp value) {
 	}
 }
 
-// setParent sets the link. A split that tells no parent clears it.
+// setParent sets the link. A split that names no parent clears it.
 func (d *eventReader) setParent(v value) {
 	const path = "data/parentThreadId"
 	e := &d.event
@@ -228,8 +228,8 @@ func (d *eventReader) threadID(member string, v value) string {
 	return id
 }
 
-// id returns an id as it is given. One that cannot serve as an id is refused and not mended: a
-// mended id is that of something else.
+// id returns an id as it is given. One that cannot serve as an id is refused, not repaired: a
+// repaired id would be that of something else.
 func (d *eventReader) id(member string, v value) string {
 	if !v.isNamed() {
 		d.problem(member, "is required")
@@ -264,8 +264,8 @@ func isUUID(text string) bool {
 	return true
 }
 
-// wholeNumber reads a number that is whole and from 0, however it is written: 3, 3.0 and 3e0 are
-// the same. What is not written as digits alone is read as JavaScript does, up to 2^53.
+// wholeNumber reads a whole number from 0, however it is written: 3, 3.0 and 3e0 are the same. One
+// that is not written as digits alone is read as JavaScript reads it, up to 2^53.
 func wholeNumber(v value) (n int64, ok bool) {
 	if !v.isNumber() {
 		return 0, false
@@ -308,7 +308,7 @@ func (v value) canonicalTime() string {
 	return text
 }
 
-// textOr returns a text, or what stands for one that is empty or left out.
+// textOr returns a text: missing where it is empty, null or left out, and "" for any other value.
 func (v value) textOr(missing string) string {
 	if text, _ := v.text(); text != "" || v.isNamed() && v != `""` {
 		return text

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// Copy is what the CRM has of a thread, beside its items: what it acknowledged last.
+// Copy is what the CRM has of a thread, apart from its items: what it acknowledged last.
 type Copy struct {
 	Exists    bool      // it has acknowledged the thread
 	Version   int64     // the CRM's own count
 	ETag      string    // of that version, as the CRM gave it; "" when it gives none
-	Head      int64     // CXone's version that it was told last
+	Head      int64     // CXone's version that was last pushed to it
 	UpdatedAt time.Time // of that version
 	Parent    string    // "" for none
 
@@ -20,8 +20,8 @@ type Copy struct {
 	// theirs, and stays.
 	ParentTheirs bool
 
-	// Shared says that the CRM has versions of which we do not know what is in them. Then it may have
-	// something else of an item than it acknowledged: before that is replaced, it is to be read.
+	// Shared says that the CRM has versions whose content we do not know. Its value of an item may then
+	// differ from the one it acknowledged, and must be read before it is replaced.
 	Shared bool
 }
 
@@ -44,13 +44,13 @@ func NewDelta(t *Thread, followedParent string, items []*Item) *Delta {
 	return d
 }
 
-// IsEmpty reports whether there is nothing to tell a CRM that has the copy.
+// IsEmpty reports whether there is nothing to push to a CRM that has the copy.
 func (d *Delta) IsEmpty(c *Copy) bool {
 	return len(d.Items) == 0 && c.Exists && d.Version == c.Head && d.UpdatedAt.Equal(c.UpdatedAt) && d.Parent == c.Parent
 }
 
-// Overwrites reports whether the delta replaces something that the CRM has, where an addition would
-// not. Only such a delta can destroy what another writer did meanwhile.
+// Overwrites reports whether the delta replaces something that the CRM has, rather than only adding
+// to it. Only such a delta can destroy what another writer did meanwhile.
 func (d *Delta) Overwrites(c *Copy) bool {
 	for _, item := range d.Items {
 		if !item.Acked.IsZero() {
@@ -60,8 +60,8 @@ func (d *Delta) Overwrites(c *Copy) bool {
 	return c.Exists && d.Parent != c.Parent
 }
 
-// PushVersion returns the version under which a delta is pushed: CXone's own, or the one after that
-// which the CRM acknowledged last if that is higher.
+// PushVersion returns the version under which a delta is pushed: CXone's own, or the one after the
+// version that the CRM last acknowledged, if that is higher.
 func (d *Delta) PushVersion(c *Copy) int64 {
 	if c.Exists && c.Version < math.MaxInt64 {
 		return max(d.Version, c.Version+1)
@@ -69,7 +69,7 @@ func (d *Delta) PushVersion(c *Copy) int64 {
 	return max(d.Version, c.Version)
 }
 
-// change tells what the delta says of an item, by the name of the list it stands in.
+// change returns the name of the list in which the delta has an item.
 func change(i *Item) string {
 	switch view := i.View(); {
 	case view.IsZero():
@@ -95,8 +95,8 @@ func (d *Delta) Lists() map[string][]*Item {
 	return lists
 }
 
-// JSON writes the delta as the CRM gets it, under a version. One delta and version always give the
-// same bytes. The lists of additions are always there, the others where they are not empty.
+// JSON writes the delta as the CRM gets it, under a version. The same delta and version always give
+// the same bytes. The lists of additions are always there, the others only when they are not empty.
 func (d *Delta) JSON(version int64) []byte {
 	lists := d.Lists()
 	b := appendText([]byte(`{"threadId":`), d.ThreadID)

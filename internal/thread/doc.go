@@ -1,6 +1,6 @@
-// Package thread knows social conversations: what an event says of one, how events that come in any
-// order and any number add up to one state, and what an external CRM lacks of that state. It is
-// pure: it does no I/O and has no clock.
+// Package thread models social conversations: what an event says about one, how events that arrive
+// in any order and any number of times add up to one state, and what an external CRM still lacks of
+// that state. It is pure: it does no I/O and has no clock.
 //
 //	event.go     an event, and what it names
 //	decode.go    reading an event from JSON, its fields
@@ -12,5 +12,5 @@
 //	link.go      links between threads: merged children, rings
 //	timeline.go  what a thread shows
 //	delta.go     what the CRM has not acknowledged
-//	conflict.go  putting our delta and another writer's work together
+//	conflict.go  merging our delta with another writer's work
 package thread

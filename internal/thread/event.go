@@ -20,24 +20,24 @@ type Event struct {
 	Messages     []Message
 	Participants []Participant
 
-	Key Key // what tells the event apart from others
+	Key Key // identifies the event
 
 	Received time.Time // when it reached us; UTC, whole microseconds
-	Raw      []byte    // as it came: JSON
+	Raw      []byte    // as received: JSON
 }
 
-// Type tells what happened to a thread.
+// Type says what happened to a thread.
 type Type string
 
 // The types of events.
 const (
 	Updated Type = "THREAD_UPDATED"
 	Merged  Type = "THREAD_MERGED" // it became a part of its parent
-	Split   Type = "THREAD_SPLIT"  // it was made of messages of its parent
+	Split   Type = "THREAD_SPLIT"  // it was made from messages of its parent
 )
 
 // Key is the identity of an event: the digest of its canonical content. An event that is delivered
-// again has the same one.
+// again has the same Key.
 type Key [32]byte
 
 // Message is a message of a thread as an event lists it. Fields that the event leaves out, or that
@@ -45,7 +45,7 @@ type Key [32]byte
 type Message struct {
 	ID        string
 	Text      string
-	Timestamp string // RFC 3339 in UTC where it could be read, else as it came
+	Timestamp string // RFC 3339 in UTC where it could be read, else as received
 	AuthorID  string
 	Direction string // INBOUND when the event leaves it out
 }
@@ -59,8 +59,8 @@ type Participant struct {
 	PlatformID string
 }
 
-// ThreadIDs returns the ids of the threads that the event changes, sorted: its own and, when it
-// takes messages out of its parent, that.
+// ThreadIDs returns the ids of the threads that the event changes, sorted: its own thread and, when
+// it takes messages out of the parent, the parent.
 func (e *Event) ThreadIDs() []string {
 	if !e.takesFromParent() {
 		return []string{e.ThreadID}

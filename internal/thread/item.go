@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// ItemKind tells what an Item is.
+// ItemKind says what an Item is.
 type ItemKind string
 
 // The kinds of items.
@@ -53,8 +53,8 @@ func (i *Item) View() Hash {
 	return i.Stamp.Hash
 }
 
-// Dirty reports whether something is to be done about the item: the CRM is to be told of it, or it
-// shows another value than the one that is set aside, whose dead letter is solved then.
+// Dirty reports whether something is to be done about the item: it is to be pushed to the CRM, or it
+// shows another value than the one that is set aside, so that the dead letter is solved.
 func (i *Item) Dirty() bool {
 	switch view := i.View(); {
 	case i.Theirs:
@@ -66,13 +66,13 @@ func (i *Item) Dirty() bool {
 	}
 }
 
-// Delivery tells whether the CRM has an item as the thread shows it.
+// Delivery says whether the CRM has an item as the thread shows it.
 type Delivery string
 
 // The deliveries.
 const (
 	DeliveryAcknowledged Delivery = "acknowledged" // the CRM has it
-	DeliveryPending      Delivery = "pending"      // the CRM is to be told
+	DeliveryPending      Delivery = "pending"      // it is to be pushed
 	DeliverySetAside     Delivery = "set-aside"    // the CRM would not take it
 	DeliveryTheirs       Delivery = "theirs"       // another writer has changed it there, and it stays
 )
@@ -91,7 +91,7 @@ func (i *Item) Delivery() Delivery {
 }
 
 // list notes that an event of the thread lists the item with a value. It reports whether anything
-// was changed, be it only to be remembered.
+// was changed, even if it does not show.
 func (i *Item) list(s Stamp, content []byte, at time.Time) (changed bool) {
 	if s.UpdatedAt.After(i.ListedAt) {
 		i.ListedAt, changed = s.UpdatedAt, true
@@ -117,7 +117,7 @@ func (i *Item) remove(at time.Time) (changed bool) {
 }
 
 // Past is the set of values that an item has had, the latest last, as the first bytes of their
-// hashes. What the CRM has is our own work exactly if it is in there.
+// hashes. A value in the CRM is our own work if and only if it is in the set.
 type Past []byte
 
 const (

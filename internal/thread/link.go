@@ -98,8 +98,8 @@ func Disturbed(id string, loose []string, links map[string]Link) []string {
 }
 
 // Family returns a thread and the threads that were merged into it, directly and through others:
-// each once, those nearer to it first, and in the order of their ids among those as near. Links
-// holds those of all of them, and of all above and below.
+// each once, the nearest first, and those equally near in the order of their ids. Links holds those
+// of all of them, and of all above and below.
 func Family(root string, links map[string]Link) []string {
 	// A ring that is met on the way down is one that the root is on, as every thread has one parent.
 	cut := newestOn(Ring(root, links), links)

@@ -16,12 +16,12 @@ import (
 
 const (
 	maxDepth    = 64  // levels of objects and lists in an event
-	maxProblems = 100 // told of an event; the others are counted
+	maxProblems = 100 // reported of an event; the others are counted
 )
 
 // reader reads the JSON of an event in one pass, and notes what is wrong with its values.
 type reader struct {
-	text     string // all of it; what is read are parts of it
+	text     string // the whole input; values are parts of it
 	decoder  *jsontext.Decoder
 	problems []refusal.Problem
 	untold   int // problems above maxProblems
@@ -30,8 +30,8 @@ type reader struct {
 // newReader returns a reader of JSON in UTF-8.
 //
 // A name that is read must not be written twice, since nothing says which of the two is meant.
-// Every other name may be. Lone surrogates are let pass: texts get cut in the middle of a
-// character. They are read as U+FFFD.
+// Every other name may be. Lone surrogates are accepted, since texts get cut in the middle of a
+// character, and are read as U+FFFD.
 func newReader(raw []byte) *reader {
 	return &reader{text: string(raw), decoder: jsontext.NewDecoder(bytes.NewBuffer(raw[:len(raw):len(raw)]),
 		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
@@ -68,8 +68,8 @@ func malformed(err error) error {
 	return &refusal.MalformedError{Reason: err.Error()}
 }
 
-// value is the value of a member: its JSON text, of which an object and a list have the first
-// character alone. It is "" when there is no such member.
+// value is the value of a member: its JSON text, or only the first character of an object or a list.
+// It is "" when there is no such member.
 type value string
 
 // isNamed reports whether there is a value other than null.
@@ -91,8 +91,9 @@ func (v value) text() (text string, ok bool) {
 	return string(unquoted), true
 }
 
-// object reads an object: the members with the names, each to its place in values. One that is an
-// object or a list itself is read by open, if there is one. What is no object is a problem.
+// object reads an object: the members with the given names, each into its place in values. A member
+// that is an object or a list itself is read by open, if there is one. Any other value than an object
+// is noted as a problem.
 func (r *reader) object(names []string, values []value, open func(i int) error) (isObject bool, err error) {
 	if r.decoder.PeekKind() != '{' {
 		if err := r.skip(); err != nil {

@@ -25,21 +25,21 @@ type Thread struct {
 // Links are the registers of a thread, most of them about how it is linked to another.
 type Links struct {
 	Parent Register // the thread it is linked to; "" for none
-	Branch Register // the parent of its newest merge or split, and which of both it was
+	Branch Register // the parent of its newest merge or split, and which of the two it was
 
 	// Past holds the parents that it has had, the latest last.
 	Past []string `json:",omitempty"`
 
-	// Loose holds the parents from which rings are to be looked for: those that it was linked to, or
+	// Loose holds the parents from which to look for rings: those that the thread was linked to, or
 	// unlinked from, since that was last done. See Disturbed.
 	Loose []string `json:",omitempty"`
 
-	// LooseRev is the revision of the thread at which it was linked or unlinked last: rings that
-	// were looked for before are to be looked for again.
+	// LooseRev is the revision of the thread at which it was last linked or unlinked: a search for
+	// rings that was made before must be made again.
 	LooseRev int64 `json:",omitempty"`
 
-	// TimedBy is the version of the event that gave the thread its UpdatedAt. It is no link; it stands
-	// with the other registers.
+	// TimedBy is the version of the event that gave the thread its UpdatedAt. It is not a link; it is
+	// kept here with the other registers.
 	TimedBy int64 `json:",omitempty"`
 }
 
@@ -75,7 +75,7 @@ func ParseLinks(text string) (l Links, err error) {
 	return l, err
 }
 
-// LinkKind tells how a thread is linked to its parent.
+// LinkKind says how a thread is linked to its parent.
 type LinkKind string
 
 // The kinds of links. A thread without a parent has the empty one.
@@ -85,7 +85,7 @@ const (
 )
 
 // Parent returns the thread that this one is linked to, "" for none, and how. A parent that only
-// THREAD_UPDATED has named is taken for that of a merge.
+// THREAD_UPDATED has named counts as that of a merge.
 func (t *Thread) Parent() (id string, kind LinkKind) {
 	id = t.Links.Parent.Value
 	switch {
@@ -102,7 +102,7 @@ type State struct {
 	Threads map[string]*Thread
 	Items   map[ItemKey]*Item
 
-	// What Fold has changed, be it only to be remembered.
+	// What Fold has changed, even if it does not show.
 	ChangedThreads map[string]bool
 	ChangedItems   map[ItemKey]bool
 }
@@ -145,8 +145,8 @@ func (s *State) Fold(e *Event) (shown []string) {
 // foldHead applies the version and the time of an event, and reports whether that shows. An event
 // that names no time leaves that of the thread.
 //
-// A thread that was emptied has its version still. An older event makes it one with an event of its own
-// again, and takes neither version nor time back.
+// A thread that was emptied still has its version. An older event gives it an event of its own again,
+// and sets back neither version nor time.
 func (t *Thread) foldHead(stamp Stamp) (isShown bool) {
 	if !t.Own || stamp.Version > t.Version {
 		t.Own, t.Version, isShown = true, max(t.Version, stamp.Version), true

@@ -7,7 +7,7 @@ import (
 
 // Timeline returns the messages that a thread shows: those present in it and in the threads that
 // were merged into it, each id once, by time and then by id. A message whose time cannot be read
-// comes first. Of two with one id, that of the thread which is earlier in the family is shown.
+// comes first. Of two with the same id, the one of the thread that is earlier in the family is shown.
 //
 // The stores answer the same by a query, page by page; their suite holds them to this.
 func Timeline(family []string, items []*Item) []*Item {
