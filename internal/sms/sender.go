@@ -11,12 +11,12 @@ import (
 // Form is the kind of a sender ID. Carriers and regulators make one rule for each.
 type Form string
 
-// The forms of a sender ID. Any stands for all of them, in rule files that do not tell them apart.
+// The forms of a sender ID. Any stands for all of them, in rule files that do not distinguish them.
 const (
-	Alphanumeric Form = "alphanumeric" // what has a letter, or anything else that no number has
+	Alphanumeric Form = "alphanumeric" // has a letter, or anything else that no number has
 	LongCode     Form = "long code"    // a phone number
 	ShortCode    Form = "short code"   // at most 8 digits, without a plus sign
-	TollFree     Form = "toll-free"    // a phone number that the region's pattern says is toll-free
+	TollFree     Form = "toll-free"    // a phone number that matches the region's toll-free pattern
 	Any          Form = "any"
 )
 
@@ -25,8 +25,8 @@ type Use string
 
 // The uses of a form, from lenient to strict.
 const (
-	Free         Use = "free"         // anybody may send so
-	Registration Use = "registration" // the sender must be known to a register, an operator or a regulator
+	Free         Use = "free"         // anybody may use it
+	Registration Use = "registration" // the sender must be registered with an operator, a regulator or a register
 	Impossible   Use = "impossible"   // the carriers refuse or replace it
 )
 
@@ -42,7 +42,7 @@ type Rule struct {
 	URL       string // where; may be empty
 	Date      string // day the source was read, as 2006-01-02
 	Since     string // day the rule came into force, as 2006-01-02; "" when it is old or not known
-	Note      string // what a person should know besides; may be empty
+	Note      string // what else a person should know; may be empty
 }
 
 // RegionRules are the rules of one region, at most one for each form, in the order of the Form
@@ -54,7 +54,7 @@ type RegionRules struct {
 }
 
 // SenderRules is a rule file: which sender IDs each region allows. It never changes, and is safe
-// for concurrent use. A zero SenderRules lists no region; Check and Region take a nil one for that.
+// for concurrent use. A zero SenderRules lists no region; for Check and Region so does a nil one.
 type SenderRules struct {
 	title    string
 	date     string
@@ -65,7 +65,7 @@ type SenderRules struct {
 // Title names the rule file.
 func (s *SenderRules) Title() string { return s.title }
 
-// Date is the day of which the rule file is, as 2006-01-02.
+// Date is the date that the rule file gives itself, as 2006-01-02.
 func (s *SenderRules) Date() string { return s.date }
 
 // Unlisted is the verdict on sender IDs in regions that the file does not list: Unchecked or
@@ -105,8 +105,8 @@ func (s *SenderRules) region(code string) *regionRules {
 	return s.regions[code]
 }
 
-// Reasons that do not depend on a rule. Like all reasons they hold nothing of the sender ID: they
-// reach answers and logs.
+// Reasons that do not depend on a rule. Like all reasons they hold nothing of the sender ID, because
+// they reach answers and logs.
 const (
 	reasonEmpty    = "sender ID is empty"
 	reasonUnlisted = "unsupported region"
@@ -114,8 +114,8 @@ const (
 
 // Check judges a sender ID in a region, given as ISO 3166-1 alpha-2 in any case, or as UK. An empty
 // or blank sender ID is a violation everywhere. A form for which the region has no rule is
-// unchecked. A form that needs registration is compliant when it has the right form: the registers
-// are not open to cxbridge; see Region for what they ask.
+// unchecked. A sender ID that needs registration is compliant when it has the right form: cxbridge
+// cannot look into the registers; see Region for what they ask.
 func (s *SenderRules) Check(sender, region string) Verdict {
 	region, _ = ParseRegion(region)
 	if strings.TrimSpace(sender) == "" {
@@ -177,7 +177,7 @@ func (r *regionRules) judge(sender string) (Compliance, string) {
 const maxShortCode = 8
 
 // numberIn returns the digits of a sender ID that is a number: digits, perhaps with a plus sign in
-// front and the usual signs between.
+// front and the usual signs between them.
 func numberIn(sender string) (digits string, plus, ok bool) {
 	digits, plus = strings.CutPrefix(sender, "+")
 	signs := 0
@@ -208,7 +208,7 @@ type formRule struct {
 	impossible, differ string
 }
 
-// compile makes the rule ready for use. The pattern must hold for the whole text.
+// compile makes the rule ready for use. The pattern must match the whole text.
 func compile(rule Rule, region string) (*formRule, error) {
 	f := &formRule{Rule: rule}
 	if rule.Pattern != "" {
@@ -216,7 +216,11 @@ func compile(rule Rule, region string) (*formRule, error) {
 		if _, err := regexp.Compile(rule.Pattern); err != nil {
 			return nil, err
 		}
-		f.pattern = regexp.MustCompile(`\A(?:` + rule.Pattern + `)\z`)
+		// The anchors may spoil it: a quotation that begins with \Q and never ends would hold them.
+		var err error
+		if f.pattern, err = regexp.Compile(`\A(?:` + rule.Pattern + `)\z`); err != nil {
+			return nil, err
+		}
 	}
 	plural := map[Form]string{
 		Alphanumeric: "alphanumeric sender IDs", LongCode: "long codes", ShortCode: "short codes",

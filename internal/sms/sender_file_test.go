@@ -98,6 +98,10 @@ func TestParseRulesTellsEveryProblem(t *testing.T) {
   {use: free, source: x, date: 2026-10-01, pattern: "a)|(b"}}}}`, []string{
 			"line 2: regions.US.any.pattern: is no regular expression: error parsing regexp: unexpected ): `a)|(b`",
 		}},
+		{"pattern that quotes all that follows", `{title: a, date: 2026-10-01, unlisted: unchecked, regions: {US: {any:
+  {use: free, source: x, date: 2026-10-01, pattern: '\Q+1'}}}}`, []string{
+			"line 2: regions.US.any.pattern: is no regular expression: error parsing regexp: missing closing ): `\\A(?:\\Q+1)\\z`",
+		}},
 		{"nothing in it", "title:\n", []string{
 			"line 1: title: is missing", "line 1: date: is missing", "line 1: unlisted: is missing", "line 1: regions: is missing",
 		}},
