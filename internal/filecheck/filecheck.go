@@ -1,8 +1,8 @@
-// Package filecheck tells what is wrong with a file that a person has written: all of it at once, each
-// with its line.
+// Package filecheck reports everything that is wrong with a file that a person has written, all at once,
+// each problem with its line.
 //
-//	filecheck.go  what is wrong
-//	yaml.go       reading YAML, and what is wrong with it
+//	filecheck.go  problems
+//	yaml.go       reading YAML, and the problems with it
 package filecheck
 
 import (
@@ -21,7 +21,7 @@ type Error struct {
 // Problem is one thing that is wrong with a file.
 type Problem struct {
 	Line   int    // from 1; 0 for the file as a whole
-	Field  string // as regions.GB.alphanumeric.use; "" for the line, or the file, as a whole
+	Field  string // such as regions.GB.alphanumeric.use; "" for the line, or the file, as a whole
 	Reason string
 }
 
@@ -44,21 +44,21 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Problems collects what is wrong with a file, for a reader that goes on after a problem. The zero value
-// has none.
+// Problems collects what is wrong with a file, for a reader that continues after a problem. The zero
+// value holds none.
 type Problems struct {
 	list []Problem
 }
 
-// Add adds one at a line.
+// Add adds a problem at a line.
 func (p *Problems) Add(line int, field, format string, args ...any) {
 	p.list = append(p.list, Problem{line, field, fmt.Sprintf(format, args...)})
 }
 
-// Len returns how many there are so far.
+// Len returns the number of problems so far.
 func (p *Problems) Len() int { return len(p.list) }
 
-// Err returns them as an *Error; nil when there are none.
+// Err returns the problems as an *Error; nil when there are none.
 func (p *Problems) Err() error {
 	if len(p.list) == 0 {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// AddAt adds a problem at the line of a node; without one, nil, it is of the file as a whole.
+// AddAt adds a problem at the line of a node; with nil, it is a problem of the file as a whole.
 func (p *Problems) AddAt(node ast.Node, field, format string, args ...any) {
 	p.Add(LineOf(node), field, format, args...)
 }
@@ -23,8 +23,8 @@ func LineOf(node ast.Node) int {
 	return node.GetToken().Position.Line
 }
 
-// Document reads a file that holds one YAML document. For what is none it adds the problem and returns
-// nil. The parser refuses keys that are there twice.
+// Document reads a file that holds one YAML document. For any other file it adds the problem and returns
+// nil. The parser refuses duplicate keys.
 func (p *Problems) Document(text []byte) ast.Node {
 	file, err := parser.ParseBytes(text, 0)
 	switch {
@@ -55,7 +55,7 @@ type Entry struct {
 	Key, Value ast.Node
 }
 
-// Mapping is the entries of a mapping, in the order of the file.
+// Mapping holds the entries of a mapping, in the order of the file.
 type Mapping []Entry
 
 // Find returns the entry of a key.
@@ -73,8 +73,8 @@ func (m Mapping) At(name string) ast.Node {
 	return e.Value
 }
 
-// Mapping reads a mapping. For what is none it adds the problem and returns nil. A key that is not known is
-// a problem as well, unless none are given.
+// Mapping reads a mapping. For any other node it adds the problem and returns nil. A key that is not
+// among the known ones is a problem as well, unless no known keys are given.
 func (p *Problems) Mapping(node ast.Node, field string, known ...string) Mapping {
 	m, ok := node.(ast.MapNode)
 	if !ok {
@@ -100,8 +100,8 @@ func Join(field, key string) string {
 	return field + "." + key
 }
 
-// Scalar returns a scalar as it is written: a price is not to pass through a floating-point number. What
-// is empty or not there is "". It is not ok for what is no scalar.
+// Scalar returns a scalar as it is written, because a price must not pass through a floating-point
+// number. An empty or missing one is "". It is not ok for a node that is not a scalar.
 func Scalar(node ast.Node) (text string, ok bool) {
 	switch n := node.(type) {
 	case nil, *ast.NullNode:

@@ -1,11 +1,11 @@
-// Package refusal says why an event cannot be applied, in terms that its sender can be told. It is
-// pure; sms and thread share it, so that the webhooks answer alike.
+// Package refusal says why an event cannot be applied, in terms fit for its sender. It is pure; sms
+// and thread share it, so that the webhooks answer alike.
 package refusal
 
 import "strings"
 
-// InvalidError says why a payload is not the event that it should be. It is understood and refused:
-// the event is kept as a dead letter and the sender gets the message, which holds no value from the
+// InvalidError says why a payload is not the event that it should be. The payload is understood and
+// refused: it is kept as a dead letter, and the sender gets the message, which holds no value from the
 // payload that could be private.
 type InvalidError struct {
 	Problems []Problem // at least one
@@ -32,7 +32,7 @@ func (e *InvalidError) Error() string {
 	return strings.Join(lines, "; ")
 }
 
-// Invalid is an InvalidError of a single problem.
+// Invalid returns an InvalidError with a single problem.
 func Invalid(path, reason string) *InvalidError {
 	return &InvalidError{Problems: []Problem{{Path: path, Reason: reason}}}
 }

@@ -17,8 +17,8 @@ func instant(t time.Time) time.Time {
 }
 
 // parseTime reads a time of RFC 3339, and its variants in the field: a space for the T, small
-// letters, an offset without its colon. A time without an offset is none, because nothing says
-// where its clock stands. What cannot be read is the zero time.
+// letters, an offset without its colon. A time without an offset cannot be read, because nothing says
+// in which zone its clock is. What cannot be read is the zero time.
 func parseTime(text string) time.Time {
 	text = strings.TrimSpace(text)
 	t, err := time.Parse(time.RFC3339, text)
@@ -72,15 +72,15 @@ func parseEpoch(number string) time.Time {
 	return time.Time{}
 }
 
-// parseReceiptDate reads the date of a receipt text. Its number of characters tells the form:
+// parseReceiptDate reads the date of a receipt text. Its length gives the form:
 //
 //	10  YYMMDDhhmm
 //	12  YYMMDDhhmmss, or YYYYMMDDhhmm where that is no date
 //	14  YYYYMMDDhhmmss
 //	16  YYMMDDhhmmsstnnp, the absolute time of SMPP, with its own offset
 //
-// The others have the clock of the zone. A year of two digits is one of this century. What cannot
-// be read is the zero time, as are zeros.
+// The first three are times in the zone. A year of two digits is one of this century. What cannot be
+// read is the zero time, and so is a date of zeros.
 func parseReceiptDate(text string, zone *time.Location) time.Time {
 	switch len(text) {
 	case 10:

@@ -1,8 +1,8 @@
 // Package sms is the domain of SMS delivery receipts: what a receipt says, how receipts of one
 // message add up to its state, and which sender IDs a destination allows.
 //
-// The package is pure. It does no I/O, reads no clock and draws no random number: time comes in
-// as an argument, rule files come in as bytes.
+// The package is pure. It does no I/O, reads no clock and draws no random numbers: time comes in
+// as an argument, and rule files come in as bytes.
 //
 // The way of a receipt through the package:
 //

@@ -1,10 +1,10 @@
 package sms
 
-// ErasedRaw stands in the place of the bodies of a message from which a person was erased.
+// ErasedRaw replaces the bodies of a message from which a person was erased.
 const ErasedRaw = `{"erased":true}`
 
-// IsErased reports whether a person was erased from the message. It stays so: a receipt that comes
-// again, or later, still counts, and brings back nobody.
+// IsErased reports whether a person was erased from the message. It stays erased: a receipt that comes
+// again, or later, still counts, but does not bring the person back.
 func (m *Message) IsErased() bool { return string(m.Raw) == ErasedRaw }
 
 // PastOf returns what the history of the message keeps of a receipt.
@@ -16,8 +16,8 @@ func (m *Message) PastOf(r *Receipt) PastReceipt {
 	return past
 }
 
-// withoutPerson returns a receipt without whom the message was sent to, and without its sender, if that
-// was erased as well.
+// withoutPerson returns a receipt without its recipient, and without its sender if that was erased as
+// well.
 func (m *Message) withoutPerson(r *Receipt) *Receipt {
 	rest := *r
 	rest.Recipient = ""

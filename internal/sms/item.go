@@ -18,11 +18,11 @@ const (
 	maxText  = 256 // bytes of a field
 )
 
-// item is one JSON object of an event: where in its text the members stand that we read, and what
-// is wrong with them.
+// item is one JSON object of an event: where in its text the members are that we read, and what is
+// wrong with them.
 //
 // A name that we read must not be written twice, since nothing says which of the two is meant.
-// Every other name may be.
+// Every other name may.
 type item struct {
 	text     string // the whole item; JSON in UTF-8
 	members  [places][fieldCount][maxNames]span
@@ -31,7 +31,7 @@ type item struct {
 	problems []refusal.Problem
 }
 
-// span is a part of the item's text. The zero span is no part.
+// span is a part of the item's text. The zero span stands for none.
 type span struct{ start, end uint32 }
 
 // place is the object that a member belongs to.
@@ -62,7 +62,7 @@ func (rd *reader) release() {
 	readers.Put(rd)
 }
 
-// Lone surrogates are let pass: gateways cut texts in the middle of a character. They are read as
+// Lone surrogates are allowed: gateways cut texts in the middle of a character. They are read as
 // U+FFFD.
 var decoderOptions = []jsontext.Options{
 	jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true),
@@ -74,7 +74,7 @@ func (rd *reader) reset() {
 	rd.decoder.Reset(&rd.buffer, decoderOptions...)
 }
 
-// read reads an item. The error is a *refusal.MalformedError or an *refusal.InvalidError.
+// read reads an item. The error is a *refusal.MalformedError or a *refusal.InvalidError.
 func (rd *reader) read(raw []byte) error {
 	rd.item.text = string(raw)
 	if !utf8.ValidString(rd.item.text) {
@@ -104,7 +104,7 @@ func (rd *reader) read(raw []byte) error {
 
 var errDepth = fmt.Errorf("nested deeper than %d levels", maxDepth)
 
-// malformed says where the JSON breaks. It quotes none of the payload but the character there.
+// malformed says where the JSON breaks. It quotes nothing of the payload but the character there.
 func malformed(err error) error {
 	var syntax *jsontext.SyntacticError
 	switch {
@@ -116,8 +116,8 @@ func malformed(err error) error {
 	return &refusal.MalformedError{Reason: err.Error()}
 }
 
-// readObject reads an object and keeps the members that have a slot. It returns where the object
-// begins.
+// readObject reads an object and keeps the members that have a slot. It returns the span of the
+// opening brace.
 func (it *item) readObject(dec *jsontext.Decoder, p place) (span, error) {
 	begin, err := readBegin(dec)
 	if err != nil {
@@ -148,7 +148,7 @@ func readBegin(dec *jsontext.Decoder) (span, error) {
 	return span{end - 1, end}, err
 }
 
-// slotOf finds the slot of a name that is still in its quotes.
+// slotOf returns the slot of a name that is still in its quotes.
 func slotOf(quoted []byte) (slot, bool) {
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		s, known := slots[string(quoted[1:len(quoted)-1])]
@@ -213,8 +213,8 @@ func (it *item) keep(p place, s slot, value span) {
 	it.wrapped = it.wrapped || p == inSMPP || s.field.ofSMPP()
 }
 
-// readValue reads past a value and tells where it stands. Of an object or an array it tells only
-// where it begins, because its kind is all that matters.
+// readValue reads past a value and returns its span. For an object or an array it returns the span of
+// the opening brace or bracket, because only its kind matters.
 func readValue(dec *jsontext.Decoder) (span, error) {
 	if kind := dec.PeekKind(); kind == '{' || kind == '[' {
 		begin, err := readBegin(dec)
@@ -237,7 +237,7 @@ func skip(dec *jsontext.Decoder) error {
 	return skipRest(dec, depth)
 }
 
-// skipRest reads on until the objects and arrays are closed that were opened above a depth.
+// skipRest reads on until the nesting is back at a depth.
 func skipRest(dec *jsontext.Decoder, depth int) error {
 	for dec.StackDepth() > depth {
 		if dec.StackDepth() > maxDepth {

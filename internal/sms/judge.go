@@ -17,13 +17,13 @@ type Verdict struct {
 	Reason     string // why it is a violation, fit to be shown to the sender; else empty
 }
 
-// Judge settles what receipts do not say themselves: the region of a message, and whether its
+// Judge decides what receipts do not say themselves: the region of a message, and whether its
 // sender ID is allowed there. It is safe for concurrent use.
 type Judge struct {
 	Rules *SenderRules
 
-	// DefaultRegion is that of messages whose region is not known otherwise, as ISO 3166-1 alpha-2. Numbers
-	// are read as they are dialled there.
+	// DefaultRegion is the region of messages whose region is not known otherwise, as ISO 3166-1 alpha-2.
+	// Numbers are read as they are dialled there.
 	DefaultRegion string
 }
 
@@ -44,7 +44,7 @@ func (j *Judge) Examine(r *Receipt) Verdict {
 }
 
 // Settle sets the columns of a message that follow from the others: the default region where no
-// receipt told one, and the verdict on its sender ID. It is a function of the message alone, so it
+// receipt gave one, and the verdict on its sender ID. It is a function of the message alone, so it
 // may be called after every Fold.
 func (j *Judge) Settle(m *Message) {
 	if m.Region == "" {

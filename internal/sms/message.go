@@ -39,16 +39,16 @@ type Message struct {
 	FirstSeen time.Time // when its first receipt reached us
 	Updated   time.Time // when a receipt last changed the row
 
-	// Ranks holds the rank of each column that a receipt other than the winning one decided.
-	// A column that is empty, or that the winning receipt names, is not in it.
+	// Ranks holds, for each column that a receipt other than the winning one decided, the rank of that
+	// receipt. A column that is empty, or that the winning receipt names, is not in it.
 	Ranks Ranks
 }
 
 // UnknownCarrier stands in the carrier column until a receipt names the carrier.
 const UnknownCarrier = "UNKNOWN"
 
-// Ranks is the memory of a fold: which rank decided a column, by the column's name in the
-// database.
+// Ranks is the memory of a fold: the rank of the receipt that decided a column, by the column's name
+// in the database.
 type Ranks map[string]Rank
 
 // Encode returns the ranks as a JSON object, or "" when there are none. It is for stores.
@@ -75,7 +75,7 @@ func ParseRanks(text []byte) (Ranks, error) {
 	return r, nil
 }
 
-// RegionSource tells how a message's region is known.
+// RegionSource says how a message's region is known.
 type RegionSource string
 
 // The sources of a region, best first.
@@ -109,11 +109,11 @@ func (m *Message) Fold(r *Receipt) (changed bool) {
 	return f.changed
 }
 
-// Rank returns the rank of the winning receipt.
+// rank returns the rank of the winning receipt.
 func (m *Message) rank() Rank { return RankOf(m.Status, m.StatusAt) }
 
-// decide lets a receipt decide the state if it is the highest, or joins it with the version of it
-// that did. It reports whether anything changed.
+// decide lets a receipt decide the state if it is the highest. If another version of the same receipt
+// decided it, decide joins the two. It reports whether anything changed.
 func (m *Message) decide(p PastReceipt) (changed bool) {
 	known := m.Winning()
 	switch {
@@ -156,7 +156,7 @@ func (f *fold) columns(r *Receipt) {
 	}
 }
 
-// carrier takes UnknownCarrier for what it says, in the row and in a receipt alike.
+// carrier treats UnknownCarrier as no carrier, in the row and in a receipt alike.
 func (f *fold) carrier(r *Receipt) {
 	m := f.message
 	known, named := m.Carrier, r.Carrier
@@ -171,7 +171,7 @@ func (f *fold) carrier(r *Receipt) {
 	}
 }
 
-// recipient takes the region of the number along with the number.
+// recipient decides the number and, with it, the region that is derived from it.
 func (f *fold) recipient(r *Receipt) {
 	m := f.message
 	if !f.text("recipient", &m.Recipient, r.Recipient) || m.RegionSource == RegionNamed {
@@ -184,7 +184,7 @@ func (f *fold) recipient(r *Receipt) {
 	m.Region, m.RegionSource = r.RecipientRegion, RegionRecipient
 }
 
-// region keeps a region that a payload names above one that is only derived.
+// region prefers a region that a payload names to one that is only derived.
 func (f *fold) region(r *Receipt) {
 	m := f.message
 	named := m.RegionSource == RegionNamed
@@ -202,7 +202,7 @@ func (f *fold) text(column string, known *string, named string) bool {
 }
 
 // names decides one column: whether the value of the receipt replaces the known one. Of two values
-// of one rank the greater stays.
+// with the same rank the greater one stays.
 func (f *fold) names(column string, known, named bool, compare int) (takes bool) {
 	m := f.message
 	decided, kept := m.Ranks[column]
@@ -220,8 +220,8 @@ func (f *fold) names(column string, known, named bool, compare int) (takes bool)
 	return takes
 }
 
-// remember notes the rank of a column unless it is that of the winning receipt, which the row
-// tells already.
+// remember notes the rank of a column unless it is that of the winning receipt, which the row holds
+// already.
 func (f *fold) remember(column string, decided Rank) {
 	m := f.message
 	if was, ok := m.Ranks[column]; ok && was == decided && decided != f.now {
@@ -271,9 +271,9 @@ type PastReceipt struct {
 	Raw       []byte
 }
 
-// Join joins two versions of one receipt: they have the same key and may differ in everything
-// else. The one with the greater bytes stays, from when the first of them reached us: any rule will
-// do that does not depend on which came first.
+// Join joins two versions of one receipt: they have the same key and may differ in everything else.
+// The one with the greater bytes stays, with the time at which the first of them reached us. Any rule
+// would do that does not depend on which came first.
 func (p PastReceipt) Join(q PastReceipt) PastReceipt {
 	joined := p
 	if bytes.Compare(q.Raw, p.Raw) > 0 {
@@ -285,8 +285,8 @@ func (p PastReceipt) Join(q PastReceipt) PastReceipt {
 	return joined
 }
 
-// above reports whether p is higher than another receipt of its message. Two receipts of equal rank
-// are told apart by their keys.
+// above reports whether p is higher than another receipt of its message. Between two receipts of equal
+// rank their keys decide.
 func (p PastReceipt) above(q PastReceipt) bool {
 	if a, b := RankOf(p.Status, p.At), RankOf(q.Status, q.At); a != b {
 		return a > b

@@ -1,6 +1,6 @@
 package sms
 
-// field is something a payload can tell.
+// field is something that a payload can say.
 type field uint8
 
 // The fields, in two groups: those of CXone's JSON, and from shortMessage on those of an SMPP
@@ -72,13 +72,13 @@ var names = [fieldCount][]string{
 	smppObject:    {"smpp"},
 }
 
-// slot is the place of a name in the table.
+// slot is the place of a name in names.
 type slot struct {
 	field field
 	name  uint8
 }
 
-// slots finds the slot of a name.
+// slots maps each name to its slot.
 var slots = func() map[string]slot {
 	m := make(map[string]slot)
 	for f, list := range names {

@@ -4,8 +4,8 @@ import "time"
 
 // Rank is the place of a receipt in the total order that decides a message's state: final above
 // not final, then the later event time, then the fixed order of the statuses. No event time counts
-// as earlier than any. The rank packs the three into one number, so that to compare receipts is to
-// compare numbers, in Go and in SQL alike:
+// as earlier than any. The rank packs the three into one number, so that receipts are compared by
+// comparing numbers, in Go and in SQL alike:
 //
 //	bit 62      final
 //	bits 61–3   event time in microseconds since year 0, plus one; 0 for none
@@ -13,7 +13,7 @@ import "time"
 type Rank int64
 
 // yearZero is the origin of a rank's time: no RFC 3339 time is earlier, and the last one, in the
-// year 9999, still fits 59 bits.
+// year 9999, still fits into 59 bits.
 var yearZero = time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
 
 // RankOf returns the rank of a status at an event time; the zero time stands for none.

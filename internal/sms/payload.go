@@ -9,9 +9,9 @@ import (
 	"github.com/cxbridge/cxbridge/internal/refusal"
 )
 
-// Zones tells in which time zone a carrier writes the dates of its receipt texts, which name none.
-// The key is the carrier, in capitals; "" is every other carrier. Where it says nothing the zone
-// is UTC.
+// Zones holds the time zone in which each carrier writes the dates of its receipt texts, which name
+// none. The key is the carrier, in capitals; "" is every other carrier. A carrier without an entry
+// writes in UTC.
 type Zones map[string]*time.Location
 
 // For returns the zone of a carrier.
@@ -30,12 +30,12 @@ func (z Zones) For(carrier string) *time.Location {
 // caller's to set.
 //
 // The error is a *refusal.MalformedError when raw is not JSON in UTF-8 or is nested deeper than 64 levels,
-// and an *refusal.InvalidError, with every problem, when it is JSON and not a receipt. Beside an
-// *refusal.InvalidError the receipt is not nil when its MessageID, and perhaps only that, could be read.
+// and a *refusal.InvalidError, with every problem, when it is JSON but not a receipt. With a
+// *refusal.InvalidError the receipt is not nil if its MessageID, and perhaps only that, could be read.
 //
 // What is refused and what is forgiven: a receipt needs an id and a status, and the fields that are
 // text must hold text or a number of at most 256 bytes. Region, segments, times, cost and currency
-// are left unset where they cannot be read, because the state of the message does not hang on them.
+// are left unset where they cannot be read, because the state of the message does not depend on them.
 func Decode(raw []byte, zones Zones) (*Receipt, error) {
 	rd := readers.Get().(*reader)
 	defer rd.release()
@@ -54,7 +54,7 @@ func Decode(raw []byte, zones Zones) (*Receipt, error) {
 	return r, err
 }
 
-// receipt draws the receipt from the members of the item and notes the problems it meets. JSON
+// receipt builds the receipt from the members of the item and notes the problems it meets. JSON
 // fields go before TLVs, and TLVs before the receipt text.
 func (it *item) receipt(zones Zones) *Receipt {
 	r := &Receipt{
@@ -71,11 +71,11 @@ func (it *item) receipt(zones Zones) *Receipt {
 		Currency:  currencyCode(it.lenient(currency)),
 	}
 	if r.Currency == "" && strings.TrimSpace(it.lenient(currency)) != "" {
-		r.Cost = "" // an amount of something that cannot be told is no cost
+		r.Cost = "" // an amount in an unknown currency is no cost
 	}
 	r.Region, _ = ParseRegion(it.lenient(region))
 	if strings.EqualFold(r.Carrier, UnknownCarrier) {
-		r.Carrier = "" // to say that it is not known is not to name it
+		r.Carrier = "" // saying that it is not known does not name it
 	}
 	it.checkNesting()
 	inJSON := r.RawStatus != ""
@@ -141,7 +141,7 @@ func partCount(text string) int {
 const maxDecimal = 40
 
 // decimal returns a number that is not negative in plain notation, its digits as given: "1.50"
-// stays, "1e-3" is "0.001". What is no such number is "".
+// stays, and "1e-3" becomes "0.001". Anything else gives "".
 func decimal(text string) string {
 	if text == "" {
 		return ""

@@ -32,7 +32,7 @@ type Receipt struct {
 	Raw      []byte    // the JSON text it was read from, UTF-8
 }
 
-// Key tells two receipts apart. Receipts with one key are one receipt, delivered twice.
+// Key identifies a receipt. Receipts with the same key are one receipt, delivered twice.
 type Key [16]byte
 
 // Key returns the receipt's identity: message id, canonical status and event time; for a receipt

@@ -16,30 +16,31 @@ const (
 	maxDigits = 15
 )
 
-// minBareDigits is the shortest international number that is believed without a plus sign. Shorter
-// ones are short codes and national numbers.
+// minBareDigits is the least digits of a number that is taken as international without a plus sign.
+// Shorter ones are short codes and national numbers.
 const minBareDigits = 8
 
 // numberSigns are the signs that people write between the digits of a number.
 const numberSigns = " -./()"
 
-// RegionOf returns the region that a phone number belongs to, as ISO 3166-1 alpha-2, or "" when
-// none can be told: the number is not international, has too few or too many digits, has a calling
-// code that is not assigned, or one that belongs to no country, as +800 does.
+// RegionOf returns the region that a phone number belongs to, as ISO 3166-1 alpha-2, or "" when it
+// cannot tell: the number is not international, has too few or too many digits, has a calling code
+// that is not assigned, or one that belongs to no country, as +800 does.
 //
-// International is a number that starts with + or 00, and one of at least 8 digits that starts
-// with neither, as SMPP gateways write them. Spaces and the signs - . / ( ) between the digits do
-// not count, nor does a national prefix in the form (0).
+// A number is international if it starts with + or 00, or starts with neither and has at least 8
+// digits, as SMPP gateways write them. Spaces and the signs - . / ( ) between the digits do not
+// count, nor does a national prefix in the form (0).
 //
 // For every valid E.164 number the answer is that of libphonenumber. Unlike libphonenumber, RegionOf
 // does not ask whether the number is valid: carriers open new ranges faster than tables learn of them,
-// and the rules of the destination hold for a mistyped number too. The longest known prefix
-// decides; where nobody claims the range of a shared calling code, it is the main region of the
+// and the rules of the destination hold for a mistyped number too. The longest known prefix decides.
+// Where no region claims the range of a shared calling code, the answer is the main region of the
 // code, as US for +1.
 func RegionOf(number string) string { return RegionFrom(number, "") }
 
-// RegionFrom is RegionOf as people in the home region write: a number that starts with neither + nor 00
-// is first read as one that is dialled there, and only then as an international one. See nationalRegion.
+// RegionFrom is RegionOf for numbers as people in the home region write them: a number that starts with
+// neither + nor 00 is read first as it is dialled there, and only then as an international one. See
+// nationalRegion.
 func RegionFrom(number, home string) string {
 	var buffer [maxDigits]byte
 	n, isBare, ok := scanNumber(number, &buffer)
@@ -71,8 +72,8 @@ func internationalRegion(digits []byte) string {
 	return ""
 }
 
-// scanNumber writes the digits of a number that follow + or 00, and tells how many there are. A bare number
-// has neither. It is false for what cannot be a number.
+// scanNumber writes the digits of a number, without a leading + or 00, and returns how many there are. A
+// bare number starts with neither. It is not ok for a text that cannot be a number.
 func scanNumber(number string, digits *[maxDigits]byte) (n int, isBare, ok bool) {
 	number = strings.TrimSpace(number)
 	switch {
@@ -103,7 +104,7 @@ func scanNumber(number string, digits *[maxDigits]byte) (n int, isBare, ok bool)
 // maxPrefix is the length of the longest prefix in the table.
 const maxPrefix = 8
 
-// numberPrefixes returns the region of every prefix that tells one. Calling codes and their main
+// numberPrefixes returns the region of every prefix that determines one. Calling codes and their main
 // regions are libphonenumber's. Asking libphonenumber for each number would take some 20 µs; the
 // table takes 0.2 µs.
 var numberPrefixes = sync.OnceValue(func() map[string]string {
@@ -125,7 +126,7 @@ var numberPrefixes = sync.OnceValue(func() map[string]string {
 
 // sharedCodes lists where a region shares its calling code with others and is not the main one:
 // the shortest prefixes, calling code included, under which every number that libphonenumber
-// holds valid is of that region. A test compares the two.
+// considers valid is of that region. A test compares the two.
 var sharedCodes = map[string]string{
 	// +1, the North American Numbering Plan; main region US.
 	"AG": "1268", "AI": "1264", "AS": "1684", "BB": "1246", "BM": "1441", "BS": "1242",

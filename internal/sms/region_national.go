@@ -9,12 +9,12 @@ import (
 )
 
 // nationalRegion returns the region of a number by its digits as they are dialled in the home region, or ""
-// for what is no valid number there. It is another region than home where both share a calling code, as
-// Canada and the US do.
+// if they are not a valid number there. It may be another region than home where both share a calling code,
+// as Canada and the US do.
 //
-// Some plans, such as Germany's, hold so many numbers valid that most international ones without a plus
-// sign are among them. Messages go to mobile phones: what is no mobile number of the home region itself,
-// and is one abroad, is taken for the latter.
+// In some plans, such as Germany's, so many numbers are valid that most international ones without a plus
+// sign are among them. Messages go to mobile phones: digits that are not a mobile number of the home region
+// itself, but are one abroad, are read as the latter.
 func nationalRegion(digits, home string) string {
 	if !planOf(home).mayHave(digits) {
 		return ""
@@ -34,7 +34,7 @@ func nationalRegion(digits, home string) string {
 	return region
 }
 
-// isMobile is true where a plan does not tell mobile numbers from others, too.
+// isMobile also holds where a plan does not distinguish mobile numbers from others.
 func isMobile(kind phonenumbers.PhoneNumberType) bool {
 	return kind == phonenumbers.MOBILE || kind == phonenumbers.FIXED_LINE_OR_MOBILE
 }
@@ -45,14 +45,14 @@ func isMobileAbroad(digits string) bool {
 	return err == nil && isMobile(phonenumbers.GetNumberType(n))
 }
 
-// plan is what tells most international numbers from those of a region without asking libphonenumber, which
+// plan distinguishes most international numbers from those of a region without asking libphonenumber, which
 // takes some 20 µs.
 type plan struct {
 	lengths uint32 // bit n: a number may have n digits, without the trunk prefix
 	trunk   string // what is dialled before a number within the country; "" for none
 }
 
-// mayHave reports whether digits may be a number as it is dialled. No calling code begins with 0.
+// mayHave reports whether digits may be a number as it is dialled in the region. No calling code begins with 0.
 func (p plan) mayHave(digits string) bool {
 	if p.lengths == 0 || digits == "" {
 		return false

@@ -24,7 +24,7 @@ var (
 // DefaultRules returns the built-in rules of carriers and regulators.
 func DefaultRules() *SenderRules { return defaultRules() }
 
-// SeedRules returns the built-in five rules of the first specification, which allow one pattern for
+// SeedRules returns the five built-in rules of the first specification, which allow one pattern for
 // each region and refuse every other region.
 func SeedRules() *SenderRules { return seedRules() }
 
@@ -66,7 +66,7 @@ func ParseRules(text []byte) (*SenderRules, error) {
 	return r.rules, nil
 }
 
-// ruleReader walks the YAML tree and goes on after a problem.
+// ruleReader walks the YAML tree and continues after a problem.
 type ruleReader struct {
 	rules *SenderRules
 	filecheck.Problems
@@ -81,7 +81,8 @@ func (r *ruleReader) text(entries filecheck.Mapping, field, key string) string {
 	return text
 }
 
-// required is text that must be there. The parent stands for the place where it is missing.
+// required is text for a key that must be there. If it is missing, the problem is at the line of the
+// parent.
 func (r *ruleReader) required(entries filecheck.Mapping, parent ast.Node, field, key string) string {
 	before := r.Len()
 	text := r.text(entries, field, key)

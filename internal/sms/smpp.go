@@ -8,7 +8,7 @@ import (
 	"unicode/utf16"
 )
 
-// unwrap fills in what the fields of a deliver_sm or data_sm tell and the JSON fields do not.
+// unwrap fills in what the fields of a deliver_sm or data_sm say and the JSON fields do not.
 func (it *item) unwrap(r *Receipt, zone *time.Location) {
 	it.checkClass()
 	text, source := it.receiptText(zone)
@@ -46,15 +46,15 @@ func (it *item) unwrap(r *Receipt, zone *time.Location) {
 	}
 }
 
-// messageType are the bits of esm_class that tell a message of the network, such as a receipt, from
-// one of a subscriber. They are intermediateNotification in a message about a delivery that is
+// messageType are the bits of esm_class that distinguish a message of the network, such as a receipt,
+// from one of a subscriber. They are intermediateNotification in a message about a delivery that is
 // still under way (SMPP v3.4, 5.2.12).
 const (
 	messageType              = 0b0011_1100
 	intermediateNotification = 0b0010_0000
 )
 
-// checkClass refuses a message that is none of the network's own.
+// checkClass refuses a message that does not come from the network itself.
 func (it *item) checkClass() {
 	text, v := it.textOf(esmClass)
 	if text == "" {
@@ -82,11 +82,11 @@ func (it *item) isIntermediate() bool {
 	return ok && class&messageType == intermediateNotification
 }
 
-// underWay returns what a status that SMPP fields tell stands for in an intermediate notification.
+// underWay returns what a status of SMPP fields means in an intermediate notification.
 //
-// It tells how a delivery is going, and the receipt with its outcome is still to come. A final state in
-// it is thus not final: taken as such it would stand above everything later that is not, and could
-// outrank the outcome itself.
+// Such a notification says how a delivery is going, and the receipt with its outcome is still to come.
+// A final state in it is therefore not final: treated as final it would stand above everything later
+// that is not, and could outrank the outcome itself.
 func underWay(s Status) Status {
 	if s.Final() {
 		return Pending
@@ -158,8 +158,8 @@ func decodeUCS2(octets string) string {
 // addresses returns the sender and the recipient of the message that the receipt is about.
 //
 // A receipt travels the other way, so SMPP has its addresses reversed: source_addr is where the
-// message went to. Some gateways keep them as they were. It shows when the source is no
-// subscriber's number, but a name or a short code, and the destination is one.
+// message went. Some gateways leave them as they were in the message. That shows when the source is a
+// name or a short code, and the destination, if any, is a subscriber's number.
 func (it *item) addresses() (from, to string) {
 	source, destination := it.address(sourceAddr), it.address(destinationAddr)
 	if source != "" && !subscriber(source) && (destination == "" || subscriber(destination)) {

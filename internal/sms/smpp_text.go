@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// receiptText is what the text of an SMPP delivery receipt tells (SMPP v3.4, appendix B):
+// receiptText is what the text of an SMPP delivery receipt says (SMPP v3.4, appendix B):
 //
 //	id:… sub:… dlvrd:… submit date:… done date:… stat:… err:… text:…
 //
@@ -22,9 +22,8 @@ type receiptText struct {
 // readable reports whether the text is a delivery receipt at all.
 func (t *receiptText) readable() bool { return t.id != "" || t.stat != "" }
 
-// doubtfulID reports whether something like a label stands within the id, as in "AB CD:EF" or in
-// "123 mnc:15". It may be part of the id or the field of a vendor, and to guess wrong would tell of
-// another message.
+// doubtfulID reports whether the id holds something like a label, as in "AB CD:EF" or "123 mnc:15". It
+// may be a part of the id or the field of a vendor, and a wrong guess would name another message.
 func (t *receiptText) doubtfulID() bool {
 	for i := range len(t.id) {
 		if t.id[i] == ':' && wordBefore(t.id, i) > 0 {
@@ -38,7 +37,7 @@ func (t *receiptText) doubtfulID() bool {
 type label uint8
 
 const (
-	noLabel label = iota // before the first label, and the labels of vendors that we do not read
+	noLabel label = iota // before the first label, and for labels of vendors that we do not read
 	idLabel
 	subLabel
 	dlvrdLabel
@@ -54,19 +53,19 @@ const (
 // in every encoding but UCS-2, and what stands behind text: is not looked at.
 //
 // Labels come in any order and case. A label begins the text or follows a space, so that ids and
-// words may hold colons. Of a label that comes twice the first one with a value counts;
-// a placeholder is no value, whatever follows it.
+// words may hold colons. If a label comes twice, the first one with a value counts; a placeholder is
+// not a value, whatever follows it.
 //
-// An id may hold spaces and colons. It ends only at a label that we know: to cut it at any other
-// would name another message. A vendor's field right behind an id is therefore part of it, and makes
-// it doubtful. What follows text: is the message, and no labels are sought in it, unless
-// nothing stands before the next label that we know.
+// An id may hold spaces and colons. It ends only at a label that we know: cut at any other, it would
+// name another message. A vendor's field right behind an id is therefore part of it, and makes it
+// doubtful. What follows text: is the message, in which labels do not count, unless the next label
+// that we know follows at once.
 //
-// Of the other values only the first word counts, as some gateways put the message behind err
+// Of the other values only the first word counts, because some gateways put the message behind err
 // without a label. They end at every label, so that the field of a vendor never fills in for a
-// value that is missing.
+// missing value.
 //
-// Dates that name no offset are in the zone.
+// Dates without an offset are in the zone.
 func parseReceiptText(text string, zone *time.Location) receiptText {
 	var values [labelCount]string
 	current, begin := noLabel, 0
@@ -104,8 +103,8 @@ func parseReceiptText(text string, zone *time.Location) receiptText {
 	}
 }
 
-// labelBefore returns the label whose colon stands at an index, and where it starts: -1 when the
-// colon ends no label.
+// labelBefore returns the label whose colon is at an index, and where it starts: -1 when the colon
+// does not end a label.
 func labelBefore(text string, colon int) (l label, start int) {
 	start = wordBefore(text, colon)
 	if start < 0 {
@@ -134,7 +133,7 @@ func labelBefore(text string, colon int) (l label, start int) {
 	return noLabel, start
 }
 
-// dateLabel tells "submit date" from "done date", by the word before the one that starts at an
+// dateLabel distinguishes "submit date" from "done date" by the word before the one that starts at an
 // index.
 func dateLabel(text string, date int) (l label, start int) {
 	end := len(strings.TrimRightFunc(text[:date], blank))
@@ -149,8 +148,8 @@ func dateLabel(text string, date int) (l label, start int) {
 	return noLabel, date
 }
 
-// wordBefore returns where the word starts that ends before an index, or -1 when there is none. A
-// word begins with a letter, at the start of the text or after a space.
+// wordBefore returns the start of the word that ends before an index, or -1 when there is none. A word
+// begins with a letter, at the start of the text or after a space.
 func wordBefore(text string, end int) int {
 	start := end
 	for start > 0 && inWord(text[start-1]) {

@@ -24,9 +24,9 @@ var statusNames = [...]string{
 	Rejected: "REJECTED", Failed: "FAILED", Delivered: "DELIVERED",
 }
 
-// statusWords maps every word that gateways are known to send, in upper case. They
-// are the eight `stat` values of SMPP v3.4 appendix B, their misspellings in the field, and the
-// words of the JSON APIs of carriers.
+// statusWords maps every word that gateways are known to send, in upper case: the eight `stat`
+// values of SMPP v3.4 appendix B, their misspellings in the field, and the words of the JSON APIs of
+// carriers.
 var statusWords = map[string]Status{
 	"PENDING": Pending, "QUEUED": Pending, "SENT": Pending, "SENDING": Pending,
 	"SUBMITTED": Pending, "ACCEPTED": Pending, "ACCEPTD": Pending, "ENROUTE": Pending,

@@ -121,7 +121,7 @@ func (it *item) id(f field) string {
 }
 
 // checkID returns an id that was read from a value, or "" when it cannot serve as one, which is a
-// problem. It is refused and not mended, because a mended id is that of another message.
+// problem. A bad id is refused and not repaired, because a repaired one would name another message.
 func (it *item) checkID(id string, from value) string {
 	reason := ""
 	switch {
@@ -148,7 +148,7 @@ func (it *item) word(f field) string {
 }
 
 // checkWord returns a text that was read from a value, without the spaces around it and with U+FFFD
-// in place of control characters and broken text: PostgreSQL has no NUL in its texts, and neither
+// in place of control characters and broken text: PostgreSQL takes no NUL in a text, and none of them
 // belongs on a screen. A text that is too long is a problem.
 func (it *item) checkWord(text string, from value) string {
 	text = strings.TrimSpace(text)
@@ -178,8 +178,8 @@ func printableASCII(s string) bool {
 	return true
 }
 
-// time returns the time that a field tells, or the zero time where it cannot be read: RFC 3339, or
-// the seconds or milliseconds since 1970 as a number.
+// time returns the time in a field, or the zero time where it cannot be read: RFC 3339, or the seconds
+// or milliseconds since 1970 as a number.
 func (it *item) time(f field) time.Time {
 	v := it.find(f)
 	text, ok := v.text()
