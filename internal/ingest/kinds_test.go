@@ -161,7 +161,7 @@ func TestWakeIsCalledForNewRevisions(t *testing.T) {
 	}
 }
 
-// Whoever is woken finds what he was woken for: the commit is over.
+// When Wake is called, the commit is over and what it is about is there.
 func TestWakeFollowsTheCommit(t *testing.T) {
 	st := &fakeStore{}
 	var found []string

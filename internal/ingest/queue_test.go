@@ -10,8 +10,8 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// Behind requests that have waited for long nobody else is to wait: a slow database answers few in
-// time, not many too late.
+// Behind requests that have waited for long nobody else may wait: with a slow database, few answers in
+// time are better than many that are late.
 func TestQueueThatStandsIsBusyAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})

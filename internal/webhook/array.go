@@ -12,15 +12,15 @@ import (
 // errTooMany says that an array has more items than the limit.
 var errTooMany = errors.New("too many items")
 
-// isArray reports whether a body is to be read as an array: whether that is what it begins as.
+// isArray reports whether a body is to be read as an array, because it begins as one.
 func isArray(body []byte) bool {
 	body = bytes.TrimLeft(body, " \t\r\n")
 	return len(body) > 0 && body[0] == '['
 }
 
-// split returns the items of a JSON array, as parts of the body. It looks at the grammar alone: a
-// repeated name or a text that is not UTF-8 spoils its own item, which is for the reader of the
-// items to say, and not its neighbours.
+// split returns the items of a JSON array, as parts of the body. It checks the grammar only: a
+// repeated name or a text that is not UTF-8 spoils its own item, as the reader of the items will say,
+// and not its neighbours.
 //
 // It returns errTooMany, or else an error that says where the JSON breaks off. The error holds
 // nothing of the body.

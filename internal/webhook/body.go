@@ -11,13 +11,13 @@ var (
 	errNoRoom   = errors.New("too many bytes in flight")
 )
 
-// firstRead is how much of a body is made room for at once, in bytes, when its length is not known
-// or the caller is not. Nearly all bodies are shorter.
+// firstRead is how much room a body gets at first, in bytes, when its length or the caller is not
+// known. Nearly all bodies are shorter.
 const firstRead = 64 << 10
 
-// readBody reads a whole body of the given length, -1 if it is not known, and holds its bytes on
-// the ticket. It makes room once when it may rely on the length. Otherwise room grows with what
-// has arrived, so that announcing a large body takes up nothing.
+// readBody reads a whole body of the given length, -1 if it is not known, and reserves its bytes on
+// the ticket. It makes room once when it may rely on the length. Otherwise the room grows with what
+// has arrived, so that announcing a large body takes up no memory.
 //
 // It returns errTooLarge, errNoRoom, io.ErrUnexpectedEOF, or what the reader returns.
 func readBody(r io.Reader, length int64, t *ticket) ([]byte, error) {
@@ -27,7 +27,7 @@ func readBody(r io.Reader, length int64, t *ticket) ([]byte, error) {
 	}
 	end := length
 	if length < 0 {
-		end = limit + 1 // one byte more than may come tells that too much comes
+		end = limit + 1 // one byte over the limit shows that the body is too large
 	}
 	room := min(end, firstRead)
 	if t.known && length >= 0 {

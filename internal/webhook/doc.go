@@ -1,6 +1,6 @@
-// Package webhook is the HTTP intake of CXone's webhooks. It proves who is calling, bounds and
-// splits what they send, and answers. It knows HTTP and the shape of the answers; what an event
-// means is decided by ingest and the domain behind it.
+// Package webhook is the HTTP intake of CXone's webhooks. It authenticates callers, bounds and splits
+// what they send, and answers. It knows HTTP and the shape of the answers; what an event means is
+// decided by ingest and the domain behind it.
 //
 // The way of a request through the package:
 //
@@ -13,19 +13,19 @@
 //	answer    what became of them                                 sms_answer.go, threads_answer.go
 //	later     hold an answer back until the CRM has the events    prefer.go, wait.go
 //	reply     the answers that all webhooks have in common        reply.go
-//	span      what OpenTelemetry is told                          trace.go
+//	span      the trace of a request                              trace.go
 //
 // Only accept, with its answers, is the webhook's own. To add one, write its accept and a constructor
 // on Gate that hands it to Gate.handler under the name of its route.
 //
-// A Gate's handlers answer every method, so they are to be registered without one; the Gate then
-// answers 405 in its own form:
+// A Gate's handlers answer every method, so register them without one; the Gate then answers 405 in
+// its own form:
 //
 //	gate := webhook.NewGate(webhook.Options{Secrets: secrets, Logger: logger, Registry: registry})
 //	mux.Handle("/webhooks/cxone/sms", gate.SMS(intake))
 //	mux.Handle("/api/webhooks/cxone-threads", gate.Threads(intake, syncer))
 //	server.RegisterOnShutdown(gate.StopWaiting)
 //
-// The http.Server around it has to set ReadHeaderTimeout, IdleTimeout and MaxHeaderBytes: a Gate
-// sees a request only when its headers are complete. It bounds the reading of the body itself.
+// The http.Server around it must set ReadHeaderTimeout, IdleTimeout and MaxHeaderBytes: a Gate sees
+// a request only once its headers are complete. It bounds the reading of the body itself.
 package webhook

@@ -12,12 +12,12 @@ import (
 
 // Submitter makes events durable.
 type Submitter interface {
-	// Submit returns when every reading is durable, with one answer for each, in their order. On
-	// an error nothing is promised: an *ingest.BusyError, or that of the context.
+	// Submit returns when every reading is durable, with one answer for each, in their order. After
+	// an error, an *ingest.BusyError or that of the context, nothing is promised.
 	Submit(ctx context.Context, readings []ingest.Reading) ([]ingest.Answer, error)
 }
 
-// reader reads one event. A text that is no JSON object gives a reading that is refused. The reading
+// reader reads one event. A text that is not a JSON object gives a reading that is refused. The reading
 // keeps raw.
 type reader func(raw []byte, received time.Time) ingest.Reading
 
@@ -47,7 +47,7 @@ func takeIn(ctx context.Context, d *delivery, read reader, s Submitter) (ev even
 	return ev, nil
 }
 
-// readAll reads each event. An array that is broken is one, which is malformed.
+// readAll reads each event. A broken array counts as one event, which is malformed.
 func readAll(d *delivery, read reader) []ingest.Reading {
 	if !d.isArray() {
 		reading := read(d.body, d.received)
@@ -63,8 +63,8 @@ func readAll(d *delivery, read reader) []ingest.Reading {
 	return readings
 }
 
-// errNeverStored is told for an event that the database will never take. What the database says of
-// it is for the operator, who finds it in the dead letter.
+// errNeverStored is the answer for an event that the database will never accept. The reason that the
+// database gives is for the operator, who finds it in the dead letter.
 var errNeverStored = errors.New("the event cannot be stored; it is kept as a dead letter")
 
 // refused returns why event i was refused, by its reader or by the database; nil if it was not.
@@ -75,8 +75,8 @@ func (ev *events) refused(i int) error {
 	return ev.readings[i].Refused
 }
 
-// refuseOne answers a request whose only event is kept as a dead letter: why, field by field where
-// the reader said so. The member is what the answer calls the id of its message or thread.
+// refuseOne answers a request whose only event is kept as a dead letter. It says why, field by field
+// where the reader did. The member is the answer's name for the id of the message or thread.
 func refuseOne(ev *events, member string) reply {
 	id, refused := ev.readings[0].Subject, ev.refused(0)
 	rep := reply{status: http.StatusUnprocessableEntity, tally: ev.tally, subject: id}
@@ -92,7 +92,7 @@ func refuseOne(ev *events, member string) reply {
 	return rep
 }
 
-// appendFields appends a member that tells what is wrong with each field, where the reader said so.
+// appendFields appends a member that says what is wrong with each field, where the reader did.
 func appendFields(b []byte, refused error) []byte {
 	invalid, ok := errors.AsType[*refusal.InvalidError](refused)
 	if !ok {
@@ -147,7 +147,7 @@ func (ev *events) count(i int) {
 
 func (t *tally) allRefused() bool { return t.items > 0 && t.refused == t.items }
 
-// outcome sums a request up in a word.
+// outcome sums up a request in a word.
 func (t *tally) outcome() string {
 	switch {
 	case t.synced > 0 && t.synced == t.accepted-t.stale:

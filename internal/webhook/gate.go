@@ -21,13 +21,13 @@ type Options struct {
 	Limits   Limits
 	Failures *access.Failures      // limits wrong secrets; nil does not
 	Logger   *slog.Logger          // nil logs nothing
-	Registry prometheus.Registerer // nil shows the metrics nowhere
+	Registry prometheus.Registerer // nil leaves the metrics unregistered
 	Traces   trace.TracerProvider  // nil traces nothing
 	Now      func() time.Time      // nil is time.Now
 }
 
-// Gate is what all webhooks have in common: who may come in, how much of it, and what is told of
-// it. Its limits hold for all of them together. It is safe for concurrent use.
+// Gate is what all webhooks have in common: who may come in, how much they may send, and what is
+// logged, counted and traced. Its limits hold for all webhooks together. It is safe for concurrent use.
 type Gate struct {
 	secrets  *Secrets
 	limits   Limits
@@ -40,7 +40,7 @@ type Gate struct {
 	waiting  waiting
 }
 
-// NewGate makes a Gate and registers its metrics. It panics if the registry has them already, as
+// NewGate returns a Gate and registers its metrics. It panics if the registry has them already:
 // there is one Gate in a program.
 func NewGate(o Options) *Gate {
 	g := &Gate{
@@ -58,9 +58,9 @@ func NewGate(o Options) *Gate {
 	return g
 }
 
-// accept takes in what an authenticated request delivers, and says what to answer. An error says
-// that nothing is promised, and is answered by a 503: an *ingest.BusyError, the context's error,
-// or any other.
+// accept takes in what an authenticated request delivers, and returns the answer. An error means that
+// nothing is promised, and is answered by a 503: an *ingest.BusyError, the context's error, or any
+// other.
 type accept func(context.Context, *delivery) (reply, error)
 
 // delivery is the body of an authenticated request. Whatever keeps a part of it keeps all of it.
@@ -99,12 +99,12 @@ type visit struct {
 	unread bool // there is a body, or the rest of one, that was not read
 	late   bool // and it is not to be waited for
 
-	stranger netip.Addr    // where a caller comes from who has not proven itself
+	stranger netip.Addr    // the address of a caller who is not authenticated
 	bytes    int           // of the body, once it is read
 	waited   time.Duration // for the CRM
 }
 
-// ServeHTTP never answers 2xx unless accept has said so, and never panics on its own account.
+// ServeHTTP answers 2xx only if accept has said so, and turns a panic into a 503.
 func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g := rt.gate
 	v := visit{
@@ -165,8 +165,8 @@ func (rt *route) answer(w http.ResponseWriter, r *http.Request, v *visit) (rep r
 	return rt.deliver(r, v, body)
 }
 
-// stranger answers a caller who has not proven itself. One who shows nothing guesses nothing, and is not
-// counted as one who does.
+// stranger answers a caller who is not authenticated. A caller without a credential guesses nothing, and
+// is not counted as one who does.
 func (g *Gate) stranger(r *http.Request, v *visit, err error) reply {
 	v.stranger = access.AddressOf(r)
 	if err != errNoCredential {
@@ -183,7 +183,7 @@ func (rt *route) welcome(v *visit, h http.Header) {
 	rt.beginSpan(v, h)
 }
 
-// deliver hands a body that is known to be ours to the webhook.
+// deliver hands the body of an authenticated request to the webhook.
 func (rt *route) deliver(r *http.Request, v *visit, body []byte) reply {
 	d := &delivery{
 		header: r.Header, body: withoutMark(body),
@@ -211,7 +211,7 @@ func (v *visit) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if !v.unread {
 		return nil, nil
 	}
-	// A ResponseWriter that knows no deadlines is not one of net/http's server.
+	// A ResponseWriter without deadlines does not come from net/http's server.
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(v.ticket.limits.ReadTimeout))
 	body, err := readBody(r.Body, r.ContentLength, &v.ticket)
@@ -219,21 +219,20 @@ func (v *visit) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		v.late = err != errNoRoom && err != errTooLarge
 		return nil, err
 	}
-	// Left standing, the deadline would cancel the request while it waits for its commit.
+	// If it stayed, the deadline would cancel the request while it waits for its commit.
 	_ = control.SetReadDeadline(time.Time{})
 	v.unread, v.bytes = false, len(body)
 	return body, nil
 }
 
-// linger is how long the rest of a body that nobody reads may take to arrive, so that the sender
-// comes to read the answer, and lingerBytes how much of it is waited for.
+// linger is how long the rest of a body that nobody reads may take to arrive, so that the sender gets
+// to read the answer. lingerBytes is how long a body may be for this wait.
 const (
 	linger      = time.Second
 	lingerBytes = 64 << 10
 )
 
-// send writes the answer. To a sender who has gone it cannot be told, and need not be: it repeats
-// the request.
+// send writes the answer. A sender who has gone does not get it, and repeats the request.
 func (v *visit) send(w http.ResponseWriter, rep *reply, length int64) {
 	h := w.Header()
 	h["Content-Type"] = contentType
@@ -242,8 +241,8 @@ func (v *visit) send(w http.ResponseWriter, rep *reply, length int64) {
 		h.Set(rep.header, rep.value)
 	}
 	if v.unread {
-		// net/http drains a body before it answers, to keep the connection. A small one will be
-		// there by now; else the connection is given up, and the answer goes out at once.
+		// net/http drains a body before it answers, to keep the connection. A small one has probably
+		// arrived by now; else the connection is given up, and the answer goes out at once.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(linger))
 		if v.late || length < 0 || length > lingerBytes {
 			h.Set("Connection", "close")

@@ -195,7 +195,7 @@ func TestOneLineIsLogged(t *testing.T) {
 	}
 }
 
-// A panic is told with its place, and not with its text, which may hold a part of the payload.
+// A panic is logged with its place, and not with its text, which may hold a part of the payload.
 func TestPanicIsLogged(t *testing.T) {
 	var out bytes.Buffer
 	g := newGate(t, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&out, nil)) })

@@ -10,8 +10,8 @@ import (
 	"github.com/cxbridge/cxbridge/internal/access"
 )
 
-// Who guesses is soon told to wait, and fills no log. Who shows a right secret comes in all the while,
-// from the same address, and so is told what is missing who shows none.
+// A caller who guesses is soon told to wait, and does not fill the log. From the same address, a right
+// secret is still let in, and a caller without a secret still learns what is missing.
 func TestWrongSecretsAreLimited(t *testing.T) {
 	changed := request(receipt)
 	changed.Header.Del(headerSecret)

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// MinBytes is the least Limits.Bytes, in bytes, with which the largest request of the default Body
-// and Items comes in: four times Body plus 1 KiB for each of Items. A caller with a signature gets
-// half of Bytes until his body is read, and a body that grows is held twice while it is moved.
+// MinBytes is the least Limits.Bytes, in bytes, that lets in the largest request of the default Body
+// and Items: four times Body plus 1 KiB for each of Items. A caller with a signature gets half of
+// Bytes until its body is read, and a body that grows is held twice while it is moved.
 const MinBytes = 4*defaultBody + defaultItems*itemCost
 
 const (
@@ -15,13 +15,13 @@ const (
 	defaultItems = 5000
 )
 
-// Limits bound what the webhooks take on. A field that is 0 has its default.
+// Limits bound what the webhooks take on. A field that is 0 stands for its default.
 type Limits struct {
 	Body        int64         // bytes of one body; over it the answer is 413. Default 8 MiB
 	Items       int           // events of one array; over it the answer is 413. Default 5,000
 	Bytes       int64         // memory for requests in flight; over it the answer is 503. Default 64 MiB; see MinBytes
 	Requests    int64         // requests in flight; over it the answer is 503. Default 4,096
-	ReadTimeout time.Duration // for a body to arrive in whole. Default 10 s
+	ReadTimeout time.Duration // for a whole body to arrive. Default 10 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -43,8 +43,8 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// itemCost is what an event of an array is reckoned to take in memory beside its text, in bytes:
-// its reading, receipt and answer. Without it five thousand empty objects would pass as 15 kB.
+// itemCost is what an event of an array is assumed to take in memory besides its text, in bytes: its
+// reading, receipt and answer. Without it five thousand empty objects would pass as 15 kB.
 const itemCost = 1 << 10
 
 // load counts what is in flight, over all webhooks of a Gate.
@@ -56,7 +56,7 @@ type load struct {
 // ticket is what one request holds of the load. The zero ticket is not usable.
 //
 // A caller that is not known yet, because its signature covers a body still to come, gets no more
-// than half of each limit. So strangers who start requests and never end them cannot shut out the
+// than half of each limit. So strangers who start requests and never end them cannot shut out
 // callers who show a secret.
 type ticket struct {
 	load   *load
@@ -105,8 +105,8 @@ func (t *ticket) ceiling(limit int64) int64 {
 	return (limit + 1) / 2
 }
 
-// take adds n to the counter unless that would lift it over the ceiling. It never lifts it over
-// even for a moment, so one request that is refused takes no room from its neighbours.
+// take adds n to the counter unless that would lift it over the ceiling. The counter never exceeds the
+// ceiling even for a moment, so a request that is refused takes no room from its neighbours.
 func take(counter *atomic.Int64, n, ceiling int64) bool {
 	for {
 		held := counter.Load()

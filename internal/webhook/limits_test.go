@@ -16,8 +16,8 @@ import (
 	"github.com/cxbridge/cxbridge/internal/ingest"
 )
 
-// holding returns an intake whose commits wait: it tells when each has begun, and ends them when
-// release is called.
+// holding returns an intake whose commits wait: begun receives when each has begun, and release ends
+// them all.
 func holding() (f *fakeIntake, begun chan struct{}, release func()) {
 	begun, gate := make(chan struct{}, 16), make(chan struct{})
 	commit := answersWith(ingest.Answer{})
@@ -206,8 +206,8 @@ func TestLoadUnderContention(t *testing.T) {
 	}
 }
 
-// The least memory that a setting may allow lets in the largest body, of the most items, from a
-// caller who has only half of it until his signature is checked.
+// The least memory that a setting may allow lets in the largest body, with the most items, even from a
+// caller who has only half of it until its signature is checked.
 func TestMinBytesTakesTheLargestRequest(t *testing.T) {
 	body := "[" + receipt + strings.Repeat(","+receipt, defaultItems-1)
 	body += strings.Repeat(" ", defaultBody-len(body)-1) + "]"

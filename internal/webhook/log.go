@@ -34,7 +34,7 @@ func (rt *route) log(ctx context.Context, v *visit, rep *reply, took time.Durati
 		slog.Int64("duration_us", took.Microseconds()),
 		slog.Int("items", t.items),
 	)
-	// What did not happen is left out: most lines tell of one event that was accepted.
+	// Counts of 0 are left out: most lines are about one event that was accepted.
 	for _, c := range [...]struct {
 		name string
 		n    int
@@ -62,16 +62,16 @@ func (rt *route) log(ctx context.Context, v *visit, rep *reply, took time.Durati
 	if v.span.SpanContext().IsSampled() {
 		attrs = append(attrs, slog.String("trace_id", v.span.SpanContext().TraceID().String()))
 	}
-	// The handler is called as the logger would, but without the place in the code, which is always
-	// this one and takes longer to find out than the line to write.
+	// The handler is called as the logger would call it, but without the place in the code, which is
+	// always this one and costs more to find out than the line to write.
 	record := slog.NewRecord(v.start.Add(took), level, "webhook", 0)
 	record.AddAttrs(attrs...)
 	// A log that cannot be written has no place to say so.
 	_ = rt.gate.logger.Handler().Handle(ctx, record)
 }
 
-// logPanic tells where the program went wrong. The text of a panic is told only when the runtime
-// wrote it: any other may quote the payload.
+// logPanic logs where the program went wrong. It logs the text of a panic only when the runtime wrote
+// it: any other may quote the payload.
 func (rt *route) logPanic(ctx context.Context, v *visit, p any) {
 	what := fmt.Sprintf("%T", p)
 	if err, ok := p.(runtime.Error); ok {

@@ -67,8 +67,8 @@ func newMetrics(registry prometheus.Registerer, l *load, w *waiting) *metrics {
 	return m
 }
 
-// routeMetrics are the counters of one route, looked up once: to find one by its labels costs more
-// than to count.
+// routeMetrics are the counters of one route, looked up once: finding one by its labels costs more
+// than counting.
 type routeMetrics struct {
 	requests                      map[answer]prometheus.Counter
 	unforeseen                    *prometheus.CounterVec // requests whose answer is not one of answers

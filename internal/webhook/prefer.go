@@ -11,9 +11,9 @@ import (
 // mostWait caps what a sender can ask for.
 const mostWait = 30 * time.Second
 
-// preferredWait returns how long a sender would wait for more than that its events are durable: the
-// preference "wait" of RFC 7240, in whole seconds, capped. It is 0 when there is none. Of several
-// the first one counts, and one that cannot be read is none.
+// preferredWait returns how long a sender would wait for more than durability: the preference "wait"
+// of RFC 7240, in whole seconds, capped. It is 0 when there is none. The first of several counts, and
+// one that cannot be read counts as none.
 func preferredWait(h http.Header) time.Duration {
 	for _, line := range h["Prefer"] {
 		for more := true; more; {
@@ -43,7 +43,7 @@ func parseWait(value string) time.Duration {
 	return min(time.Duration(seconds)*time.Second, mostWait)
 }
 
-// trimSpace drops what HTTP takes for space.
+// trimSpace drops what HTTP treats as space.
 func trimSpace(text string) string { return strings.Trim(text, " \t") }
 
 // cutUnquoted is strings.Cut for a separator outside of quoted strings.

@@ -23,11 +23,11 @@ type reply struct {
 	header, value string // one more header; "" is none
 
 	outcome string // in a word; "" is that of the tally
-	reason  string // why it is no 2xx; holds nothing of the payload
+	reason  string // why it is not a 2xx; holds nothing of the payload
 	subject string // id of the message or thread, where there is only one
 	tally   tally
 
-	later *later // nil when the answer does not get better by waiting
+	later *later // nil when waiting would not improve the answer
 }
 
 func (rep reply) with(header, value string) reply {
@@ -35,14 +35,14 @@ func (rep reply) with(header, value string) reply {
 	return rep
 }
 
-// denial is an answer that says no more than why.
+// denial is an answer that says nothing but the reason.
 func denial(status int, outcome, reason string) reply {
 	body := appendText([]byte(`{"error":`), reason)
 	return reply{status: status, body: append(body, '}'), outcome: outcome, reason: reason}
 }
 
-// unauthenticated answers a caller who has not proven itself. RFC 9110 wants a challenge in a 401; there
-// is no registered scheme for what we take.
+// unauthenticated answers a caller who is not authenticated. RFC 9110 wants a challenge in a 401; no
+// registered scheme stands for what we accept.
 func unauthenticated(err error) reply {
 	return denial(http.StatusUnauthorized, "unauthorized", err.Error()).with("Www-Authenticate", `Webhook realm="cxbridge"`)
 }
@@ -53,14 +53,14 @@ func limited(wait time.Duration) reply {
 		with("Retry-After", strconv.FormatInt(access.Seconds(wait), 10))
 }
 
-// unavailable asks the caller to come again: in whole seconds, rounded up, and at least one.
+// unavailable asks the caller to come again after a time: in whole seconds, rounded up, at least one.
 func unavailable(outcome, reason string, after time.Duration) reply {
 	return denial(http.StatusServiceUnavailable, outcome, reason).
 		with("Retry-After", strconv.FormatInt(access.Seconds(after), 10))
 }
 
-// unreadable answers a body that could not be taken in. One that is late or breaks off gets a 503
-// too: many senders never repeat after a 4xx, and nothing is wrong with the event.
+// unreadable answers a body that could not be read. One that is late or breaks off gets a 503: many
+// senders never repeat after a 4xx, and nothing is wrong with the event.
 func unreadable(err error, l *Limits) reply {
 	switch {
 	case errors.Is(err, errTooLarge):
@@ -94,8 +94,8 @@ func failed(err error) reply {
 	return rep
 }
 
-// appendText appends text as a JSON string. What is not UTF-8 in it is replaced, which is what the
-// error that is passed over would say.
+// appendText appends text as a JSON string. Bytes that are not UTF-8 are replaced; the ignored error
+// says no more than that.
 func appendText(b []byte, text string) []byte {
 	b, _ = jsontext.AppendQuote(b, text)
 	return b

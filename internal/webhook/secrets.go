@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// The headers a caller can prove itself with, in the canonical form of net/http.
+// The headers that a caller can authenticate itself with, in the canonical form of net/http.
 const (
 	headerSecret           = "X-Webhook-Secret"
 	headerRequestSignature = "X-Request-Signature"
@@ -25,10 +25,10 @@ const (
 // signatures, and keeps the refusal of a stranger cheap.
 const maxCredential = 4096
 
-// Secrets are the webhook secrets that are valid now: several, while one takes another's place.
-// They are safe for concurrent use.
+// Secrets are the webhook secrets that are valid now: several during a rotation. They are safe for
+// concurrent use.
 //
-// A caller may prove itself in three ways: the secret itself in X-Webhook-Secret, a Standard
+// A caller may authenticate itself in three ways: the secret itself in X-Webhook-Secret, a Standard
 // Webhooks signature, or an X-Request-Signature. Any one of them that holds admits the request,
 // whatever the others say: each is proof enough alone, and a gateway on the way may add or spoil a
 // header that the sender knows nothing of.
@@ -88,8 +88,8 @@ func standardKey(secret string) ([]byte, error) {
 	return key, nil
 }
 
-// unauthorized says why a caller is a stranger. It is the answer's text, so it tells what to mend
-// and nothing about the secrets.
+// unauthorized says why a caller is a stranger. It is the answer's text, so it says what to fix and
+// nothing about the secrets.
 type unauthorized string
 
 func (e unauthorized) Error() string { return string(e) }
@@ -99,9 +99,9 @@ const (
 	errWrongSecret  = unauthorized("wrong secret in " + headerSecret + ", or more than one")
 )
 
-// examine looks at the headers alone. A caller who shows a valid secret is known; of one who shows
-// signatures instead it returns the claims, which verify checks once the body is there. All others
-// are strangers, and their bodies need not be read.
+// examine looks at the headers only. A caller who shows a valid secret is known. For a caller who shows
+// signatures instead it returns the claims, which verify checks once the body is there. All others are
+// strangers, and their bodies need not be read.
 func (s *Secrets) examine(h http.Header, now time.Time) (known bool, claims []claim, err error) {
 	err = errNoCredential
 	if values := h[headerSecret]; values != nil {
@@ -131,7 +131,7 @@ func (s *Secrets) examine(h http.Header, now time.Time) (known bool, claims []cl
 }
 
 // matches compares a shown secret with all valid ones. Digests have one length, and every one of
-// them is compared, so the time taken tells neither the length of a secret nor which one matched.
+// them is compared, so the time taken reveals neither the length of a secret nor which one matched.
 func (s *Secrets) matches(values []string) bool {
 	shown, ok := single(values)
 	if !ok {

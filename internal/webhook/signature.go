@@ -24,8 +24,8 @@ const (
 	errWrongAlgorithm = unauthorized("X-Signature-Algorithm is not sha256")
 )
 
-// claim is what a request says about itself: that prefix and body, signed by one of the keys with
-// HMAC-SHA256, make one of the codes.
+// claim is what a request says about itself: that the HMAC-SHA256 of prefix and body, under one of the
+// keys, is one of the codes.
 type claim struct {
 	prefix string
 	keys   [][]byte
@@ -34,8 +34,8 @@ type claim struct {
 
 // standardClaim reads a signature of Standard Webhooks 1.0.0: it covers "id.timestamp.body", and
 // the header lists any number of them as "v1,<base64>", separated by spaces. Other versions in the
-// list are passed over. An id with a full stop is refused, as the specification has it: with one,
-// the three parts could be cut elsewhere and still have the same signature.
+// list are skipped. An id with a full stop is refused, as the specification has it: with one, the
+// three parts could be cut elsewhere and still have the same signature.
 func (s *Secrets) standardClaim(h http.Header, signatures []string, now time.Time) (claim, error) {
 	list, ok := single(signatures)
 	id, okID := single(h[headerWebhookID])
@@ -67,8 +67,8 @@ func (s *Secrets) standardClaim(h http.Header, signatures []string, now time.Tim
 }
 
 // requestClaim reads the signature that the makers of CXone Digital publish: the base64 of the
-// HMAC-SHA256 of the body. It names no time, so it is no protection against replay; that a replay
-// changes nothing is the store's promise.
+// HMAC-SHA256 of the body. It names no time, so it does not protect against replay; the store promises
+// that a replay changes nothing.
 func (s *Secrets) requestClaim(h http.Header, signatures []string) (claim, error) {
 	if values := h[headerAlgorithm]; values != nil {
 		if name, ok := single(values); !ok || !strings.EqualFold(name, "sha256") {
@@ -95,7 +95,7 @@ func decodeCode(encoded string) (code [sha256.Size]byte, ok bool) {
 }
 
 // verify checks the claims against the body as it came, byte for byte. One that holds is enough.
-// Every key and every code is tried, so the time taken does not tell which of them matched.
+// Every key and every code is tried, so the time taken does not reveal which of them matched.
 func verify(claims []claim, body []byte) error {
 	match := 0
 	for _, c := range claims {

@@ -10,7 +10,7 @@ import (
 
 // SMSIntake is where the SMS webhook takes its events.
 type SMSIntake interface {
-	// ReadSMS reads one receipt. A text that is no JSON object gives a reading that is refused.
+	// ReadSMS reads one receipt. A text that is not a JSON object gives a reading that is refused.
 	// The reading keeps raw.
 	ReadSMS(raw []byte, received time.Time) ingest.Reading
 
@@ -25,11 +25,11 @@ type SMSIntake interface {
 //	     with "flagged" and "quarantined", both counts of accepted ones, where they are not 0, and
 //	     "queuedForRetry" where it is true of any item. An empty array is an array.
 //	400  malformed JSON; kept as a dead letter
-//	422  invalid, with "fields":[{"path","error"}] and "messageId" where it is known; for an array
-//	     of which every item is. Kept as dead letters
+//	422  invalid, with "fields":[{"path","error"}] and "messageId" where it is known; for an array,
+//	     if every item is invalid. Kept as dead letters
 //
-// and, as all webhooks: 401, 405, 413, 415, and 503 with Retry-After. These promise nothing of the
-// events. Every error has the form {"error":…}.
+// and, as all webhooks: 401, 405, 413, 415, 429 to callers with too many wrong secrets, and 503 with
+// Retry-After. These promise nothing about the events. Every error has the form {"error":…}.
 func (g *Gate) SMS(intake SMSIntake) http.Handler {
 	return g.handler("sms", "message_id", smsWebhook{intake}.accept)
 }

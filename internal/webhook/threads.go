@@ -11,17 +11,17 @@ import (
 
 // ThreadIntake is where the webhook of threads takes its events.
 type ThreadIntake interface {
-	// ReadThread reads one event. A text that is no JSON object gives a reading that is refused.
+	// ReadThread reads one event. A text that is not a JSON object gives a reading that is refused.
 	// The reading keeps raw.
 	ReadThread(raw []byte, received time.Time) ingest.Reading
 
 	Submitter
 }
 
-// Synced tells when the CRM has what a sender waits for.
+// Synced reports when the CRM has what a sender waits for.
 type Synced interface {
 	// Wait returns true once the CRM has what came with a revision of a thread, and false when some of
-	// that is set aside, or ctx ends before. With a ctx that has ended it returns at once, and true only
+	// that is set aside, or ctx ends first. With a ctx that has ended it returns at once, and true only
 	// if it is known that the CRM has it.
 	Wait(ctx context.Context, threadID string, rev int64) bool
 }
@@ -35,17 +35,17 @@ type Synced interface {
 //	     "error" and "fields". An empty array is an array. The thread id is null where it is not
 //	     known.
 //	400  malformed JSON; kept as a dead letter
-//	422  invalid, with "fields":[{"path","error"}] and "threadId" where it is known; for an array
-//	     of which every item is, with its results. Kept as dead letters
+//	422  invalid, with "fields":[{"path","error"}] and "threadId" where it is known; for an array,
+//	     if every item is invalid, with its results. Kept as dead letters
 //
-// and, as all webhooks: 401, 405, 413, 415, and 503 with Retry-After. These promise nothing of the
-// events. Every error has the form {"error":…}.
+// and, as all webhooks: 401, 405, 413, 415, 429 to callers with too many wrong secrets, and 503 with
+// Retry-After. These promise nothing about the events. Every error has the form {"error":…}.
 //
 // With "Prefer: wait=N" (RFC 7240) the answer is held back until the CRM has all that was accepted,
 // for N seconds at most and never more than 30. It says "SYNCED" for what the CRM has then, and for
 // an array as a whole when the CRM has all that is not ignored. An event of which a message or
-// participant is set aside stays "ACCEPTED". Preference-Applied tells that there was a wait. What is in
-// the spool is not waited for, nor is anything when synced is nil or too many are waiting.
+// participant is set aside stays "ACCEPTED". Preference-Applied says that there was a wait. There is
+// none for events in the spool, nor when synced is nil or too many requests are waiting.
 func (g *Gate) Threads(intake ThreadIntake, synced Synced) http.Handler {
 	return g.handler("threads", "thread_id", threadsWebhook{intake, synced}.accept)
 }

@@ -23,12 +23,12 @@ type result struct {
 	rev      int64  // the CRM has the event once it has this revision of the thread
 	verdict  verdict
 	spooled  bool
-	why      []byte // members of the answer that tell why it is rejected
+	why      []byte // members of the answer that say why it is rejected
 }
 
 func newResult(ev *events, i int) result {
 	r := result{
-		threadID: strings.Clone(ev.readings[i].Subject), // a part of a longer text would hold all of it
+		threadID: strings.Clone(ev.readings[i].Subject), // a part of a longer text would keep all of it
 		rev:      ev.answers[i].Rev, verdict: verdictAccepted, spooled: ev.answers[i].Spooled,
 	}
 	if refused := ev.refused(i); refused != nil {
@@ -40,7 +40,7 @@ func newResult(ev *events, i int) result {
 	return r
 }
 
-// canWait reports whether the CRM is to have the event, by a revision that is known.
+// canWait reports whether the event is to go to the CRM, with a revision that is known.
 func (r *result) canWait() bool { return r.verdict == verdictAccepted && !r.spooled }
 
 // append appends the members of the answer.
@@ -81,7 +81,7 @@ func (a *threadsAnswer) canWait() bool {
 	return false
 }
 
-// resultCost is what a result takes in memory beside its texts, in bytes.
+// resultCost is what a result takes in memory besides its texts, in bytes.
 const resultCost = 96
 
 // size is what the answer takes in memory, in bytes.
@@ -93,9 +93,9 @@ func (a *threadsAnswer) size() int64 {
 	return int64(n)
 }
 
-// await waits for the CRM, one result after the other: it is the last one to come that decides. Of what
-// is set aside the CRM has not all, and nobody waits for the rest. Those that are left when ctx ends are
-// asked for as well, as the CRM may have them.
+// await waits for the CRM, one result after the other: the last one to come decides how long. A result
+// of which something is set aside ends its own wait. Results that are left when ctx ends are asked for
+// as well, because the CRM may have them.
 func (a *threadsAnswer) await(ctx context.Context, crm Synced) {
 	for i := range a.results {
 		if r := &a.results[i]; r.canWait() && crm.Wait(ctx, r.threadID, r.rev) {
@@ -135,7 +135,7 @@ func (a *threadsAnswer) reply() reply {
 	return rep
 }
 
-// total sums the results up: they are synced when the CRM has some of them, and the others, if any,
+// total sums up the results: they are synced when the CRM has some of them, and the others, if any,
 // brought nothing new.
 func (a *threadsAnswer) total() verdict {
 	isOpen := func(r result) bool { return r.verdict == verdictAccepted || r.verdict == verdictRejected }

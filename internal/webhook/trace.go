@@ -17,7 +17,7 @@ import (
 
 const scope = "github.com/cxbridge/cxbridge/internal/webhook"
 
-// noSpan is that of a request which is not traced.
+// noSpan is the span of a request that is not traced.
 var noSpan trace.Span = noop.Span{}
 
 // newTracer returns nil when there are no traces.
@@ -28,9 +28,9 @@ func newTracer(p trace.TracerProvider) trace.Tracer {
 	return p.Tracer(scope)
 }
 
-// beginSpan begins the span of a request, as of when it came. It goes on with the trace of a caller
-// who has one. Before he is known there is no span: no stranger decides what is traced, or fills
-// traces with his requests.
+// beginSpan begins the span of a request, at the time it came. It continues the trace of a caller who
+// has one. Until the caller is known there is no span: no stranger decides what is traced, or fills
+// the traces with requests.
 func (rt *route) beginSpan(v *visit, h http.Header) {
 	if rt.gate.tracer == nil {
 		return
@@ -41,8 +41,8 @@ func (rt *route) beginSpan(v *visit, h http.Header) {
 		trace.WithAttributes(semconv.HTTPRequestMethodPost, attribute.String("cxbridge.request_id", v.id)))
 }
 
-// endSpan tells what became of a request. It tells nothing of the payload but the id of the message
-// or thread, as the log does.
+// endSpan records what became of a request. Like the log, it holds nothing of the payload but the id
+// of the message or thread.
 func (v *visit) endSpan(rep *reply, took time.Duration) {
 	if !v.span.IsRecording() {
 		return
@@ -71,12 +71,12 @@ func childSpan(ctx context.Context, name string) (context.Context, trace.Span) {
 	return parent.TracerProvider().Tracer(scope).Start(ctx, name)
 }
 
-// end ends a span. Deferred itself, its End would see a panic, and tell the text of it, which may hold
-// a part of the payload.
+// end ends a span. If span.End were deferred itself, it would see a panic and record its text, which
+// may hold a part of the payload.
 func end(span trace.Span) { span.End() }
 
-// commit makes readings durable. The span shows how long the request waited for its commit. The
-// events carry its context along, so that the push of what they change continues the trace.
+// commit makes readings durable. Its span shows how long the request waited for the commit. The events
+// carry the trace context of the request, so that the push of what they change continues the trace.
 func commit(ctx context.Context, s Submitter, readings []ingest.Reading) (answers []ingest.Answer, err error) {
 	if !trace.SpanFromContext(ctx).IsRecording() {
 		return s.Submit(ctx, readings)
@@ -94,7 +94,7 @@ func commit(ctx context.Context, s Submitter, readings []ingest.Reading) (answer
 	return answers, err
 }
 
-// traceparent returns the trace context as W3C has it in a header, "" when the request is not traced.
+// traceparent returns the trace context in the form of the W3C header, "" when the request is not traced.
 func traceparent(ctx context.Context) string {
 	if !trace.SpanContextFromContext(ctx).IsSampled() {
 		return ""

@@ -10,17 +10,17 @@ const (
 	// waitingRequests bounds the requests that wait for the CRM.
 	waitingRequests = 256
 
-	// waitingBytes bounds the memory that their answers hold meanwhile. It is room for all of them
-	// with a single event each, or for some twenty arrays of the most items with ids of usual length.
+	// waitingBytes bounds the memory that their answers hold meanwhile. It has room for all of them
+	// with a single event each, or for some twenty of the longest arrays with ids of usual length.
 	waitingBytes = 16 << 20
 )
 
-// later is an answer that gets better by waiting. It holds nothing of the request's body.
+// later is an answer that waiting may improve. It holds nothing of the request's body.
 type later struct {
 	wait  time.Duration // at most, from when the request came; more than 0
 	bytes int64         // of memory that it holds
 
-	// answer returns the better answer, when there is nothing left to wait for or ctx ends.
+	// answer returns the better answer once there is nothing left to wait for or ctx ends.
 	answer func(ctx context.Context) reply
 }
 
@@ -28,7 +28,7 @@ type later struct {
 type waiting struct {
 	requests atomic.Int64
 	bytes    atomic.Int64
-	ended    context.Context // ends when nobody is to wait any more
+	ended    context.Context // ends when no request may wait any more
 	end      context.CancelFunc
 }
 
@@ -49,13 +49,13 @@ func (w *waiting) leave(l *later) {
 	w.requests.Add(-1)
 }
 
-// StopWaiting answers the requests that wait for the CRM, as far as things are, and lets no more of
-// them wait. It is for the begin of a graceful stop, which would wait for them in turn.
+// StopWaiting answers the requests that wait for the CRM with what is known so far, and lets no more
+// of them wait. It is for the start of a graceful stop, which would wait for them in turn.
 func (g *Gate) StopWaiting() { g.waiting.end() }
 
 // await lets a request wait before it is answered. Its events are durable, and its body is no longer
-// needed, so it gives back what it holds of the load. Beyond the bounds it does not wait, and the
-// answer stays as it is, which is as true as the better one.
+// needed, so it gives back what it holds of the load. Beyond the bounds it does not wait, and keeps
+// the answer that it has, which is just as true.
 func (rt *route) await(v *visit, rep *reply) {
 	g, l := rt.gate, rep.later
 	if !g.waiting.enter(l) {
