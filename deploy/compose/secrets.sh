@@ -1,10 +1,10 @@
 #!/bin/sh
-# Draws the secrets of compose.yaml into ./secrets. A secret that is there already stays.
+# Creates the secrets of compose.yaml in ./secrets. Existing secrets are kept.
 set -eu
 cd "$(dirname "$0")"
 
-# The folder is for its owner alone. The files in it are readable by all, because Compose mounts them as
-# they are and the users in the containers are others.
+# Only the owner can enter the folder. The files in it are readable by all, because Compose mounts them with
+# their permissions, and the containers run as other users.
 umask 077
 mkdir -p secrets
 umask 022
