@@ -1,6 +1,6 @@
 package lint
 
-// alertCases tells for each alert which series raise it, and which do not.
+// alertCases lists for each alert which series raise it, and which do not.
 var alertCases = map[string]map[string]bool{
 	"CxbridgeDown": {
 		`up{job="cxbridge",instance="a"} 1 1 0`:         true,
@@ -37,7 +37,7 @@ var alertCases = map[string]map[string]bool{
 	"CxbridgeSLABurnsFast": {
 		`cxbridge_receipts_over_sla_total 0+20x60
 		 cxbridge_receipt_latency_seconds_count 0+100x60`: true,
-		// It was so, and is over.
+		// It was so, but is over.
 		`cxbridge_receipts_over_sla_total 0+20x60 1200+0x10
 		 cxbridge_receipt_latency_seconds_count 0+100x71`: false,
 		`cxbridge_receipts_over_sla_total 0+10x60
@@ -48,7 +48,7 @@ var alertCases = map[string]map[string]bool{
 		 cxbridge_receipt_latency_seconds_count 0+100x360`: true,
 		`cxbridge_receipts_over_sla_total 0+2x360
 		 cxbridge_receipt_latency_seconds_count 0+100x360`: false,
-		// There were no receipts.
+		// There are no receipts.
 		`cxbridge_receipts_over_sla_total 0+0x360
 		 cxbridge_receipt_latency_seconds_count 0+0x360`: false,
 	},
@@ -128,7 +128,7 @@ var alertCases = map[string]map[string]bool{
 		 cxbridge_committed_events_total{kept_as="dead_letter"} 0+5x60`: true,
 		`cxbridge_committed_events_total{kept_as="receipt"} 0+10000x60
 		 cxbridge_committed_events_total{kept_as="dead_letter"} 0+5x60`: false,
-		// A few, of little traffic.
+		// Only a few, with little traffic.
 		`cxbridge_committed_events_total{kept_as="receipt"} 0+1x60
 		 cxbridge_committed_events_total{kept_as="dead_letter"} 0x57 1 2 3`: false,
 	},

@@ -13,7 +13,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// project loads compose.yaml with every profile from a copy of deploy/, in which the secrets are drawn.
+// project loads compose.yaml with every profile from a copy of deploy/, with secrets created.
 func project(t *testing.T) *types.Project {
 	t.Helper()
 	root := t.TempDir()
@@ -45,7 +45,7 @@ func drawSecrets(t *testing.T, compose string) {
 	}
 }
 
-// Every file that is mounted exists, and every secret of a service is drawn.
+// Every file that is mounted exists, and every secret of a service is created.
 func TestComposeFilesExist(t *testing.T) {
 	p := project(t)
 	for name, secret := range p.Secrets {
@@ -89,7 +89,7 @@ func TestComposeSettings(t *testing.T) {
 	}
 }
 
-// No service can write to its root file system or gain rights, and none is reached from outside the
+// No service can write to its root file system or gain privileges, and none can be reached from outside the
 // machine.
 func TestComposeIsClosed(t *testing.T) {
 	p := project(t)
@@ -111,7 +111,7 @@ func TestComposeIsClosed(t *testing.T) {
 	}
 }
 
-// Secrets that are there are not drawn anew: the database would not know its password any more.
+// Existing secrets are not replaced: the database would no longer accept its password.
 func TestSecretsAreDrawnOnce(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS("../compose")); err != nil {
@@ -137,11 +137,11 @@ func TestSecretsAreDrawnOnce(t *testing.T) {
 	drawSecrets(t, dir)
 	for name, text := range read() {
 		if first[name] != text {
-			t.Errorf("%s was drawn anew", name)
+			t.Errorf("%s was replaced", name)
 		}
 	}
 	if !strings.Contains(first["database_url"], ":"+first["postgres_password"]+"@postgres:") {
-		t.Error("the URL has not the password of the database")
+		t.Error("the URL does not have the password of the database")
 	}
 	info, err := os.Stat(filepath.Join(dir, "secrets"))
 	if err != nil || info.Mode().Perm() != 0o700 {

@@ -56,7 +56,7 @@ func stages(t *testing.T) []instructions.Stage {
 	return parsed
 }
 
-// The image is nothing but the binary and its state, run by a user that is not root.
+// The image holds only the binary and its state, and runs as a non-root user.
 func TestImage(t *testing.T) {
 	image := stages(t)[1]
 	if image.BaseName != "scratch" {
@@ -92,7 +92,7 @@ func TestImage(t *testing.T) {
 }
 
 // TestImageBuilds runs the command of the Dockerfile that builds the binary, on the files that Docker
-// would be given.
+// would get.
 func TestImageBuilds(t *testing.T) {
 	source, out := t.TempDir(), t.TempDir()
 	copyContext(t, source)
@@ -126,7 +126,7 @@ func TestImageBuilds(t *testing.T) {
 	}
 }
 
-// copyContext copies what .dockerignore lets through. No secret and no data is among it.
+// copyContext copies what .dockerignore lets through. That contains no secrets and no data.
 func copyContext(t *testing.T, to string) {
 	t.Helper()
 	ignore, err := os.Open(filepath.Join(repository, ".dockerignore"))

@@ -23,7 +23,7 @@ import (
 
 const manifests = "../kubernetes"
 
-// decode reads a manifest as the API server does with fieldValidation=Strict: an unknown or doubled field
+// decode reads a manifest as the API server does with fieldValidation=Strict: an unknown or repeated field
 // is an error.
 func decode(t *testing.T, manifest []byte) runtime.Object {
 	t.Helper()
@@ -78,7 +78,7 @@ func applied(t *testing.T) *cluster {
 		case *corev1.ServiceAccount:
 			c.account = o
 		default:
-			t.Errorf("a %s, of which this test knows nothing", resource.GetKind())
+			t.Errorf("a %s, which this test does not know", resource.GetKind())
 		}
 	}
 	if c.set == nil || c.config == nil || c.namespace == nil || c.budget == nil || c.network == nil || c.account == nil || len(c.services) != 2 {
@@ -102,7 +102,7 @@ func exampleSecret(t *testing.T) *corev1.Secret {
 	return secret
 }
 
-// All that selects pods selects those of the StatefulSet, and by labels that other pods do not have.
+// Everything that selects pods selects those of the StatefulSet, by labels that other pods do not have.
 func TestSelectorsFindThePods(t *testing.T) {
 	c := applied(t)
 	pods := labels.Set(c.set.Spec.Template.Labels)
@@ -158,7 +158,7 @@ func TestPodsAreRestricted(t *testing.T) {
 	}
 }
 
-// Each setting exists, and each file that one names is mounted: from the Secret, or on the volume.
+// Each setting exists, and each file that a setting names is mounted, from the Secret or on the volume.
 func TestSettingsOfThePods(t *testing.T) {
 	c, secret := applied(t), exampleSecret(t)
 	checkSettings(t, "the ConfigMap", c.config.Data)
@@ -190,7 +190,7 @@ func TestSettingsOfThePods(t *testing.T) {
 	}
 }
 
-// The probes ask what there is, and a pod that stops has the time it needs.
+// The probes ask endpoints that exist, and a stopping pod has the time it needs.
 func TestLifeOfThePods(t *testing.T) {
 	c := applied(t)
 	container := c.pod().Containers[0]
@@ -203,7 +203,7 @@ func TestLifeOfThePods(t *testing.T) {
 	timeout := duration(t, c.config.Data["SHUTDOWN_TIMEOUT"], defaultShutdownTimeout)
 	ready := container.ReadinessProbe
 	if noticed := ready.PeriodSeconds * ready.FailureThreshold; delay.Seconds() < float64(noticed) {
-		t.Errorf("that a pod is not ready is seen after %d s, and it takes requests for %v", noticed, delay)
+		t.Errorf("an unready pod is noticed after %d s, but serves requests for only %v", noticed, delay)
 	}
 	if got, want := *c.pod().TerminationGracePeriodSeconds, delay+timeout+stopReserve; float64(got) < want.Seconds() || delay+timeout == 0 {
 		t.Errorf("a pod is killed after %d s, and may need %v", got, want)

@@ -34,7 +34,7 @@ func alerts(t *testing.T) map[string]rulefmt.Rule {
 	for _, group := range groups.Groups {
 		for _, rule := range group.Rules {
 			if _, twice := rules[rule.Alert]; twice || rule.Alert == "" {
-				t.Errorf("the rule %q is there twice, or is no alert", rule.Alert)
+				t.Errorf("the rule %q exists twice, or is not an alert", rule.Alert)
 			}
 			rules[rule.Alert] = rule
 		}
@@ -43,8 +43,8 @@ func alerts(t *testing.T) map[string]rulefmt.Rule {
 }
 
 // Each alert is raised by what it is about, and not by what looks like it. A series has one value each
-// minute, in the notation of promtool: 0+5x10 begins at 0 and rises ten times by 5. What is asked is the
-// expression at the last of them; how long it must hold is not looked at.
+// minute, in the notation of promtool: 0+5x10 begins at 0 and rises ten times by 5. The
+// expression is evaluated at the last of them; how long it must hold is not checked.
 func TestAlertsAreRaised(t *testing.T) {
 	rules := alerts(t)
 	for name, cases := range alertCases {
@@ -137,7 +137,7 @@ func (s *seriesSet) At() storage.Series                { return promql.NewStorag
 func (s *seriesSet) Err() error                        { return nil }
 func (s *seriesSet) Warnings() annotations.Annotations { return nil }
 
-// Prometheus is given the rules, finds the replicas, and has a token that lets it in.
+// Prometheus gets the rules, finds the replicas, and has a token that lets it in.
 func TestPrometheusConfiguration(t *testing.T) {
 	text, err := os.ReadFile("../prometheus/prometheus.yaml")
 	if err != nil {

@@ -19,10 +19,10 @@ const (
 )
 
 // settingRow finds the name of a setting in a row of docs/configuration.md, which a test of cxbridge
-// keeps equal to the settings that there are.
+// keeps equal to the settings that exist.
 var settingRow = regexp.MustCompile("(?m)^\\| `([A-Z0-9_]+)`( \\*secret\\*)? \\|")
 
-// checkSettings wants each name to be that of a setting, or of a secret's file.
+// checkSettings checks that each name is that of a setting, or of a secret's file.
 func checkSettings[V any](t *testing.T, where string, environment map[string]V) {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/configuration.md")
@@ -37,14 +37,14 @@ func checkSettings[V any](t *testing.T, where string, environment map[string]V) 
 		}
 	}
 	if !known["PORT"] || !known["ADMIN_TOKEN_FILE"] || known["PORT_FILE"] {
-		t.Fatal("docs/configuration.md is not read right")
+		t.Fatal("docs/configuration.md is not parsed correctly")
 	}
 	if len(environment) == 0 {
 		t.Errorf("%s gives no settings", where)
 	}
 	for name := range environment {
 		if !known[name] {
-			t.Errorf("%s gives %s, which is no setting", where, name)
+			t.Errorf("%s gives %s, which is not a setting", where, name)
 		}
 	}
 	for _, needed := range []string{"WEBHOOK_SECRET", "ADMIN_TOKEN"} {
@@ -54,7 +54,7 @@ func checkSettings[V any](t *testing.T, where string, environment map[string]V) 
 	}
 }
 
-// duration reads a setting that is a time; "" is the default.
+// duration parses a setting that is a duration; "" means the default.
 func duration(t *testing.T, text string, standard time.Duration) time.Duration {
 	t.Helper()
 	if text == "" {
