@@ -18,7 +18,7 @@ type route struct {
 	rows            []*analytics.Carrier
 }
 
-// routesOf gathers the rows of a report, in their order.
+// routesOf groups the rows of a report into routes, in their order.
 func routesOf(report *analytics.Report) []*route {
 	var routes []*route
 	for i := range report.Carriers {
@@ -39,12 +39,12 @@ func routesOf(report *analytics.Report) []*route {
 	return routes
 }
 
-// failureRate is in per cent.
+// failureRate returns the share of messages that failed, in per cent.
 func (r *route) failureRate() float64 {
 	return 100 * float64(r.Messages.Failed) / float64(max(r.Messages.Total, 1))
 }
 
-// where names the region, or nothing when it is not known.
+// where returns the region as in " in GB", or "" when it is not known.
 func (r *route) where() string {
 	if r.Region == "" {
 		return ""
@@ -52,7 +52,7 @@ func (r *route) where() string {
 	return " in " + r.Region
 }
 
-// routesToLeave returns those for which another carrier is recommended.
+// routesToLeave returns the routes whose carrier should be left.
 func routesToLeave(report *analytics.Report) []*route {
 	return slices.DeleteFunc(routesOf(report), func(r *route) bool { return r.Action != analytics.Reroute })
 }
@@ -73,13 +73,14 @@ func byCarrier(routes []*route) iter.Seq[[]*route] {
 	}
 }
 
-// rerouteText says of the routes of one carrier, all of them to be left, where to go instead, and why.
+// rerouteText says where to send the messages of one carrier instead, and why. All of its routes given
+// should be left.
 func rerouteText(routes []*route) string {
 	first := routes[0]
 	if len(routes) == 1 {
-		text := fmt.Sprintf("%s fails in %.3g %% of the messages%s", first.Carrier, first.failureRate(), first.where())
+		text := fmt.Sprintf("%s has a failure rate of %.3g %%%s", first.Carrier, first.failureRate(), first.where())
 		if first.rows[0].RouteTo == "" {
-			return text + ", and no other carrier there surely fails less."
+			return text + ", and no other carrier there is clearly better."
 		}
 		return text + ": route to " + first.rows[0].RouteTo + ". " + gains(first)
 	}
@@ -94,7 +95,7 @@ func rerouteText(routes []*route) string {
 		if where[better] == nil {
 			to = append(to, better)
 		}
-		where[better] = append(where[better], cmp.Or(r.Region, "places unknown"))
+		where[better] = append(where[better], cmp.Or(r.Region, "unknown regions"))
 	}
 	var parts []string
 	for _, better := range to {
@@ -102,12 +103,16 @@ func rerouteText(routes []*route) string {
 			parts = append(parts, "to "+better+" in "+list(where[better]))
 		}
 	}
-	if alone := where[""]; alone != nil {
-		parts = append(parts, "nowhere yet in "+list(alone)+", where no other surely fails less")
+	text := fmt.Sprintf("%s has a failure rate of %.3g %% in %d regions", first.Carrier, whole.failureRate(), len(routes))
+	if len(parts) > 0 {
+		text += ": route " + strings.Join(parts, ", ")
 	}
-	text := fmt.Sprintf("%s fails in %.3g %% of its messages in %d regions: route %s.", first.Carrier, whole.failureRate(), len(routes), strings.Join(parts, ", "))
+	text += "."
 	if fewer := fewerFailures(&whole); fewer > 0 {
-		text += " About " + number(fewer) + " fewer would have failed there."
+		text += " About " + number(fewer) + " fewer messages would have failed there."
+	}
+	if alone := where[""]; alone != nil {
+		text += " No other carrier is clearly better in " + list(alone) + "."
 	}
 	return text
 }
@@ -123,35 +128,36 @@ func list(words []string) string {
 
 // advice says in plain words what to do about a carrier in a region, and why.
 func advice(r *route, policy analytics.Policy) string {
-	row := r.rows[0] // what is said here is the same in all rows
+	row := r.rows[0] // what is used here is the same in all rows
 	limit := 100 * policy.FailureThreshold
 	between := fmt.Sprintf("%.3g to %.3g %%", row.FailureRateLow, row.FailureRateHigh)
 	switch r.Action {
 	case analytics.Keep:
-		return fmt.Sprintf("Fails in %.3g %% of the messages, which is not above %.3g %%.", r.failureRate(), limit)
+		return fmt.Sprintf("The failure rate of %.3g %% is not above the limit of %.3g %%.", r.failureRate(), limit)
 	case analytics.InsufficientData:
 		if decided := r.Messages.Delivered + r.Messages.Failed; decided < policy.MinSample {
-			return fmt.Sprintf("Only %s in a final state; %s are needed to judge.", plural(int(decided), "message is", "messages are"), number(policy.MinSample))
+			return fmt.Sprintf("Only %s a final status; %s are needed to judge.", plainPlural(int(decided), "message has", "messages have"), number(policy.MinSample))
 		}
-		return fmt.Sprintf("Fails in %.3g %%, but of so few messages that this may be chance: it is %s.", r.failureRate(), between)
+		return fmt.Sprintf("The failure rate of %.3g %% is above the limit of %.3g %%, but of so few messages that this may be chance: the interval is %s.",
+			r.failureRate(), limit, between)
 	}
-	text := fmt.Sprintf("Fails in %.3g %% of the messages, above %.3g %%", r.failureRate(), limit)
+	text := fmt.Sprintf("The failure rate of %.3g %% is above the limit of %.3g %%", r.failureRate(), limit)
 	if row.Confidence != nil {
-		text += fmt.Sprintf(" with %.4g %% confidence", *row.Confidence)
+		text += fmt.Sprintf(", with %.4g %% confidence", *row.Confidence)
 	}
 	if row.RouteTo == "" {
-		return text + ". No other carrier of this region surely fails less."
+		return text + ". No other carrier in this region is clearly better."
 	}
 	return text + ". " + gains(r)
 }
 
-// gains says what the other carrier is better at.
+// gains says what is gained by the other carrier.
 func gains(r *route) string {
-	text := fmt.Sprintf("About %s fewer would have failed at %s", number(fewerFailures(r)), r.rows[0].RouteTo)
+	text := fmt.Sprintf("About %s fewer messages would have failed with %s.", number(fewerFailures(r)), r.rows[0].RouteTo)
 	if money := savings(r); money != "" {
-		text += ", and it " + money
+		text += " Rerouting " + money + "."
 	}
-	return text + "."
+	return text
 }
 
 func fewerFailures(r *route) (fewer int64) {
@@ -163,7 +169,7 @@ func fewerFailures(r *route) (fewer int64) {
 	return fewer
 }
 
-// savings says what the other carrier saves or costs in each currency, or "" when no price tells.
+// savings says what the other carrier saves or costs in each currency. It is "" when there are no prices.
 func savings(r *route) string {
 	var parts []string
 	for _, row := range r.rows {

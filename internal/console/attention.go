@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/api"
@@ -17,17 +18,18 @@ type finding struct {
 	Level string // bad, warn or info
 	Badge string
 	Text  string
-	URL   string // of the page that tells more; "" for none
+	URL   string // of the page with the details; "" for none
 	Link  string // its text
 }
 
-// What is worth telling.
+// The limits beyond which something needs attention.
 const (
 	slaGoal    = 99.0            // per cent of receipts within the SLA
-	staleAfter = 5 * time.Minute // that a thread waits for the CRM
+	staleAfter = 5 * time.Minute // for which a thread waits for the CRM
 )
 
-// attention lists what needs it, the worst first.
+// attention lists what needs it, the worst first. The alarm about a slow carrier is a warning, as it is in
+// deploy/prometheus.
 func (c *Console) attention(o *overview) []finding {
 	var all []finding
 	add := func(level, badge, text, url, link string) { all = append(all, finding{level, badge, text, url, link}) }
@@ -39,8 +41,8 @@ func (c *Console) attention(o *overview) []finding {
 			add("warn", "Trouble", p.sentence(), "/system", "System")
 		}
 	}
-	for _, a := range o.Alarms { // there is no other alarm than that about slow carriers
-		add("bad", "Slow", a.Subject+" is slow: "+alarmText(a), "/carriers?"+url.Values{"carrier": {a.Subject}}.Encode(), "Carriers")
+	for _, a := range o.Alarms { // all of them are about slow carriers: see raised
+		add("warn", "Slow", a.Subject+" is slow: "+alarmText(a), "/carriers?"+url.Values{"carrier": {a.Subject}}.Encode(), "Carriers")
 	}
 	if o.Report != nil {
 		all = append(all, c.carrierFindings(o)...)
@@ -49,8 +51,9 @@ func (c *Console) attention(o *overview) []finding {
 		all = append(all, backlogFindings(o)...)
 	}
 	if o.Letters > 0 {
-		f := finding{Level: "warn", Badge: "Refused", Text: plural(o.Letters, "dead letter waits", "dead letters wait") +
-			", of events and pushes that were refused: mend the cause and replay, or delete."}
+		f := finding{Level: "warn", Badge: "Refused", Text: plural(o.Letters,
+			"dead letter is waiting: an event or push that was refused. Fix the cause and replay it, or delete it.",
+			"dead letters are waiting: events or pushes that were refused. Fix the cause and replay them, or delete them.")}
 		if o.MayReplay {
 			f.URL, f.Link = "/dead-letters", "Dead letters"
 		}
@@ -70,11 +73,12 @@ func (c *Console) carrierFindings(o *overview) []finding {
 		all = append(all, finding{"bad", "Reroute", rerouteText(bad), "/carriers?" + query.Encode(), "Why"})
 	}
 	if sla := o.Report.SLACompliance; sla != nil && *sla < slaGoal {
-		all = append(all, finding{"warn", "SLA", fmt.Sprintf("Only %s of the receipts were durable within %s.", percent(sla), formatDuration(c.SLA)), "/system", "System"})
+		text := fmt.Sprintf("Only %s of the receipts were durable within %s; the goal is %.0f %%.", percent(sla), formatDuration(c.SLA), slaGoal)
+		all = append(all, finding{"warn", "SLA", text, "/system", "System"})
 	}
 	if n := o.Report.Unpriced; n > 0 {
-		all = append(all, finding{"info", "Prices", number(n) + " of the messages have no price, so costs are higher than shown: name their carriers in the rate card.",
-			"/carriers?window=" + url.QueryEscape(o.Window.Text), "Carriers"})
+		text := plainPlural(int(n), "message has", "messages have") + " no price, so the true cost is higher than shown: add the carriers to the rate card."
+		all = append(all, finding{"info", "Prices", text, "/carriers?window=" + url.QueryEscape(o.Window.Text), "Carriers"})
 	}
 	return all
 }
@@ -82,17 +86,24 @@ func (c *Console) carrierFindings(o *overview) []finding {
 func backlogFindings(o *overview) []finding {
 	var all []finding
 	if n := o.Backlog.Parked; n > 0 {
-		f := finding{"bad", "Parked", plural(n, "thread is parked: the CRM refused it. It waits", "threads are parked: the CRM refused them. They wait") + " for a replay.", "/threads?state=parked", "Threads"}
+		f := finding{"bad", "Parked", plural(n,
+			"thread is parked: the CRM refused it. Fix the cause, then replay its dead letter.",
+			"threads are parked: the CRM refused them. Fix the cause, then replay their dead letters."), "/threads?state=parked", "Threads"}
 		if o.MayReplay {
 			f.URL, f.Link = withQuery(deadLettersPath, map[string]string{"kind": string(store.KindThreadPush)}), "Dead letters"
 		}
 		all = append(all, f)
 	}
 	if n := o.Backlog.Retrying; o.HasCRM && n > 0 {
-		all = append(all, finding{"warn", "Retrying", plural(n, "thread is", "threads are") + " tried again: the last attempt at the CRM failed.", "/threads?state=retrying", "Threads"})
+		all = append(all, finding{"warn", "Retrying", plural(n, "thread is", "threads are") + " being retried: the last push to the CRM failed.", "/threads?state=retrying", "Threads"})
 	}
 	if oldest := o.Backlog.Oldest; o.HasCRM && !oldest.IsZero() && o.now.Sub(oldest) > staleAfter {
-		all = append(all, finding{"warn", "Behind", "The CRM is behind: a thread has waited for " + age(o.now, oldest) + ".", "/threads?state=pending", "Threads"})
+		state := store.StatePending
+		if o.Backlog.Retrying == o.Backlog.Pending { // the list of pending threads would be empty
+			state = store.StateRetrying
+		}
+		all = append(all, finding{"warn", "Behind", "The CRM is behind: one thread has been waiting for " + age(o.now, oldest) + ".",
+			withQuery(threadsPath, map[string]string{"state": string(state)}), "Threads"})
 	}
 	return all
 }
@@ -103,7 +114,7 @@ type healthPart struct {
 	api.Part
 }
 
-// Level tells how good or bad the state is.
+// Level returns how good or bad the state is: ok, warn, bad or neutral.
 func (p healthPart) Level() string {
 	switch p.State {
 	case "up", "empty", "subscribed":
@@ -116,20 +127,24 @@ func (p healthPart) Level() string {
 	return "neutral"
 }
 
-// sentence tells the state with what to do about it.
+// sentence says what the state is and what to do about it.
 func (p healthPart) sentence() string {
-	name := p.Name
-	switch name {
+	if name, ok := strings.CutPrefix(p.Name, subscriptionPrefix); ok && p.State == "failing" {
+		return "CXone does not accept the subscription " + name + ", so it may send no such events. The log has its answer. It is tried again."
+	}
+	name := "the " + p.Name
+	switch p.Name {
 	case "crm":
 		name = "the CRM"
 	case "process":
 		name = "this process"
-	default:
-		name = "the " + name
 	}
 	text := sentence(name + " is " + p.State)
-	if p.State == "failing" {
+	switch p.State {
+	case "failing":
 		text = sentence(name + " does not work")
+	case "holding":
+		text = sentence(name + " is holding events")
 	}
 	if p.Detail != "" {
 		text += " " + sentence(p.Detail)
@@ -147,17 +162,17 @@ func partsOf(byName map[string]api.Part) []healthPart {
 	return parts
 }
 
-// alarmText tells of the alarm about a slow carrier, with the figures that raised it.
+// alarmText describes the alarm about a slow carrier, with the figures that raised or cleared it.
 func alarmText(a store.Alarm) string {
 	share, after, window := figure(a.Detail, "share"), length(a.Detail, "after"), length(a.Detail, "window")
 	if share < 0 || after == 0 {
 		return "its messages take long."
 	}
-	text := fmt.Sprintf("%.3g %% of its messages took longer than %s", 100*share, formatDuration(after))
+	within := ""
 	if window > 0 {
-		text += " within " + formatDuration(window)
+		within = " within " + formatDuration(window)
 	}
-	return text + "."
+	return fmt.Sprintf("%.3g %% of its messages%s took longer than %s.", 100*share, within, formatDuration(after))
 }
 
 // figure returns a number of a detail, or -1 when there is none.
@@ -181,10 +196,18 @@ func length(d audit.Detail, name string) time.Duration {
 	return parsed
 }
 
-// plural writes a number, which was counted up to maxCount, with what there are so many of.
+// plural writes a count that goes no further than maxCount, with what was counted.
 func plural(n int, one, many string) string {
+	if n >= maxCount {
+		return atMost(n) + " " + many
+	}
+	return plainPlural(n, one, many)
+}
+
+// plainPlural writes a number that is exact, with what was counted.
+func plainPlural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return atMost(n) + " " + many
+	return number(n) + " " + many
 }

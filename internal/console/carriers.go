@@ -33,12 +33,12 @@ func (c *Console) carriersPage() {
 // carriers is what the page shows.
 type carriers struct {
 	Window  window
-	Carrier string // that is asked for
+	Carrier string // that is asked for; "" for all, as for Region
 	Region  string
 	Known   struct{ Carriers, Regions []string } // to choose from
 	Report  *analytics.Report
 	Rows    []carrierRow
-	Slow    map[string]string // by carrier, what its alarm says
+	Slow    map[string]string // the text of the alarm about each slow carrier
 	Sorted  sorting
 	Export  string // URL of the CSV
 	Policy  analytics.Policy
@@ -49,9 +49,9 @@ type carriers struct {
 type carrierRow struct {
 	*analytics.Carrier
 	Advice string
-	Slow   string
-	First  bool // of its carrier and region: the advice is about all currencies
-	Shared bool // there are rows of other currencies, and the interval is of all of them
+	Slow   string // the text of the alarm; "" for none
+	First  bool   // of its carrier and region: the advice is about all currencies
+	Shared bool   // there are rows of other currencies, and the interval is of all of them
 }
 
 func (c *Console) loadCarriers(ctx context.Context, r *http.Request) (*carriers, error) {
@@ -105,18 +105,18 @@ func carriersQuestion(r *http.Request) (window, answers.Question, error) {
 	return w, answers.Question{Length: w.length, Filter: filter}, err
 }
 
-// Elsewhere reports whether the region that is asked for has no message.
+// Elsewhere reports whether a region is asked for that has no messages.
 func (d *carriers) Elsewhere() bool {
 	return d.Region != "" && !slices.Contains(d.Known.Regions, d.Region)
 }
 
-// ConfidencePercent is that of the policy.
+// ConfidencePercent returns the confidence of the policy, in per cent.
 func (d *carriers) ConfidencePercent() float64 { return 100 * d.Policy.Confidence }
 
-// ThresholdPercent is that of the policy.
+// ThresholdPercent returns the failure threshold of the policy, in per cent.
 func (d *carriers) ThresholdPercent() float64 { return 100 * d.Policy.FailureThreshold }
 
-// known fills what there is to choose from.
+// known fills in the carriers and regions to choose from.
 func (d *carriers) known(all *analytics.Report) {
 	names, regions := make(map[string]bool), make(map[string]bool)
 	for i := range all.Carriers {
@@ -157,7 +157,7 @@ func (c *Console) exportCarriers(w http.ResponseWriter, r *http.Request) {
 	_ = report.WriteCSV(w) // the reader may be gone
 }
 
-// columns are those that can be sorted by, and which value of a row counts.
+// columns are the columns with values to sort by, and how to get the value of a row.
 var columns = map[string]func(*carrierRow) float64{
 	"total":    func(r *carrierRow) float64 { return float64(r.Total) },
 	"delivery": func(r *carrierRow) float64 { return orLowest(r.DeliveryRate) },
@@ -177,8 +177,8 @@ func orLowest(v *float64) float64 {
 	return *v
 }
 
-// sorting is the order of the table: "carrier", "region" or one of the columns, downward with a minus
-// in front. Without one, what is worst comes first.
+// sorting is the order of the table: by "carrier", "region" or one of the columns, descending with a minus in
+// front. By default the worst comes first.
 type sorting struct {
 	by   string
 	down bool
@@ -202,7 +202,7 @@ type column struct {
 func (s sorting) Column(name, text string) column {
 	_, isNumber := columns[name]
 	head := column{Text: text, Number: isNumber && name != "action"}
-	next := name // a name is sorted upward at first, a number downward
+	next := name // names are sorted ascending at first, numbers descending
 	if isNumber {
 		next = "-" + name
 	}

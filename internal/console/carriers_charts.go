@@ -11,8 +11,8 @@ import (
 // maxBars is how many carriers a chart shows: those with the most messages.
 const maxBars = 10
 
-// carrierCharts draws the failure rates and the delivery times by carrier and region: nothing when
-// there is no message.
+// carrierCharts draws the failure rates and the delivery times by carrier and region. It draws nothing when
+// there are no messages.
 func carrierCharts(report *analytics.Report) ([]*drawing, error) {
 	routes := routesOf(report)
 	slices.SortStableFunc(routes, func(a, b *route) int { return cmp.Compare(b.Messages.Total, a.Messages.Total) })
@@ -30,12 +30,12 @@ func carrierCharts(report *analytics.Report) ([]*drawing, error) {
 		}
 		names = append(names, name)
 		rates = append(rates, r.failureRate())
-		// Times of several currencies cannot be put together: that of most messages is shown.
+		// Quantiles of several currencies cannot be merged: those of the row with most messages are shown.
 		most := slices.MaxFunc(r.rows, func(a, b *analytics.Carrier) int { return cmp.Compare(a.Total, b.Total) })
 		p50 = append(p50, orNone(most.DeliveryTime.P50, most.DeliveryTime.Messages))
 		p95 = append(p95, orNone(most.DeliveryTime.P95, most.DeliveryTime.Messages))
 	}
-	failing, err := byName("chart-failure-rate", "Failure rate", "failed of all messages", chart.Bars{
+	failing, err := byName("chart-failure-rate", "Failure rate", "failed messages of all messages", chart.Bars{
 		Names: names, Format: func(v float64) string { return trimmed(v) + " %" },
 		Series: []chart.Series{{Name: "Failed", Color: "--chart-bad", Values: rates}},
 	})
@@ -51,7 +51,7 @@ func carrierCharts(report *analytics.Report) ([]*drawing, error) {
 	return []*drawing{failing, times}, err
 }
 
-// byName draws values of things that have names.
+// byName draws bars, one group for each name.
 func byName(id, title, note string, b chart.Bars) (*drawing, error) {
 	b.Title = title + ", by carrier and region"
 	svg, err := b.SVG()

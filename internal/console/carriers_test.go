@@ -23,9 +23,9 @@ func TestCarriers(t *testing.T) {
 	want(t, page,
 		`id="carriers-table"`, `id="carriers-charts"`, "31.00 %", "25.0 to 37.7 %", "0.0627 EUR", "8.40 EUR",
 		`<span class="badge bad">Reroute</span> <strong>to TELEFONICA</strong>`,
-		"Fails in 31 % of the messages, above 15 % with 99.99 % confidence. About 56 fewer would have failed at TELEFONICA, and it saves 12.30 EUR a month.",
-		"Fails in 3 % of the messages, which is not above 15 %.", "Only 2 messages are in a final state; 50 are needed to judge.",
-		`<span class="badge warn">Slow</span>`, "34 % of its messages took longer than 5 min within 1 h.",
+		"The failure rate of 31 % is above the limit of 15 %, with 99.99 % confidence. About 56 fewer messages would have failed with TELEFONICA. Rerouting saves 12.30 EUR a month.",
+		"The failure rate of 3 % is not above the limit of 15 %.", "Only 2 messages have a final status; 50 are needed to judge.",
+		`<span class="badge warn">Slow</span>`, "34 % of its messages within 1 h took longer than 5 min.",
 		"2 messages have no price", "no price", "/carriers.csv?", "&lt;script&gt;alert(1)&lt;/script&gt;", `<option>GB</option>`,
 	)
 	wantNot(t, page, "<script>alert")
@@ -139,15 +139,15 @@ func TestAdvice(t *testing.T) {
 		want string
 	}{
 		{[]*analytics.Carrier{row(40, 100, reroute("", 0, nil), "EUR")},
-			"Fails in 40 % of the messages, above 15 % with 97.5 % confidence. No other carrier of this region surely fails less."},
+			"The failure rate of 40 % is above the limit of 15 %, with 97.5 % confidence. No other carrier in this region is clearly better."},
 		{[]*analytics.Carrier{row(40, 100, reroute("B", 30, of(-3.2)), "EUR")},
-			"Fails in 40 % of the messages, above 15 % with 97.5 % confidence. About 30 fewer would have failed at B, and it costs 3.20 EUR a month more."},
+			"The failure rate of 40 % is above the limit of 15 %, with 97.5 % confidence. About 30 fewer messages would have failed with B. Rerouting costs 3.20 EUR a month more."},
 		{[]*analytics.Carrier{row(40, 100, reroute("B", 30, of(10)), "EUR"), row(20, 100, reroute("B", 11, of(2)), "USD")},
-			"Fails in 30 % of the messages, above 15 % with 97.5 % confidence. About 41 fewer would have failed at B, and it saves 10.00 EUR a month and saves 2.00 USD a month."},
+			"The failure rate of 30 % is above the limit of 15 %, with 97.5 % confidence. About 41 fewer messages would have failed with B. Rerouting saves 10.00 EUR a month and saves 2.00 USD a month."},
 		{[]*analytics.Carrier{row(40, 100, reroute("B", 30, nil), "")},
-			"Fails in 40 % of the messages, above 15 % with 97.5 % confidence. About 30 fewer would have failed at B."},
+			"The failure rate of 40 % is above the limit of 15 %, with 97.5 % confidence. About 30 fewer messages would have failed with B."},
 		{[]*analytics.Carrier{row(12, 70, analytics.Recommendation{Action: analytics.InsufficientData, FailureRateLow: 10.08, FailureRateHigh: 27.6}, "")},
-			"Fails in 17.1 %, but of so few messages that this may be chance: it is 10.1 to 27.6 %."},
+			"The failure rate of 17.1 % is above the limit of 15 %, but of so few messages that this may be chance: the interval is 10.1 to 27.6 %."},
 	} {
 		report := new(analytics.Report)
 		for _, r := range test.rows {
@@ -159,6 +159,44 @@ func TestAdvice(t *testing.T) {
 		}
 		if got := advice(routes[0], policy); got != test.want {
 			t.Errorf("got  %s\nwant %s", got, test.want)
+		}
+	}
+}
+
+// However large a sample must be, the advice says exactly how large it is.
+func TestAdviceOnASmallSample(t *testing.T) {
+	policy := analytics.DefaultPolicy()
+	policy.MinSample = 5000
+	r := &route{
+		Action: analytics.InsufficientData, Messages: analytics.Messages{Total: 4321, Delivered: 4321},
+		rows: []*analytics.Carrier{{Carrier: "A"}},
+	}
+	if got, want := advice(r, policy), "Only 4,321 messages have a final status; 5,000 are needed to judge."; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// A carrier that is bad in several regions gets one text, whichever other carriers are better there.
+func TestRerouteText(t *testing.T) {
+	bad := func(region, to string) *route {
+		rec := analytics.Recommendation{Action: analytics.Reroute, RouteTo: to}
+		if fewer := int64(600); to != "" {
+			rec.FewerFailures = &fewer
+		}
+		return &route{
+			Carrier: "A", Region: region, Action: analytics.Reroute, Messages: analytics.Messages{Total: 1000, Failed: 300},
+			rows: []*analytics.Carrier{{Carrier: "A", Region: region, Recommendation: rec}},
+		}
+	}
+	for want, routes := range map[string][]*route{
+		"A has a failure rate of 30 %, and no other carrier there is clearly better.":                              {bad("", "")},
+		"A has a failure rate of 30 % in DE: route to B. About 600 fewer messages would have failed with B.":       {bad("DE", "B")},
+		"A has a failure rate of 30 % in 2 regions. No other carrier is clearly better in unknown regions and DE.": {bad("", ""), bad("DE", "")},
+		"A has a failure rate of 30 % in 4 regions: route to B in BR and US, to C in DE. About 1,800 fewer messages " +
+			"would have failed there. No other carrier is clearly better in FR.": {bad("BR", "B"), bad("DE", "C"), bad("FR", ""), bad("US", "B")},
+	} {
+		if got := rerouteText(routes); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
 }

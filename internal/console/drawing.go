@@ -22,7 +22,7 @@ type drawing struct {
 	format func(float64) string
 }
 
-// Rows returns the table: for each point what its series have.
+// Rows returns the table: for each point the values of all series.
 func (d *drawing) Rows() [][]string {
 	rows := make([][]string, max(len(d.Times), len(d.Names)))
 	for i := range rows {
@@ -67,7 +67,7 @@ func overviewCharts(report *analytics.Report, w window) ([]*drawing, error) {
 	if err != nil {
 		return nil, err
 	}
-	outcome, err := overTime("chart-outcome", "What became of messages", "by when they were first seen", chart.Lines{
+	outcome, err := overTime("chart-outcome", "Outcome of messages", "by when they were first seen", chart.Lines{
 		Times: s.times, Format: perMinute, Stacked: true,
 		Series: []chart.Series{
 			{Name: "Delivered", Color: "--chart-ok", Values: s.delivered}, {Name: "Failed", Color: "--chart-bad", Values: s.failed},
@@ -84,8 +84,8 @@ func overviewCharts(report *analytics.Report, w window) ([]*drawing, error) {
 	return []*drawing{throughput, latency, outcome, failing}, err
 }
 
-// series is that of a report, as it is drawn: by the pace of each point, so that one which has just
-// begun does not look like a fall.
+// series holds the series of a report as they are drawn: as a pace, so that a point that has just begun does
+// not look like a drop.
 type series struct {
 	times                                             []time.Time
 	receipts, p50, p95, delivered, failed, open, rate []float64
@@ -101,7 +101,7 @@ func newSeries(report *analytics.Report, step time.Duration) *series {
 		}
 		length := end.Sub(p.From)
 		if length < step/2 {
-			continue // too short to tell a pace
+			continue // too short for a pace
 		}
 		perMinute := func(n int64) float64 { return float64(n) / length.Minutes() }
 		s.times = append(s.times, p.From)
@@ -120,7 +120,7 @@ func newSeries(report *analytics.Report, step time.Duration) *series {
 	return s
 }
 
-// orNone returns a figure that is drawn from some things, and none where there are no such things.
+// orNone returns a figure drawn from a number of things, or NaN if that number is 0.
 func orNone(v float64, of int64) float64 {
 	if of == 0 {
 		return math.NaN()
@@ -128,7 +128,7 @@ func orNone(v float64, of int64) float64 {
 	return v
 }
 
-// orZero writes 0 as a number: on an axis it is known.
+// orZero writes 0 as "0", where the format writes it as unknown: on an axis it is known.
 func orZero(format func(float64) string) func(float64) string {
 	return func(v float64) string {
 		if v == 0 {
@@ -138,7 +138,7 @@ func orZero(format func(float64) string) func(float64) string {
 	}
 }
 
-// trimmed writes a number with three digits that count, and thousands separated.
+// trimmed writes a number with three significant digits, or, from 100 on, as a whole one with separators.
 func trimmed(v float64) string {
 	if v >= 100 {
 		return number(int64(math.Round(v)))

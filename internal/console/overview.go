@@ -33,7 +33,7 @@ func drawOverview(_ context.Context, _ *http.Request, data any) (err error) {
 	return err
 }
 
-// overview is what the page shows. What the database did not tell is nil.
+// overview is what the page shows. What the database did not answer is nil.
 type overview struct {
 	Window    window
 	Report    *analytics.Report
@@ -52,10 +52,10 @@ type overview struct {
 }
 
 const (
-	// overviewTimeout is how long the parts of the overview may take. Without a database it shows the rest.
+	// overviewTimeout is how long the parts of the overview may take. Those that take longer are left out.
 	overviewTimeout = 3 * time.Second
 
-	// maxCount is where counting ends that would take long: more is shown as "1,000+".
+	// maxCount bounds counts that would take long. More is shown as "1,000+".
 	maxCount = 1000
 
 	maxAlarms = 50 // that are shown
@@ -106,7 +106,7 @@ func (c *Console) loadOverview(ctx context.Context, r *http.Request) (*overview,
 	return o, nil
 }
 
-// Away reports whether the database did not tell everything.
+// Away reports whether the database did not answer everything.
 func (o *overview) Away() bool { return o.Report == nil || o.Backlog == nil }
 
 // SLAMissed reports whether too few receipts were durable in time.
@@ -114,10 +114,10 @@ func (o *overview) SLAMissed() bool {
 	return o.Report != nil && o.Report.SLACompliance != nil && *o.Report.SLACompliance < slaGoal
 }
 
-// Waiting is how many threads the CRM lacks something of.
+// Waiting returns the number of threads that the CRM lacks something of.
 func (o *overview) Waiting() int { return o.Backlog.Pending + o.Backlog.Parked }
 
-// Part returns the state of a part, and "" where there is none of the name.
+// Part returns the part of a name, and the zero one if there is none.
 func (o *overview) Part(name string) healthPart {
 	for _, p := range o.Parts {
 		if p.Name == name {
@@ -138,9 +138,9 @@ func raised(alarms []store.Alarm) []store.Alarm {
 	return found
 }
 
-// gather does several things at the same time, and returns their errors. That the database does not
-// answer is none: what it would have told is missing. A panic is an error of the page, and ends no more
-// than that.
+// gather does several things at the same time, and returns their errors. It ignores that the database does
+// not answer: what it would have brought is then missing. A panic becomes an error, so that it ends only the
+// page.
 func gather(all ...func() error) error {
 	failed := make([]error, len(all))
 	var group sync.WaitGroup

@@ -83,11 +83,12 @@ func TestOverview(t *testing.T) {
 	want(t, page,
 		`id="overview-attention"`, `id="overview-figures"`, `id="overview-charts"`, `data-live="/"`,
 		"4,321", "9.7 ms", "99.50 %", "85.00 %", "14.20 %", "17.70",
-		"VODAFONE fails in 31 % of the messages in GB: route to TELEFONICA. About 56 fewer would have failed at TELEFONICA, and it saves 12.30 EUR a month.",
+		"VODAFONE has a failure rate of 31 % in GB: route to TELEFONICA. About 56 fewer messages would have failed with TELEFONICA. Rerouting saves 12.30 EUR a month.",
 		"/carriers?carrier=VODAFONE&amp;window=1h",
-		"ORANGE is slow: 34 % of its messages took longer than 5 min within 1 h.",
-		"1 thread is parked: the CRM refused it. It waits for a replay.", `href="/dead-letters?kind=thread-push"`, "2 threads are tried again", "The CRM is behind: a thread has waited for 1 h",
-		"7 dead letters wait", `href="/dead-letters"`, "1,234 of the messages have no price",
+		`<span class="badge warn">Slow</span>`, "ORANGE is slow: 34 % of its messages within 1 h took longer than 5 min.",
+		"1 thread is parked: the CRM refused it. Fix the cause, then replay its dead letter.", `href="/dead-letters?kind=thread-push"`,
+		"2 threads are being retried", "The CRM is behind: one thread has been waiting for 1 h", `href="/threads?state=pending"`,
+		"7 dead letters are waiting", `href="/dead-letters"`, "1,234 messages have no price",
 		"The CRM does not work. The last requests failed.", `aria-current="page"`, "<svg", "Numbers",
 	)
 	wantNot(t, page, "WELL AGAIN", "All is well", "The database does not answer")
@@ -97,13 +98,16 @@ func TestOverview(t *testing.T) {
 	if q := b.asked[0]; q.Length != time.Hour || q.Step != time.Minute {
 		t.Errorf("asked %+v", q)
 	}
-	// Nothing is tried again without a CRM.
+	// Where all threads that wait are being retried, the list of pending ones would be empty.
+	b.store.backlog.Retrying = b.store.backlog.Pending
+	wantNot(t, b.get(t, "/", adminToken).Body.String(), `href="/threads?state=pending"`)
+	// Nothing is retried without a CRM.
 	b.HasCRM = false
-	wantNot(t, b.get(t, "/", adminToken).Body.String(), "threads are tried again", "The CRM is behind")
+	wantNot(t, b.get(t, "/", adminToken).Body.String(), "threads are being retried", "The CRM is behind")
 	b.HasCRM = true
 	// A viewer learns how many dead letters there are, and cannot go there.
 	page = b.get(t, "/", viewerToken).Body.String()
-	want(t, page, "7 dead letters wait", `href="/threads?state=parked"`)
+	want(t, page, "7 dead letters are waiting", `href="/threads?state=parked"`)
 	wantNot(t, page, `href="/dead-letters`)
 }
 
@@ -119,14 +123,31 @@ func TestOverviewWithoutDatabase(t *testing.T) {
 	b.store.err = store.ErrUnavailable
 	b.parts = map[string]api.Part{"database": {State: "down", Detail: "see the log"}, "spool": {State: "holding", Detail: "77 events wait"}}
 	b.figures = api.Figures{SpoolEvents: 77, CRM: &api.CRMFigures{Breaker: "closed"}}
-	w := b.get(t, "/", viewerToken)
-	if w.Code != http.StatusOK {
-		t.Fatalf("%d %s", w.Code, w.Body)
+	for _, token := range []string{viewerToken, adminToken} {
+		w := b.get(t, "/", token)
+		if w.Code != http.StatusOK {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+		want(t, w.Body.String(), "The database does not answer.", "77 wait in the spool", "The database is down. See the log.", "The spool is holding events. 77 events wait.")
+		wantNot(t, w.Body.String(), "All is well", "events and pushes that were refused") // how many there are is not known
 	}
-	want(t, w.Body.String(), "The database does not answer.", "77 wait in the spool", "The database is down. See the log.", "The spool is holding.")
-	wantNot(t, w.Body.String(), "All is well")
 	b.unready = true
 	want(t, b.get(t, "/", viewerToken).Body.String(), "Events cannot be accepted either.")
+}
+
+// What does not work is told with what it means, and what to do.
+func TestSentence(t *testing.T) {
+	for want, p := range map[string]healthPart{
+		"The CRM does not work. It is tried.": {"crm", api.Part{State: "failing", Detail: "it is tried"}},
+		"This process is stopping.":           {"process", api.Part{State: "stopping"}},
+		"The spool is full. 7 events wait.":   {"spool", api.Part{State: "full", Detail: "7 events wait"}},
+		"CXone does not accept the subscription sms-status-webhook, so it may send no such events. The log has its answer. It is tried again.": {
+			"cxone sms-status-webhook", api.Part{State: "failing"}},
+	} {
+		if got := p.sentence(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
 }
 
 type panics struct{}

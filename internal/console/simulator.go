@@ -17,13 +17,13 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sms"
 )
 
-// The actions stand below a path of their own: POST /simulator/sms and /simulator/threads are the API's.
+// The actions have a path of their own: POST /simulator/sms and /simulator/threads belong to the API.
 const (
 	simulatorPath = "/simulator"
 	makePath      = simulatorPath + "/make"
 )
 
-// simulatorPage adds nothing without a simulator: what is off answers as what never was.
+// simulatorPage adds nothing without a simulator: what is off answers as if it did not exist.
 func (c *Console) simulatorPage() {
 	if c.Simulator == nil {
 		return
@@ -87,15 +87,15 @@ type order struct {
 }
 
 var recipes = []recipe{
-	{"bad-carrier", "A bad carrier", "200 messages to GB by BADROUTE, of which a third fails.", []order{
+	{"bad-carrier", "A bad carrier", "200 messages to GB through BADROUTE, a third of which fail.", []order{
 		{receipts: &simulator.SMS{Status: "FAILED", Carrier: "BADROUTE", Region: "GB", Count: 67}},
 		{receipts: &simulator.SMS{Status: "DELIVERED", Carrier: "BADROUTE", Region: "GB", Count: 133}},
 	}},
-	{"good-carrier", "A better one", "200 messages to GB by GOODROUTE, which all arrive: the page Carriers names it instead.", []order{
+	{"good-carrier", "A better one", "200 messages to GB through GOODROUTE, all delivered. The Carriers page then names it instead of BADROUTE.", []order{
 		{receipts: &simulator.SMS{Status: "DELIVERED", Carrier: "GOODROUTE", Region: "GB", Count: 200}},
 	}},
-	{"mixed", "Mixed traffic", "200 messages by any carrier, to anywhere, in any state.", []order{{receipts: &simulator.SMS{Count: 200}}}},
-	{"merge", "A merge", "Two conversations of a customer become one.", []order{{story: &simulator.Story{Scenario: simulator.Merge}}}},
+	{"mixed", "Mixed traffic", "200 messages through any carrier, to any region, in any state.", []order{{receipts: &simulator.SMS{Count: 200}}}},
+	{"merge", "A merge", "A customer’s two conversations become one.", []order{{story: &simulator.Story{Scenario: simulator.Merge}}}},
 	{"split", "A split", "Half of a conversation becomes one of its own.", []order{{story: &simulator.Story{Scenario: simulator.Split}}}},
 	{"storm", "A storm", "100 changes of a dozen threads, out of order, some repeated.", []order{{story: &simulator.Story{Scenario: simulator.Storm}}}},
 }
@@ -118,10 +118,10 @@ func (c *Console) makeReceipts(ctx context.Context, r *http.Request) (next, noti
 		return "", "", unfit("There is no status %q.", ask.Status)
 	}
 	if !isCarrier(ask.Carrier) {
-		return "", "", unfit("A carrier has at most %d letters, digits and signs of ASCII.", maxCarrier)
+		return "", "", unfit("The name of a carrier must be printable ASCII of at most %d characters.", maxCarrier)
 	}
 	if ask.Region != "" && !slices.Contains(sim.Regions(), ask.Region) {
-		return "", "", unfit("Nothing is simulated for the region %q.", ask.Region)
+		return "", "", unfit("The simulator does not know the region %q.", ask.Region)
 	}
 	if ask.Count, err = wholeNumber(r, "count", 1, 1, simulator.MaxReceipts); err != nil {
 		return "", "", err
@@ -171,10 +171,10 @@ func (c *Console) fill(ctx context.Context, o order, all *made) error {
 	return err
 }
 
-// refusedTraffic makes an error of the simulator one for the visitor where he can do something about it.
+// refusedTraffic turns a *simulator.BusyError into an error for the visitor, and returns any other as it is.
 func refusedTraffic(err error) error {
 	if busy, isBusy := errors.AsType[*simulator.BusyError](err); isBusy {
-		return &visitorError{http.StatusServiceUnavailable, sentence(busy.Error()) + " Those stay. Try again in a moment."}
+		return &visitorError{http.StatusServiceUnavailable, sentence(busy.Error()) + " Those are kept. Try again in a moment."}
 	}
 	return err
 }
@@ -183,7 +183,7 @@ func unfit(format string, values ...any) error {
 	return &visitorError{http.StatusUnprocessableEntity, fmt.Sprintf(format, values...)}
 }
 
-// wholeNumber reads a number of a form, which may be left empty.
+// wholeNumber reads a number of a form. A field that is left empty means otherwise.
 func wholeNumber(r *http.Request, name string, otherwise, least, most int) (int, error) {
 	text := strings.TrimSpace(r.PostFormValue(name))
 	if text == "" {
@@ -191,7 +191,7 @@ func wholeNumber(r *http.Request, name string, otherwise, least, most int) (int,
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < least || n > most {
-		return 0, unfit("The %s is a whole number from %d to %d.", name, least, most)
+		return 0, unfit("The %s must be a whole number from %d to %d.", name, least, most)
 	}
 	return n, nil
 }
@@ -203,7 +203,7 @@ func isCarrier(name string) bool {
 	return len(name) <= maxCarrier && !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
-// made is what an action has made. It comes back to the page in the query.
+// made is what an action has made. The query of the page that follows carries it.
 type made struct {
 	Messages    []string // ids; the page shows some of them
 	Threads     []string
@@ -220,7 +220,7 @@ func (m *made) add(posted simulator.Posted) {
 	m.Quarantined += posted.Quarantined
 }
 
-// madeShown is how many messages or threads are shown.
+// madeShown is how many messages or threads the page shows.
 const madeShown = 12
 
 // told leads back to the page, which shows what was made.
@@ -249,13 +249,6 @@ func told(m *made) (next, notice string, err error) {
 	return simulatorPath + "?" + query.Encode(), notice, nil
 }
 
-func plainPlural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return number(n) + " " + many
-}
-
 // madeOf reads what was made. It is nil where nothing was.
 func madeOf(query url.Values) *made {
 	m := &made{Messages: query["message"], Threads: query["thread"], Carrier: query.Get("carrier")}
@@ -268,7 +261,7 @@ func madeOf(query url.Values) *made {
 	return m
 }
 
-// IDs are those of the messages or threads that are shown, with the paths of their pages.
+// IDs returns links to the messages or threads that are shown.
 func (m *made) IDs() []link {
 	var all []link
 	for _, id := range m.Messages {
@@ -280,7 +273,7 @@ func (m *made) IDs() []link {
 	return all
 }
 
-// More is how many messages are not shown. Each has one receipt.
+// More returns how many messages are not shown. Each has one receipt.
 func (m *made) More() int {
 	if len(m.Messages) == 0 {
 		return 0
@@ -288,7 +281,7 @@ func (m *made) More() int {
 	return max(0, m.Events-len(m.Messages))
 }
 
-// CarriersPath leads to what the messages say about their carrier.
+// CarriersPath leads to the figures of the messages' carrier.
 func (m *made) CarriersPath() string {
 	return withQuery("/carriers", map[string]string{"window": "1h", "carrier": m.Carrier})
 }

@@ -21,7 +21,7 @@ func (c *Console) systemPage() {
 	})
 }
 
-// systemView is what the page shows. What the database did not tell is nil.
+// systemView is what the page shows. What the database did not answer is nil.
 type systemView struct {
 	Ready         bool
 	Parts         []healthPart
@@ -32,14 +32,14 @@ type systemView struct {
 	Replicas      []replicaRow
 	Alarms        []alarmRow
 	HasCRM        bool
-	Chosen, Usual []Setting // that somebody set, and those that have their default
+	Chosen, Usual []Setting // those that somebody set, and those at their default
 }
 
 const (
-	// systemTimeout is how long the database may take. Without it the page shows the rest.
+	// systemTimeout is how long the database may take. The page then shows the rest.
 	systemTimeout = 3 * time.Second
 
-	// silentAfter is how long a replica may be silent: it says that it lives every ten seconds.
+	// silentAfter is how long a replica may be silent: it reports every ten seconds.
 	silentAfter = 35 * time.Second
 )
 
@@ -89,12 +89,12 @@ func (c *Console) loadSystem(ctx context.Context) (*systemView, error) {
 	return v, err
 }
 
-// Uptime is that of this process.
+// Uptime returns how long this process has run, in whole seconds.
 func (v *systemView) Uptime() time.Duration {
 	return time.Duration(v.Figures.UptimeSeconds * float64(time.Second)).Truncate(time.Second)
 }
 
-// ErrorRate is the share of events in error, in per cent; nil before the first event.
+// ErrorRate returns the share of events in error, in per cent; nil before the first event.
 func (v *systemView) ErrorRate() *float64 {
 	if v.Figures.TotalProcessed == 0 {
 		return nil
@@ -103,7 +103,7 @@ func (v *systemView) ErrorRate() *float64 {
 	return &rate
 }
 
-// Spool is the state of the spool; nil where there is none.
+// Spool returns the state of the spool; nil if there is none.
 func (v *systemView) Spool() *healthPart {
 	for i := range v.Parts {
 		if v.Parts[i].Name == "spool" {
@@ -113,7 +113,7 @@ func (v *systemView) Spool() *healthPart {
 	return nil
 }
 
-// Silent is how many replicas are.
+// Silent returns how many replicas are silent.
 func (v *systemView) Silent() int {
 	n := 0
 	for _, r := range v.Replicas {
@@ -124,10 +124,10 @@ func (v *systemView) Silent() int {
 	return n
 }
 
-// subscriptionPrefix is what the names of the parts that are subscriptions begin with.
+// subscriptionPrefix begins the names of the parts that are subscriptions at CXone.
 const subscriptionPrefix = "cxone "
 
-// apart tells the subscriptions at CXone from the other parts.
+// apart separates the subscriptions at CXone from the other parts.
 func apart(all []healthPart) (parts, subscriptions []healthPart) {
 	for _, p := range all {
 		if name, ok := strings.CutPrefix(p.Name, subscriptionPrefix); ok {
@@ -168,10 +168,10 @@ func alarmRows(alarms []store.Alarm) []alarmRow {
 // IsRaised reports whether it is not over.
 func (a alarmRow) IsRaised() bool { return a.Cleared.IsZero() }
 
-// Lasted is how long it was raised.
+// Lasted returns how long it was raised.
 func (a alarmRow) Lasted() time.Duration { return max(0, a.Cleared.Sub(a.Raised)) }
 
-// Text tells what is wrong, or how it is now that it is over.
+// Text describes the figures that raised or cleared it; "" for an alarm that is not known here.
 func (a alarmRow) Text() string {
 	if a.Name == store.SlowCarrier {
 		return capital(alarmText(a.Alarm))
@@ -179,10 +179,10 @@ func (a alarmRow) Text() string {
 	return ""
 }
 
-// What names the alarm in words.
+// What returns the name of the alarm in words.
 func (a alarmRow) What() string { return capital(strings.ReplaceAll(a.Name, "-", " ")) }
 
-// Path leads to what the alarm is about; "" where there is no page of it.
+// Path leads to what the alarm is about; "" where that has no page.
 func (a alarmRow) Path() string {
 	if a.Name == store.SlowCarrier {
 		return "/carriers?" + url.Values{"carrier": {a.Subject}}.Encode()

@@ -59,7 +59,7 @@ func TestSystem(t *testing.T) {
 		page := w.Body.String()
 		want(t, page, "1 h 2 min", "PostgreSQL 18.1, schema 4", "3.0 GiB", "host-&lt;1&gt;", "1 of them silent", `<span class="badge warn">silent</span>`,
 			`<span class="badge ok">live</span>`, "10 min ago", "7 events wait for the database", "sms-status-webhook", `<span class="badge ok">subscribed</span>`,
-			`<span class="badge bad">failing</span>`, "12,345", "1.00 %", "901", `<span class="badge bad">open</span>`, "2.0 KiB", "3 of them tried again", "1 min 30 s")
+			`<span class="badge bad">failing</span>`, "12,345", "1.00 %", "901", `<span class="badge bad">open</span>`, "2.0 KiB", "3 of them being retried", "1 min 30 s")
 		if strings.Count(page, ">cxone ") > 0 {
 			t.Error("a subscription stands among the parts")
 		}
@@ -76,7 +76,7 @@ func TestSystemAlarms(t *testing.T) {
 	}
 	page := b.get(t, "/system", viewerToken).Body.String()
 	want(t, page, "Slow carrier", "VODAFONE", `href="/carriers?carrier=O2&#43;%26&#43;Co"`, "after 20 min",
-		"8 % of its messages took longer than 5 min", "Another thing", ">raised<", ">cleared<")
+		"8 % of its messages within 15 min took longer than 5 min", "Another thing", `<span class="badge warn">raised</span>`, ">cleared<")
 }
 
 func TestSystemSettings(t *testing.T) {
@@ -86,7 +86,7 @@ func TestSystemSettings(t *testing.T) {
 		{Name: "CRM_API_URL", Value: "https://crm.example/<x>", Source: "file"},
 	}
 	page := b.get(t, "/system", viewerToken).Body.String()
-	want(t, page, "ADMIN_TOKEN", "1 that have their default", "https://crm.example/&lt;x&gt;")
+	want(t, page, "ADMIN_TOKEN", "1 at their default", "https://crm.example/&lt;x&gt;")
 	if strings.Contains(page, adminToken) || strings.Contains(page, viewerToken) {
 		t.Error("the page tells a token")
 	}
@@ -114,7 +114,7 @@ func TestSystemWithoutDatabase(t *testing.T) {
 func TestSystemIsEmptyAtFirst(t *testing.T) {
 	b, _ := systemBench()
 	b.parts = nil
-	want(t, b.get(t, "/system", viewerToken).Body.String(), "None has been heard of yet", "None was ever raised", "CXone is not called",
+	want(t, b.get(t, "/system", viewerToken).Body.String(), "None has reported yet", "None was ever raised", "CXone is not called",
 		"No CRM is set", "everything has its default")
 }
 
