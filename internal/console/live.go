@@ -19,27 +19,27 @@ const (
 	// liveEvery is how often an open page is looked at for what has changed.
 	liveEvery = 2 * time.Second
 
-	// calmEvery is how many of these looks pass between two at the blocks that are calm.
+	// calmEvery is the number of looks from one at the calm blocks to the next.
 	calmEvery = 5
 
-	// liveLength is how long a stream lasts. The browser then comes back by itself, and a session that
-	// is over ends.
+	// liveLength is how long a stream lasts. The browser then connects again by itself, which a session
+	// that is over cannot do.
 	liveLength = 10 * time.Minute
 
-	// liveWrite is how long one event may take to be written to a reader.
+	// liveWrite is how long it may take to write what one look brings.
 	liveWrite = 10 * time.Second
 
-	// liveStreams is how many there may be at once. Who comes when there are as many is told to come
-	// again after liveRetry: a page is complete without.
+	// liveStreams is how many streams there may be at once. One more is told to come back after liveRetry:
+	// its page is complete without a stream.
 	liveStreams = 64
 	liveRetry   = 30 * time.Second
 
-	// liveLooks is how many of them may be looking at once. It bounds the memory that this takes.
+	// liveLooks is how many streams may be looking at once. It bounds the memory that this takes.
 	liveLooks = 8
 )
 
-// liveRoute serves the stream of what changes in a page: GET /live?page=PATH. Each event has the id
-// of an element and its new content. It is made of the very templates that made the page.
+// liveRoute serves the stream of what changes in a page: GET /live?page=PATH. Each event has the id of an
+// element and its new content, rendered from the templates of the page.
 func (c *Console) liveRoute() {
 	c.mux.HandleFunc("GET /live", func(w http.ResponseWriter, r *http.Request) {
 		if c.roleOf(r) == access.Anyone {
@@ -100,6 +100,7 @@ func (c *Console) pageAt(r *http.Request) (*page, *http.Request) {
 }
 
 // stream writes what changes until the context ends or the reader is gone.
+// A look that the end of the context cuts off tells nothing about the page.
 func (c *Console) stream(ctx context.Context, w http.ResponseWriter, p *page, r *http.Request) {
 	ticker := time.NewTicker(liveEvery)
 	defer ticker.Stop()
@@ -107,7 +108,7 @@ func (c *Console) stream(ctx context.Context, w http.ResponseWriter, p *page, r 
 	sent := make(map[string]digest)
 	for look := 0; ; look++ {
 		changes, err := c.changes(ctx, p, r, sent, look%calmEvery == 0)
-		if control.SetWriteDeadline(time.Now().Add(liveWrite)) != nil {
+		if ctx.Err() != nil || control.SetWriteDeadline(time.Now().Add(liveWrite)) != nil {
 			return
 		}
 		if write(w, changes, err) != nil || control.Flush() != nil {
@@ -121,8 +122,8 @@ func (c *Console) stream(ctx context.Context, w http.ResponseWriter, p *page, r 
 	}
 }
 
-// write tells a reader of what changed: at least that the stream goes on, or that the page could not be
-// made. It then stays as it is, and the next look may succeed.
+// write sends a reader what has changed. It always sends whether the look succeeded: if not, the page stays
+// as it is, and the next look may succeed.
 func write(w io.Writer, changes []change, failed error) error {
 	event := "event: fresh\ndata:\n\n"
 	if failed != nil {
@@ -139,8 +140,8 @@ func write(w io.Writer, changes []change, failed error) error {
 	return nil
 }
 
-// writeChange writes an event. Its data is one line of JSON, which is no part of a page: as HTML it would be
-// escaped twice.
+// writeChange writes an event. Its data is one line of JSON. The HTML in it is not escaped for HTML again, as
+// the JSON is not part of a page.
 func writeChange(w io.Writer, one change) error {
 	if _, err := io.WriteString(w, "data: "); err != nil {
 		return err
@@ -163,8 +164,8 @@ type change struct {
 	HTML string `json:"html"`
 }
 
-// changes returns the blocks of a page that differ from what was sent, and notes them as sent. The calm
-// ones are looked at only when that is asked for.
+// changes returns the blocks of a page that differ from what was sent, and records them as sent. It looks at
+// the calm ones only if calm is true.
 func (c *Console) changes(ctx context.Context, p *page, r *http.Request, sent map[string]digest, calm bool) ([]change, error) {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
@@ -195,7 +196,7 @@ func (c *Console) changes(ctx context.Context, p *page, r *http.Request, sent ma
 	return all, nil
 }
 
-// discard is a ResponseWriter that nobody reads.
+// discard is a ResponseWriter that drops everything.
 type discard struct{}
 
 func (discard) Header() http.Header         { return make(http.Header) }

@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cxbridge/cxbridge/internal/analytics"
+	"github.com/cxbridge/cxbridge/internal/answers"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -153,6 +155,31 @@ func TestLiveWithoutDatabase(t *testing.T) {
 		}
 		f.cancel()
 		<-f.done
+	})
+}
+
+// hangs is a Delivery that answers only when its caller goes away.
+type hangs struct{}
+
+func (hangs) Report(ctx context.Context, _ answers.Question) (*analytics.Report, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// A stream that ends in the middle of a look does not say that the database is away.
+func TestLiveEndsInALook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench()
+		b.Delivery = hangs{}
+		c := b.console(t)
+		f := follow(t, c, "/carriers", viewerToken)
+		synctest.Wait()
+		c.Stop()
+		<-f.done
+		if events, _ := f.read(t); len(events) != 0 {
+			t.Errorf("the reader is told %q", events)
+		}
+		f.cancel()
 	})
 }
 

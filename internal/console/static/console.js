@@ -1,5 +1,5 @@
-// Shows times in the reader's zone, and what changes in a page while it is open. Every page works
-// without this script.
+// Shows times in the reader's zone, and updates a page while it is open. Every page works without this
+// script.
 "use strict";
 
 (() => {
@@ -38,7 +38,7 @@
     }
   }
 
-  // A part of the page that the reader works in stays as it is until he leaves it.
+  // A part of the page that the reader works in stays as it is until the reader leaves it.
   const waiting = new Map();
 
   function isInUse(element) {
@@ -47,7 +47,7 @@
       (selection && !selection.isCollapsed && selection.containsNode(element, true));
   }
 
-  // What the reader has opened or scrolled is so after the change, too.
+  // What the reader has opened or scrolled stays so after an update.
   function keyOf(element, i) {
     return element.id || element.dataset.key || element.tagName + i;
   }
@@ -93,8 +93,8 @@
     let last = new Date();
 
     function tell(state, text) {
-      if (freshness.dataset.state !== state) {
-        freshness.dataset.state = state;
+      freshness.dataset.state = state;
+      if (freshness.textContent !== text) {
         freshness.textContent = text;
       }
     }
@@ -112,7 +112,7 @@
       };
       source.onerror = () => {
         const over = source && source.readyState === EventSource.CLOSED;
-        tell("lost", (over ? "not live for now: load the page again" : "connection lost, trying again") + "; as of " + formats.full.format(last));
+        tell("lost", (over ? "not live for now: reload the page" : "connection lost, trying again") + "; as of " + formats.full.format(last));
         if (over) { // The session is over, or too many pages are open: see Retry-After of the answer.
           close();
           setTimeout(open, 30_000);
@@ -120,7 +120,7 @@
       };
     }
 
-    // A browser has few connections to one host: a page that nobody sees gives its own back.
+    // A browser has few connections to one host, so a page that nobody sees closes its own.
     function close() {
       if (source) {
         source.close();
