@@ -19,7 +19,7 @@ func (c *Console) deadLetterPages() {
 	c.add(&page{
 		Name: "deadletters", Path: deadLettersPath, Title: "Dead letters", Menu: true, Need: access.Operator,
 		load: c.loadDeadLetters, live: []string{"dead-letter-list"},
-		// Those that match are found by looking at all.
+		// A filter has to look at all of them.
 		still: func(r *http.Request) bool { f := filterOf(r); return !f.IsAny() },
 	})
 	c.add(&page{
@@ -42,7 +42,7 @@ const (
 	lettersCounted = 1000
 )
 
-// letterFilter is what a list of dead letters is about.
+// letterFilter selects the dead letters of a list.
 type letterFilter struct{ store.LetterFilter }
 
 func filterOf(r *http.Request) letterFilter {
@@ -50,7 +50,7 @@ func filterOf(r *http.Request) letterFilter {
 	return letterFilter{store.LetterFilter{Kind: store.Kind(query.Get("kind")), Text: query.Get("text")}}
 }
 
-// url returns a path with the filter, and with the dead letters that it begins below.
+// url returns a path with the filter, and with the id below which the list begins, unless that is 0.
 func (f letterFilter) url(path string, before int64) string {
 	values := map[string]string{"kind": string(f.Kind), "text": f.Text}
 	if before != 0 {
@@ -59,7 +59,7 @@ func (f letterFilter) url(path string, before int64) string {
 	return withQuery(path, values)
 }
 
-// isAskable reports whether the database can be asked for it: else nothing matches.
+// isAskable reports whether the database can be asked for the filter. If not, nothing matches.
 func (f letterFilter) isAskable() bool {
 	return store.IsAskable(f.Text) && store.IsAskable(string(f.Kind)) && len(f.Text) <= longText
 }
@@ -95,12 +95,12 @@ type letterRow struct {
 	filter letterFilter
 }
 
-// Path leads to its page, ReplayPath and DeletePath are those of the actions.
+// Path leads to its page, ReplayPath and DeletePath to the actions.
 func (l *letterRow) Path() string       { return l.filter.url(letterPath(l.ID), 0) }
 func (l *letterRow) ReplayPath() string { return l.filter.url(letterPath(l.ID)+"/replay", 0) }
 func (l *letterRow) DeletePath() string { return l.filter.url(letterPath(l.ID)+"/delete", 0) }
 
-// SubjectPath leads to what it is about; "" where that is not known to be there.
+// SubjectPath leads to what it is about. It is "" where that may not exist.
 func (l *letterRow) SubjectPath() string {
 	if l.Subject == "" || l.Kind != store.KindThreadItem && l.Kind != store.KindThreadPush {
 		return ""
@@ -115,14 +115,15 @@ type letterList struct {
 	letterFilter
 	Kinds   []letterKind
 	Letters []letterRow
-	Count   int // that match, up to lettersCounted
+	Count   int // of those that match, up to lettersCounted
 	Pager   pager
 }
 
 // IsCounted reports whether the count is exact.
 func (l *letterList) IsCounted() bool { return l.Count < lettersCounted }
 
-// ReplayPath and DeletePath lead to the pages that ask before all that match are worked on.
+// ReplayPath and DeletePath lead to the pages that ask for confirmation before all that match are replayed or
+// deleted.
 func (l *letterList) ReplayPath() string { return l.url(allPath("replay"), 0) }
 func (l *letterList) DeletePath() string { return l.url(allPath("delete"), 0) }
 
@@ -159,7 +160,7 @@ type letterView struct{ letterRow }
 // PageTitle names the dead letter.
 func (v *letterView) PageTitle() string { return fmt.Sprintf("Dead letter %d", v.ID) }
 
-// KindName tells what it is.
+// KindName returns the name of its kind.
 func (v *letterView) KindName() string {
 	for _, k := range letterKinds {
 		if k.Kind == v.Kind {
@@ -172,7 +173,7 @@ func (v *letterView) KindName() string {
 // IsText reports whether the body can be shown as it is.
 func (v *letterView) IsText() bool { return utf8.Valid(v.Raw) }
 
-// Size is that of the body, in bytes.
+// Size returns the size of the body, in bytes.
 func (v *letterView) Size() int64 { return int64(len(v.Raw)) }
 
 // ListPath leads back to the list.
@@ -199,12 +200,12 @@ func (c *Console) loadDeadLetter(ctx context.Context, r *http.Request) (any, err
 	return &letterView{letterRow{*letter, filterOf(r)}}, nil
 }
 
-// letters is where dead letters are worked on.
+// letters returns the office that works on dead letters.
 func (c *Console) letters() *deadletter.Office {
 	return &deadletter.Office{Store: c.Store, Replayer: c.Replayer}
 }
 
-// replayDeadLetter reads a dead letter again. One that is refused again stays, and its page tells why.
+// replayDeadLetter reads a dead letter again. One that is refused again stays, and its page says why.
 func (c *Console) replayDeadLetter(ctx context.Context, r *http.Request) (next, notice string, err error) {
 	id, err := letterID(r)
 	if err != nil {
@@ -221,12 +222,12 @@ func (c *Console) replayDeadLetter(ctx context.Context, r *http.Request) (next, 
 	return f.url(deadLettersPath, 0), replayNotice(id, &replayed), nil
 }
 
-// replayNotice tells what became of a dead letter.
+// replayNotice says what became of a dead letter.
 func replayNotice(id int64, replayed *ingest.Replayed) string {
 	letter := fmt.Sprintf("Dead letter %d", id)
 	switch {
 	case replayed.Spooled:
-		return letter + " was read, and its event waits in the spool: the database went away. It can be deleted, or replayed again, when the database is back."
+		return letter + " was read, and its event waits in the spool: the database went away. Once the database is back, delete it or replay it again."
 	case replayed.Kind == store.KindThreadPush || replayed.Kind == store.KindThreadItem:
 		return fmt.Sprintf("%s is gone: the thread %s is on its way to the CRM again.", letter, replayed.Subject)
 	case replayed.Duplicate:
@@ -248,7 +249,7 @@ func (c *Console) deleteDeadLetter(ctx context.Context, r *http.Request) (next, 
 	return filterOf(r).url(deadLettersPath, 0), fmt.Sprintf("Dead letter %d is deleted.", id), nil
 }
 
-// busy makes an error that says when to come again one for the visitor.
+// busy turns a *ingest.BusyError into an error for the visitor, and returns any other as it is.
 func busy(err error) error {
 	if b, isBusy := errors.AsType[*ingest.BusyError](err); isBusy {
 		return &visitorError{http.StatusServiceUnavailable, "Nothing was done: " + strings.TrimSuffix(b.Reason, ".") + ". Try again in a moment."}

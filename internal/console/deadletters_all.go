@@ -15,7 +15,7 @@ import (
 // workOnAll is what can be done with all dead letters that match. See deadletter.Office.
 type workOnAll func(ctx context.Context, f store.LetterFilter, before int64) (deadletter.Result, error)
 
-// allPages makes the page that asks whether all are to be worked on, and the action.
+// allPages adds the page that asks for confirmation, and the action. Do is "replay" or "delete".
 func (c *Console) allPages(do string, work workOnAll) {
 	c.add(&page{
 		Name: "deadletters_confirm", Path: allPath(do), Title: "Dead letters", Need: access.Operator,
@@ -26,16 +26,20 @@ func (c *Console) allPages(do string, work workOnAll) {
 	})
 }
 
-// allPath is that of the question and of the action.
+// allPath returns the path of the question and of the action.
 func allPath(do string) string { return deadLettersPath + "/" + do + "-all" }
 
 // confirmation is what is asked before all dead letters that match are worked on.
 type confirmation struct {
 	letterFilter
 	Do     string // replay or delete
-	Count  int    // that match, up to lettersCounted
-	before int64  // only those with an id below it: those that were there when it was asked
+	Count  int    // of those that match, up to lettersCounted
+	IsRest bool   // an earlier step has worked on those from before on
+	before int64  // only those with an id below it: those that were there when the reader was asked
 }
+
+// Newest returns the highest id that the action works on.
+func (c *confirmation) Newest() int64 { return c.before - 1 }
 
 // IsDelete reports whether they are deleted.
 func (c *confirmation) IsDelete() bool { return c.Do == "delete" }
@@ -43,7 +47,7 @@ func (c *confirmation) IsDelete() bool { return c.Do == "delete" }
 // IsCounted reports whether the count is exact.
 func (c *confirmation) IsCounted() bool { return c.Count < lettersCounted }
 
-// KindName tells of what kind they are; "" for any.
+// KindName returns the name of their kind; "" for any.
 func (c *confirmation) KindName() string {
 	if c.Kind == "" {
 		return ""
@@ -52,17 +56,18 @@ func (c *confirmation) KindName() string {
 	return view.KindName()
 }
 
-// ActionPath is that of the action, ListPath leads back.
+// ActionPath is the path of the action, ListPath that of the list.
 func (c *confirmation) ActionPath() string { return c.url(allPath(c.Do), c.before) }
 func (c *confirmation) ListPath() string   { return c.url(deadLettersPath, 0) }
 
 func (c *Console) loadConfirmation(ctx context.Context, r *http.Request, do string) (any, error) {
 	asked := &confirmation{letterFilter: filterOf(r), Do: do, before: beforeOf(r)}
+	asked.IsRest = asked.before != 0
 	if !asked.isAskable() {
 		return asked, nil
 	}
 	var err error
-	if asked.Count, err = c.Store.CountDeadLetters(ctx, asked.LetterFilter, lettersCounted); err != nil || asked.before != 0 {
+	if asked.Count, err = c.Store.CountDeadLetters(ctx, asked.LetterFilter, lettersCounted); err != nil || asked.IsRest {
 		return asked, err
 	}
 	newest, err := c.Store.FindDeadLetters(ctx, asked.LetterFilter, 0, 1)
@@ -72,8 +77,8 @@ func (c *Console) loadConfirmation(ctx context.Context, r *http.Request, do stri
 	return asked, err
 }
 
-// doAll works on all dead letters that match and were there when the reader was asked. Where there are
-// more than can be done at once, it leads back to the question.
+// doAll works on all dead letters that match and were there when the reader was asked. If there are more
+// than can be done at once, it leads back to the question.
 func doAll(ctx context.Context, asked *confirmation, work workOnAll) (next, notice string, err error) {
 	if !asked.isAskable() {
 		return asked.ListPath(), "", nil
@@ -81,7 +86,7 @@ func doAll(ctx context.Context, asked *confirmation, work workOnAll) (next, noti
 	done, err := work(ctx, asked.LetterFilter, asked.before)
 	told := resultNotice(&done)
 	switch {
-	case err != nil && told == "": // else whoever goes on meets it
+	case err != nil && told == "": // after some success the next step meets the error, if it lasts
 		return "", "", busy(err)
 	case done.Next == 0:
 		return asked.ListPath(), cmp.Or(told, "There was nothing left to do."), nil
@@ -89,7 +94,7 @@ func doAll(ctx context.Context, asked *confirmation, work workOnAll) (next, noti
 	return asked.url(allPath(asked.Do), done.Next), strings.TrimSpace(told + " There are more: go on?"), nil
 }
 
-// resultNotice tells what became of many dead letters; "" when nothing did.
+// resultNotice says what became of many dead letters. It is "" when nothing was done.
 func resultNotice(d *deadletter.Result) string {
 	parts := countedParts(part{d.Replayed, "replayed and gone"}, part{d.Deleted, "deleted"},
 		part{d.Refused, "refused again"}, part{d.Spooled, "waiting in the spool, as the database went away"})

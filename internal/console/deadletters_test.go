@@ -67,12 +67,12 @@ func TestDeadLetter(t *testing.T) {
 	list := w.get(t, adminToken, "/dead-letters", http.StatusOK)
 	inOrder(t, list, "/dead-letters/2", "no id could be read", "/dead-letters/1", "m-1", "sender ID:")
 	page := w.get(t, adminToken, "/dead-letters/2", http.StatusOK)
-	wants(t, page, "&#34;status&#34;: &#34;DELIVERED&#34;", html.EscapeString(hopeless), "!<script>alert", "none in vain", "<title>Dead letter 2")
+	wants(t, page, "&#34;status&#34;: &#34;DELIVERED&#34;", html.EscapeString(hopeless), "!<script>alert", "<dt>Failed replays</dt><dd>0</dd>", "<title>Dead letter 2")
 
-	// In vain: its page says why, and counts it.
+	// Without success: its page says why, and counts it.
 	next := w.post(t, "/dead-letters/2/replay?kind=sms")
 	page = w.get(t, adminToken, next.String(), http.StatusOK)
-	wants(t, page, "It is still refused", "messageId", "1 in vain", `href="/dead-letters?kind=sms"`)
+	wants(t, page, "It is still refused", "messageId", "<dt>Failed replays</dt><dd>1</dd>", `href="/dead-letters?kind=sms"`)
 
 	// With success: the list has it no more, and the message is there.
 	next = w.post(t, "/dead-letters/1/replay?kind=sms")
@@ -91,7 +91,7 @@ func TestDeadLetter(t *testing.T) {
 	}
 
 	next = w.post(t, "/dead-letters/2/delete")
-	wants(t, w.get(t, adminToken, next.String(), http.StatusOK), "Dead letter 2 is deleted", "No dead letters. Nothing was refused.")
+	wants(t, w.get(t, adminToken, next.String(), http.StatusOK), "Dead letter 2 is deleted", "No dead letters: nothing is waiting for you.")
 	if told := fmt.Sprint(w.auditOf(t, "dead-letter:2")); told != "[delete deleted replay refused]" {
 		t.Errorf("audit of the dead letter: %s", told)
 	}
@@ -120,14 +120,16 @@ func TestFilterDeadLetters(t *testing.T) {
 	if got := strings.Count(page, `<th scope="row"`); got != 5 {
 		t.Errorf("%d on the second page", got)
 	}
-	wants(t, w.get(t, adminToken, `/dead-letters?text=%22%3E%3Cscript%3Ealert(1)`, http.StatusOK), "!<script>alert", "No dead letter is like this")
+	wants(t, w.get(t, adminToken, `/dead-letters?text=%22%3E%3Cscript%3Ealert(1)`, http.StatusOK), "!<script>alert", "No dead letters match")
+	// A page behind the last one does not say that there are none.
+	wants(t, w.get(t, adminToken, "/dead-letters?before=1", http.StatusOK), "There are no more", "Back to the first", "!No dead letters")
 }
 
 func TestReplayAll(t *testing.T) {
 	w := newWorld(t, nil)
 	w.letters(t, 3)
 	page := w.get(t, adminToken, "/dead-letters/replay-all?kind=sms", http.StatusOK)
-	wants(t, page, "Replay all that match?", "SMS receipts", "<dd>4</dd>", `action="/dead-letters/replay-all?before=5&amp;kind=sms"`)
+	wants(t, page, "Replay all that match?", "SMS receipts", "<dd>4</dd>", `action="/dead-letters/replay-all?before=5&amp;kind=sms"`, "!Goes on with")
 	w.sms(t, at("2026-03-01T10:00:05Z"), fmt.Sprintf(quarantined, "late"))
 
 	next := w.post(t, "/dead-letters/replay-all?before=5&kind=sms")
@@ -137,6 +139,9 @@ func TestReplayAll(t *testing.T) {
 		w.get(t, viewerToken, "/messages/"+id, http.StatusOK)
 	}
 	w.get(t, viewerToken, "/messages/late", http.StatusNotFound)
+	// The next step of many says where it goes on: the count has those that were refused before, too.
+	wants(t, w.get(t, adminToken, "/dead-letters/replay-all?before=3&kind=sms", http.StatusOK), "those up to dead letter 2",
+		`action="/dead-letters/replay-all?before=3&amp;kind=sms"`)
 	next = w.post(t, "/dead-letters/replay-all?kind=thread")
 	wants(t, w.get(t, adminToken, next.String(), http.StatusOK), "nothing left to do")
 }
@@ -154,7 +159,7 @@ func TestDeleteAll(t *testing.T) {
 			t.Errorf("audit of dead letter %d: %s", id+1, told)
 		}
 	}
-	wants(t, w.get(t, adminToken, "/dead-letters/delete-all?text=m-", http.StatusOK), "No dead letter is like this any more", "!<button class=\"danger\"")
+	wants(t, w.get(t, adminToken, "/dead-letters/delete-all?text=m-", http.StatusOK), "No dead letters match any more", "!<button class=\"danger\"")
 	// A filter that the database cannot be asked for matches nothing, and not all.
 	for _, text := range []string{"%00", "%FF", strings.Repeat("x", 10_000)} {
 		w.post(t, "/dead-letters/delete-all?text="+text)
@@ -189,7 +194,7 @@ func TestReplayOfAParkedThread(t *testing.T) {
 		p.Notes = []audit.Note{{Subject: p.ThreadID, Action: audit.ActionPark, Outcome: "parked"}}
 	})
 	wants(t, w.get(t, adminToken, "/dead-letters?text="+url.QueryEscape("case/1"), http.StatusOK), `href="/threads/case%2F1"`)
-	wants(t, w.get(t, adminToken, "/dead-letters/1", http.StatusOK), "It is no text", "10 B", "\uFFFD")
+	wants(t, w.get(t, adminToken, "/dead-letters/1", http.StatusOK), "It is not text", "10 B", "\uFFFD")
 	next := w.post(t, "/dead-letters/1/replay")
 	wants(t, w.get(t, adminToken, next.String(), http.StatusOK), "the thread case/1 is on its way to the CRM again", "No dead letters")
 	wants(t, w.get(t, viewerToken, "/threads/case%2F1", http.StatusOK), "The CRM is about to get it", "dead letter 1")

@@ -15,7 +15,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
-// Waker has the CRM told of a thread at once. See ingest.Replayer for its errors.
+// Waker makes a thread due to be pushed at once. See ingest.Replayer for its errors.
 type Waker interface {
 	WakeThread(ctx context.Context, threadID string) error
 }
@@ -24,10 +24,10 @@ const (
 	// messagesOnPage is how many messages of a conversation a page has.
 	messagesOnPage = 100
 
-	// membersNamed is of how many threads of a conversation the participants are read.
+	// membersNamed bounds the threads of a conversation whose participants are read.
 	membersNamed = 20
 
-	// peopleShown is how many participants of a thread are shown.
+	// peopleShown bounds the participants of a thread that are shown.
 	peopleShown = 200
 
 	// eventsShown is how many events of the journal a page has, and eventBytes how much of each.
@@ -52,16 +52,16 @@ type threadView struct {
 	Events       []journalEntry
 }
 
-// journalEntry is an event of the journal.
+// journalEntry is an event in the journal.
 type journalEntry struct{ store.ThreadEvent }
 
-// Body is as much of the event as is shown, for people.
+// Body returns as much of the event as is shown, written for people.
 func (e *journalEntry) Body() string { return rawOf(e.Raw, e.Size, eventBytes) }
 
 // PageTitle names the thread.
 func (v *threadView) PageTitle() string { return "Thread " + v.ID }
 
-// WakePath and ReconcilePath are those of the actions, LettersPath that of its dead letters.
+// WakePath and ReconcilePath are the paths of the actions, LettersPath that of its dead letters.
 func (v *threadView) WakePath() string      { return actionPath("wake", v.ID) }
 func (v *threadView) ReconcilePath() string { return actionPath("reconcile", v.ID) }
 func (v *threadView) LettersPath() string {
@@ -75,17 +75,17 @@ func actionPath(action, id string) string {
 // HasFamily reports whether the thread is linked to others.
 func (v *threadView) HasFamily() bool { return len(v.Family.Children) > 0 || v.ParentID() != "" }
 
-// Meaning tells what the state means.
+// Meaning says what the state means, and what to do about it.
 func (v *threadView) Meaning() string {
 	switch v.State {
 	case store.StateSynced:
-		return "The CRM has all of it, but for what is marked as set aside."
+		return "The CRM has all of it, except what is marked as set aside."
 	case store.StatePending:
 		return "The CRM is about to get it."
 	case store.StateRetrying:
-		return "The last attempt failed. It is tried again by itself."
+		return "The last push failed. It is retried automatically."
 	case store.StateParked:
-		return "The CRM refused it. It waits for an operator, or for a new event."
+		return "The CRM refused it. It waits for an operator: fix the cause, then replay its dead letter. A new event wakes it, too."
 	}
 	return "No CRM is set. It is kept until there is one."
 }
@@ -119,7 +119,7 @@ func (c *Console) loadThread(ctx context.Context, r *http.Request) (any, error) 
 // loadEvents adds the newest events of the journal to a threadView.
 func (c *Console) loadEvents(ctx context.Context, _ *http.Request, data any) error {
 	v := data.(*threadView)
-	// A byte more than is shown: no letter is cut in two then without being left out.
+	// With one byte more than is shown, cutText sees a character that is cut in two, and leaves it out.
 	events, err := c.Store.Events(ctx, v.ID, eventsShown, eventBytes+1)
 	for _, e := range events {
 		v.Events = append(v.Events, journalEntry{e})
@@ -164,7 +164,7 @@ func (c *Console) loadConversation(ctx context.Context, r *http.Request, v *thre
 	return nil
 }
 
-// placeOf writes the place after which a page begins, for a query.
+// placeOf writes the position after which a page begins, for a query.
 func placeOf(p store.ItemPosition) string {
 	return strconv.FormatInt(p.At.UnixMicro(), 10) + "." + p.ID
 }
@@ -218,11 +218,11 @@ func (c *Console) loadPeople(ctx context.Context, v *threadView, items []*thread
 	return people, nil
 }
 
-// wakeThread has the CRM told of a thread at once.
+// wakeThread makes a thread due to be pushed at once.
 func (c *Console) wakeThread(ctx context.Context, r *http.Request) (next, notice string, err error) {
 	id := idOf(r)
 	if c.Waker == nil || !c.HasCRM {
-		return "", "", &visitorError{http.StatusConflict, "No CRM is set, so there is nobody to tell of the thread."}
+		return "", "", &visitorError{http.StatusConflict, "No CRM is set, so there is nowhere to push the thread to."}
 	}
 	if !store.IsAskable(id) {
 		return "", "", store.ErrNotFound
@@ -230,21 +230,21 @@ func (c *Console) wakeThread(ctx context.Context, r *http.Request) (next, notice
 	if err := c.Waker.WakeThread(ctx, id); err != nil {
 		return "", "", err
 	}
-	return pathOf(threadsPath, id), "The thread is tried now. This page shows what comes of it.", nil
+	return pathOf(threadsPath, id), "The thread is tried now. This page shows the outcome.", nil
 }
 
 // reconcileThread compares a thread with CXone.
 func (c *Console) reconcileThread(ctx context.Context, r *http.Request) (next, notice string, err error) {
 	id := idOf(r)
 	if c.Reconciler == nil {
-		return "", "", &visitorError{http.StatusConflict, "CXone is not set: there is nothing to compare the thread with."}
+		return "", "", &visitorError{http.StatusConflict, "CXone is not configured, so there is nothing to compare the thread with."}
 	}
 	if !store.IsAskable(id) {
 		return "", "", store.ErrNotFound
 	}
 	outcome, err := c.Reconciler.Reconcile(ctx, id)
 	if upstream, isUpstream := errors.AsType[*reconcile.UpstreamError](err); isUpstream {
-		return "", "", &visitorError{http.StatusBadGateway, upstream.Error() + "."}
+		return "", "", &visitorError{http.StatusBadGateway, sentence(upstream.Error())}
 	}
 	if errors.Is(err, store.ErrNotFound) {
 		return "", "", &visitorError{http.StatusNotFound, "CXone does not know this thread."}
@@ -257,12 +257,12 @@ func (c *Console) reconcileThread(ctx context.Context, r *http.Request) (next, n
 	case reconcile.Reconciled:
 		notice = fmt.Sprintf("Something was missing. Now we and the CRM have version %d.", outcome.Version)
 	case reconcile.SetAside:
-		notice = "We have all that CXone has, and so has the CRM, but for what is set aside: the dead letters tell why."
+		notice = "We have all that CXone has, and so has the CRM, except what is set aside: the dead letters say why."
 		if outcome.Version != 0 {
-			notice = fmt.Sprintf("Something was missing. Now we have version %d, and so has the CRM, but for what is set aside: the dead letters tell why.", outcome.Version)
+			notice = fmt.Sprintf("Something was missing. Now we have version %d, and so has the CRM, except what is set aside: the dead letters say why.", outcome.Version)
 		}
 	case reconcile.Stored:
-		notice = "We have all that CXone has. The CRM is not told: none is set, or the database is away."
+		notice = "We have all that CXone has. It was not pushed to the CRM: none is set, or the database is away."
 	}
 	return pathOf(threadsPath, id), notice, nil
 }

@@ -34,7 +34,7 @@ const (
 	// countedThreads bounds the counts of the tabs.
 	countedThreads = 10_000
 
-	// longText is what is looked for at most, in bytes.
+	// longText bounds the text of a search, in bytes.
 	longText = 1000
 )
 
@@ -56,17 +56,17 @@ type threadRow struct {
 // Path leads to the page of the thread.
 func (t *threadRow) Path() string { return pathOf(threadsPath, t.ID) }
 
-// ParentID is the thread that it is linked to; "" for none.
+// ParentID returns the thread that it is linked to; "" for none.
 func (t *threadRow) ParentID() string { return t.Link().Parent }
 
-// ParentPath leads to that.
+// ParentPath leads to the thread that it is linked to.
 func (t *threadRow) ParentPath() string { return pathOf(threadsPath, t.ParentID()) }
 
-// LinkKind tells how it is linked.
+// LinkKind returns how it is linked.
 func (t *threadRow) LinkKind() thread.LinkKind { return t.Link().Kind }
 
-// isThreadSearch reports whether the list is found by looking at all threads. All of them, and those that
-// are parked, come in the order of an index.
+// isThreadSearch reports whether the list can only be found by looking at all threads. The list of all, and
+// that of parked ones, come from an index.
 func isThreadSearch(r *http.Request) bool {
 	query := r.URL.Query()
 	state := store.SyncState(query.Get("state"))
@@ -76,7 +76,7 @@ func isThreadSearch(r *http.Request) bool {
 func (c *Console) loadThreads(ctx context.Context, r *http.Request) (any, error) {
 	query := r.URL.Query()
 	list := &threadList{State: store.SyncState(query.Get("state")), Text: query.Get("text")}
-	switch isOpen := list.State == store.StatePending || list.State == store.StateRetrying; { // an address may be older than the setting
+	switch isOpen := list.State == store.StatePending || list.State == store.StateRetrying; { // a URL may be older than the setting
 	case isOpen && !c.HasCRM:
 		list.State = store.StateWaiting
 	case list.State == store.StateWaiting && c.HasCRM:
@@ -108,28 +108,30 @@ func (c *Console) loadThreads(ctx context.Context, r *http.Request) (any, error)
 	return list, nil
 }
 
-// url leads to the list in a state, from after a thread on.
+// url leads to the list in a state, after a thread id unless that is "".
 func (l *threadList) url(state store.SyncState, after string) string {
 	return withQuery(threadsPath, map[string]string{"state": string(state), "text": l.Text, "after": after})
 }
 
-// threadTabs returns the states to choose from, with the counts that are cheap to get.
+// threadTabs returns the states to choose from, with the counts that are cheap to get. Where counting has
+// ended at countedThreads, those of the threads that wait are lower bounds.
 func (c *Console) threadTabs(l *threadList, b store.Backlog) []link {
-	tab := func(state store.SyncState, text string, count int) link {
-		if count >= countedThreads {
-			text, count = fmt.Sprintf("%s (%s or more)", text, number(countedThreads)), -1
+	tab := func(state store.SyncState, text string, count int, isBound bool) link {
+		if isBound {
+			text, count = fmt.Sprintf("%s (%s or more)", text, number(count)), -1
 		}
 		return link{Text: text, URL: l.url(state, ""), Current: state == l.State, Count: count}
 	}
-	queued := []link{tab(store.StateWaiting, "Waiting", b.Pending)}
+	isBound := b.Pending >= countedThreads
+	queued := []link{tab(store.StateWaiting, "Waiting", b.Pending, isBound)}
 	if c.HasCRM {
 		queued = []link{
-			tab(store.StatePending, "Pending", max(0, b.Pending-b.Retrying)),
-			tab(store.StateRetrying, "Retrying", b.Retrying),
+			tab(store.StatePending, "Pending", max(0, b.Pending-b.Retrying), isBound),
+			tab(store.StateRetrying, "Retrying", b.Retrying, isBound),
 		}
 	}
-	return slices.Concat([]link{tab("", "All", -1)}, queued, []link{
-		tab(store.StateParked, "Parked", b.Parked),
-		tab(store.StateSynced, "Synced", -1),
+	return slices.Concat([]link{tab("", "All", -1, false)}, queued, []link{
+		tab(store.StateParked, "Parked", b.Parked, b.Parked >= countedThreads),
+		tab(store.StateSynced, "Synced", -1, false),
 	})
 }

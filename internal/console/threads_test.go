@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/reconcile"
 	"github.com/cxbridge/cxbridge/internal/store"
@@ -218,6 +220,8 @@ func TestListThreads(t *testing.T) {
 	wants(t, page, `Retrying <span class="count">6</span>`, `Parked <span class="count">1</span>`, `Pending <span class="count">1</span>`,
 		"the CRM is &lt;busy&gt;", `rel="next"`, "!>Waiting", "!Back to the first")
 	wants(t, w.get(t, viewerToken, "/threads?after=T%25_49", http.StatusOK), "Back to the first", "!rel=\"next\"")
+	// A page behind the last one does not say that there are none.
+	wants(t, w.get(t, viewerToken, "/threads?after=Z", http.StatusOK), "There are no more", "Back to the first", "!No threads")
 
 	w.HasCRM = false
 	for _, state := range []string{"waiting", "pending", "retrying"} {
@@ -226,6 +230,25 @@ func TestListThreads(t *testing.T) {
 		}
 		wants(t, w.get(t, viewerToken, "/threads?state="+state, http.StatusOK), `Waiting <span class="count">7</span>`, "T%_03", "T%_11", ">waiting<",
 			"!>Retrying", "!>retrying<", "!>Pending")
+	}
+}
+
+// Where counting has ended, no tab shows an exact count of the threads that wait.
+func TestThreadTabsOfManyThreads(t *testing.T) {
+	c := newConsole(t)
+	texts := func(b store.Backlog) (texts []string) {
+		for _, tab := range c.threadTabs(&threadList{}, b) {
+			texts = append(texts, fmt.Sprint(tab.Text, " ", tab.Count))
+		}
+		return texts
+	}
+	want := []string{"All -1", "Pending 3", "Retrying 4", "Parked 5", "Synced -1"}
+	if diff := cmp.Diff(want, texts(store.Backlog{Pending: 7, Retrying: 4, Parked: 5})); diff != "" {
+		t.Error(diff)
+	}
+	want = []string{"All -1", "Pending (6,000 or more) -1", "Retrying (4,000 or more) -1", "Parked 5", "Synced -1"}
+	if diff := cmp.Diff(want, texts(store.Backlog{Pending: countedThreads, Retrying: 4000, Parked: 5})); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -297,7 +320,7 @@ func TestReconcileThread(t *testing.T) {
 		"Nothing was missing":               {Status: reconcile.UpToDate},
 		"Now we and the CRM have version 7": {Status: reconcile.Reconciled, Version: 7},
 		"We have all that CXone has":        {Status: reconcile.Stored},
-		"but for what is set aside":         {Status: reconcile.SetAside},
+		"except what is set aside":          {Status: reconcile.SetAside},
 	} {
 		outcome = o
 		next := w.post(t, "/threads/reconcile?id=case%2F1")

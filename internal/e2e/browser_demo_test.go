@@ -73,7 +73,7 @@ func TestDemoInTheConsole(t *testing.T) {
 	b.picture("demo-dead-letter")
 	b.click(`#dead-letter-list form[action*="/replay"] button`)
 	b.shows("is gone: the thread " + parked.Subject + " is on its way to the CRM again")
-	b.shows("No dead letter is like this.")
+	b.shows("No dead letters match.")
 	eventually(t, "the CRM has the thread", func() bool {
 		var a struct{ Sync struct{ State string } }
 		return p.call(t, http.MethodGet, "/api/threads/"+parked.Subject, token, &a) == http.StatusOK && a.Sync.State == "synced"
