@@ -31,7 +31,7 @@ var formats = template.FuncMap{
 // unknown stands for what is not known.
 const unknown = "–"
 
-// number writes a whole number with separators, as 1,234,567.
+// number writes an int or int64 with separators, as in 1,234,567.
 func number(n any) string {
 	switch n := n.(type) {
 	case int:
@@ -42,7 +42,7 @@ func number(n any) string {
 	return fmt.Sprint(n)
 }
 
-// atMost writes a number that was counted up to maxCount.
+// atMost writes a count that goes no further than maxCount.
 func atMost(n int) string {
 	if n >= maxCount {
 		return number(maxCount) + "+"
@@ -50,10 +50,10 @@ func atMost(n int) string {
 	return number(n)
 }
 
-// amount writes an amount of money without its currency: whole cents, and more digits only of less.
+// amount writes an amount of money without its currency: rounded to cents, and to four decimals below 0.1.
 func amount(v float64) string {
 	if v != 0 && math.Abs(v) < 0.1 {
-		return humanize.FtoaWithDigits(v, 4)
+		return humanize.FtoaWithDigits(math.Round(v*10_000)/10_000, 4) // which itself cuts digits off
 	}
 	whole, cents := math.Modf(math.Round(v*100) / 100)
 	return fmt.Sprintf("%s.%02d", humanize.Comma(int64(whole)), int(math.Round(math.Abs(cents)*100)))
@@ -96,7 +96,7 @@ func seconds(s float64) string {
 	return formatDuration(time.Duration(s * float64(time.Second)))
 }
 
-// formatDuration writes a duration with two units at most, as 3 min 20 s.
+// formatDuration writes a duration with at most two units, as in 3 min 20 s.
 func formatDuration(d time.Duration) string {
 	switch {
 	case d < time.Second:
@@ -113,12 +113,13 @@ func formatDuration(d time.Duration) string {
 	return twoUnits(int(d/time.Hour), 24, "d", "h")
 }
 
-// twoUnits writes a number of small units, of which a large one has so many. None of the small is left out.
-func twoUnits(n, in int, large, small string) string {
-	if n%in == 0 {
-		return fmt.Sprintf("%d %s", n/in, large)
+// twoUnits writes a number of small units, of which a large one has perLarge. It leaves out a zero of the
+// small unit.
+func twoUnits(n, perLarge int, large, small string) string {
+	if n%perLarge == 0 {
+		return fmt.Sprintf("%d %s", n/perLarge, large)
 	}
-	return fmt.Sprintf("%d %s %d %s", n/in, large, n%in, small)
+	return fmt.Sprintf("%d %s %d %s", n/perLarge, large, n%perLarge, small)
 }
 
 // age writes how long ago a time was.
