@@ -56,11 +56,11 @@ type shownOperation struct {
 	Level                     string // of the badge of the method
 	About                     template.HTML
 	Who, WhoLevel             string
-	Proofs                    [][]apiScheme // of who may use a webhook: all of any one
+	Proofs                    [][]apiScheme // the ways to authenticate to a webhook: all schemes of any one way
 	Parameters                []shownParameter
 	Body                      []shownContent
 	Answers                   []shownAnswer
-	Problems                  []shownAnswer // in common: they link to where they are told
+	Problems                  []shownAnswer // those in common: they link to their descriptions
 	Curl                      string
 }
 
@@ -87,8 +87,8 @@ type shownSample struct {
 	Text []byte
 }
 
-// view makes the page of a description. Groups come in the order of the tags, and operations by path
-// and method.
+// view returns what the page shows of a description. Groups are in the order of the tags, and operations by
+// path and method.
 func (d *openAPI) view() *apiView {
 	v := &apiView{}
 	for _, paragraph := range strings.Split(d.Info.Description, "\n\n") {
@@ -117,7 +117,7 @@ func (d *openAPI) view() *apiView {
 
 const responsePrefix = "#/components/responses/"
 
-// statusOf returns the status by which operations use an answer that they have in common.
+// statusOf returns the status of an answer that operations have in common; "" if none uses it.
 func (d *openAPI) statusOf(name string) string {
 	for _, item := range d.Paths {
 		for _, op := range item {
@@ -204,7 +204,7 @@ func (d *openAPI) contents(content map[string]apiMedia) []shownContent {
 // webhookSender is who may use a webhook.
 const webhookSender = "webhook secret"
 
-// whoMay tells who may use an operation.
+// whoMay returns who may use an operation, and the level of the badge that says so.
 func whoMay(op *apiOperation) (who, level string) {
 	if len(op.Security) == 0 {
 		return "anyone", "neutral"
@@ -220,7 +220,7 @@ func whoMay(op *apiOperation) (who, level string) {
 	return webhookSender, "neutral"
 }
 
-// proofs tells how the sender of a webhook proves itself: any one way is enough.
+// proofs returns the ways in which the sender of a webhook can authenticate itself: any one is enough.
 func (d *openAPI) proofs(op *apiOperation) [][]apiScheme {
 	var all [][]apiScheme
 	for _, together := range op.Security {
@@ -233,15 +233,15 @@ func (d *openAPI) proofs(op *apiOperation) [][]apiScheme {
 	return all
 }
 
-// curl is a command that makes a request, by the examples. The address and the secrets are variables
-// of the shell.
+// curl returns a command that makes a request, from the examples. It takes the address and the secrets from
+// shell variables.
 func curl(method, path string, op *apiOperation) string {
 	query := make(url.Values)
 	for _, p := range op.Parameters {
 		switch value := valueText(p.Example); {
 		case value == "":
 		case p.In == "path":
-			// PathEscape would leave a dollar, which the shell reads.
+			// PathEscape would leave a dollar sign, which the shell expands.
 			path = strings.ReplaceAll(path, "{"+p.Name+"}", strings.ReplaceAll(url.QueryEscape(value), "+", "%20"))
 		case p.In == "query":
 			query.Set(p.Name, value)
@@ -269,7 +269,7 @@ func curl(method, path string, op *apiOperation) string {
 	return strings.Join(parts, " \\\n  ")
 }
 
-// firstSample is the example of a body, in one line.
+// firstSample returns the first example of a body, in one line.
 func firstSample(op *apiOperation) string {
 	if op.RequestBody == nil {
 		return ""
@@ -284,7 +284,7 @@ func firstSample(op *apiOperation) string {
 	return ""
 }
 
-// valueText writes a value of an example: a text without its quotes.
+// valueText writes a value of an example: a string without its quotes.
 func valueText(value json.RawMessage) string { return string(sampleText(value)) }
 
 func sampleText(value json.RawMessage) []byte {
@@ -300,7 +300,7 @@ var (
 	strongSpan = regexp.MustCompile(`\*\*([^*]+)\*\*`)
 )
 
-// prose writes a text of the description, which may have spans of code and of what is strong.
+// prose writes a text of the description as HTML. It knows the Markdown for code and strong spans.
 func prose(text string) template.HTML {
 	html := template.HTMLEscapeString(text)
 	html = codeSpan.ReplaceAllString(html, "<code>$1</code>")

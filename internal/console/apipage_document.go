@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -95,10 +96,10 @@ func (t *apiTypes) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(t))
 }
 
-// apiOthers is the schema of members that have no name of their own, where there is one.
+// apiOthers is the schema of members with any other name, if the description gives one.
 type apiOthers struct{ *apiSchema }
 
-// UnmarshalJSON implements json.Unmarshaler. Whether there may be others is not shown.
+// UnmarshalJSON implements json.Unmarshaler. A boolean, which only allows or forbids others, is ignored.
 func (o *apiOthers) UnmarshalJSON(b []byte) error {
 	if len(b) == 0 || b[0] != '{' {
 		return nil
@@ -123,7 +124,7 @@ type schemaTable struct {
 
 // schemaRow is a member.
 type schemaRow struct {
-	Name     string // with those that it is within, as in items[].id
+	Name     string // with the names of those around it, as in items[].id
 	Type     string
 	Required bool
 	About    string
@@ -135,7 +136,7 @@ const schemaDepth = 6
 
 const schemaPrefix = "#/components/schemas/"
 
-// resolve follows a reference. What leads nowhere is a schema that says nothing.
+// resolve follows references. One that leads nowhere becomes an empty schema.
 func (d *openAPI) resolve(s *apiSchema) *apiSchema {
 	for range schemaDepth {
 		if s == nil {
@@ -177,7 +178,7 @@ func (d *openAPI) tables(s *apiSchema) []schemaTable {
 	return all
 }
 
-// isOf reports whether a schema is one by a reference, or a choice with it.
+// isOf reports whether a schema is the given reference, or a choice that has it.
 func (d *openAPI) isOf(s *apiSchema, ref string) bool {
 	if s == nil {
 		return false
@@ -192,8 +193,8 @@ func (d *openAPI) title(s *apiSchema) string {
 	return d.typeText(s)
 }
 
-// addRows adds the members of a schema, and those within them. Within are the references that lead
-// here: a schema within itself is not shown again.
+// addRows adds the members of a schema, and those within them. Within are the references that led here, so
+// that a schema within itself is not shown again.
 func (d *openAPI) addRows(rows *[]schemaRow, s *apiSchema, prefix string, within []string) {
 	if s == nil || len(within) > schemaDepth || slices.Contains(within, s.Ref) {
 		return
@@ -228,7 +229,7 @@ func (d *openAPI) addRow(rows *[]schemaRow, s *apiSchema, name string, required 
 	d.addRows(rows, s, name+".", within)
 }
 
-// namesOf returns the names of the members: those that are required in their order, then the others.
+// namesOf returns the names of the members: the required ones in their order, then the others sorted.
 func namesOf(s *apiSchema) []string {
 	names := slices.DeleteFunc(slices.Clone(s.Required), func(name string) bool { return s.Properties[name] == nil })
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
@@ -243,7 +244,7 @@ func isEmpty(s *apiSchema) bool {
 	return s.Ref == "" && len(s.Type) == 0 && len(s.Properties) == 0 && len(s.AnyOf)+len(s.OneOf) == 0 && s.Items == nil
 }
 
-// typeText tells what a value is.
+// typeText returns the type of a value in words.
 func (d *openAPI) typeText(s *apiSchema) string { return d.typeWithin(s, 0) }
 
 func (d *openAPI) typeWithin(s *apiSchema, depth int) string {
@@ -276,7 +277,7 @@ func (d *openAPI) typeWithin(s *apiSchema, depth int) string {
 	return strings.Join(kinds, " or ")
 }
 
-// bounds tells what a value may be.
+// bounds says what a value may be.
 func bounds(s *apiSchema) []string {
 	var all []string
 	add := func(format string, values ...any) { all = append(all, fmt.Sprintf(format, values...)) }
@@ -318,7 +319,7 @@ func bounds(s *apiSchema) []string {
 }
 
 // plainNumber writes a bound in full: 9007199254740991 and not 9.007e+15.
-func plainNumber(v float64) string { return strings.TrimSuffix(fmt.Sprintf("%.0f", v), ".0") }
+func plainNumber(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 func plainValue(v any) string {
 	if n, isNumber := v.(float64); isNumber {

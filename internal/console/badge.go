@@ -4,7 +4,7 @@ import (
 	"html/template"
 )
 
-// levels tells how good or bad a word is that stands in a badge. What is not in it is neutral.
+// levels says how good or bad each state in a badge is. A state that is missing is neutral.
 var levels = map[string]string{
 	// Statuses of messages.
 	"DELIVERED": "ok", "FAILED": "bad", "REJECTED": "bad", "EXPIRED": "bad", "PENDING": "info", "UNKNOWN": "warn",
@@ -19,7 +19,7 @@ var levels = map[string]string{
 	"KEEP": "ok", "REROUTE": "bad", "INSUFFICIENT_DATA": "neutral",
 }
 
-// words are how states are called where their own name is none for people.
+// words are the texts of states whose own names are not fit for people.
 var words = map[string]string{
 	"REROUTE": "Reroute", "KEEP": "Keep", "INSUFFICIENT_DATA": "Too little data",
 }

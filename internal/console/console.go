@@ -1,14 +1,14 @@
-// Package console is the pages by which people look into cxbridge in a browser: how delivery goes,
-// which carrier is bad and why, what became of a message or a thread, and what is stuck. Its pages
-// are made on the server, work without JavaScript, and with it show what is new as it comes.
+// Package console serves the pages through which people look into cxbridge in a browser: how delivery
+// goes, which carrier is bad and why, what became of a message or a thread, and what is stuck. The pages
+// are rendered on the server and work without JavaScript; with it they update while they are open.
 //
 //	console.go      what it needs, its routes, what every answer has in common
 //	page.go         what a page is, and how it is written
 //	format.go       how values are written for people
-//	raw.go          how bodies are written that came from outside
-//	paths.go        how ids stand in paths
+//	raw.go          how bodies that came from outside are written
+//	paths.go        how ids are written in paths
 //	live.go         pages that change while they are open
-//	notice.go       what is told of an action on the page that follows it
+//	notice.go       the message about an action, on the page that follows it
 //	signin.go       sessions
 //	form.go         forms that are posted
 //	badge.go        how states are written for people
@@ -19,7 +19,7 @@
 //	advice.go       what to do about a carrier, in plain words
 //	drawing.go      charts in pages
 //	messages.go     messages and their receipts
-//	threads.go      threads by their way to the CRM
+//	threads.go      threads, and how far they are on their way to the CRM
 //	thread.go       one thread; its conversation, family and trail are in thread_*.go
 //	deadletters.go  what was refused
 //	simulator.go    made-up traffic
@@ -54,7 +54,7 @@ type Config struct {
 	AdminToken  string // signs an operator in, who may do everything
 	ViewerToken string // signs a viewer in, who may read; optional
 
-	Failures *access.Failures // limits wrong tokens; nil does not
+	Failures *access.Failures // limits wrong tokens; nil: no limit
 
 	Store    Store
 	Delivery Delivery
@@ -62,21 +62,21 @@ type Config struct {
 	Figures  api.Counter
 	Health   api.Health
 
-	HasCRM     bool           // a CRM is set, which threads go to
-	Waker      Waker          // nil: a thread cannot be tried at once
-	Reconciler api.Reconciler // nil: CXone is not set
+	HasCRM     bool           // threads go to a CRM
+	Waker      Waker          // nil: a thread cannot be pushed at once
+	Reconciler api.Reconciler // nil: CXone is not configured
 
-	Simulator api.Simulator // nil: there is no page of it
+	Simulator api.Simulator // nil: it has no page
 	Settings  []Setting     // as they may be shown
-	OpenAPI   []byte        // the description of the API
+	OpenAPI   []byte        // the description of the API; nil: it has no page
 	SLA       time.Duration // for receipts, from arrival until they are durable
 	Policy    analytics.Policy
 
 	Version string       // of the binary
-	Log     *slog.Logger // told of faults that no caller can mend; slog.Default when nil
+	Log     *slog.Logger // gets the faults that no caller can fix; slog.Default when nil
 }
 
-// Setting is a setting as it may be shown: of a secret, whether it is set.
+// Setting is a setting as it may be shown. The value of a secret only says whether it is set.
 type Setting struct{ Name, Value, Source string }
 
 // Delivery answers questions about delivery. See answers.Delivery.
@@ -113,8 +113,8 @@ type Console struct {
 	pages    []*page
 	now      func() time.Time
 	quit     chan struct{} // closed by Stop
-	streams  chan struct{} // has one for each stream that goes on
-	looks    chan struct{} // has one for each of them that is looking
+	streams  chan struct{} // holds a token for each open stream
+	looks    chan struct{} // holds a token for each stream that is looking
 }
 
 // New returns the console.
@@ -146,7 +146,7 @@ func New(cfg Config) (*Console, error) {
 	return c, nil
 }
 
-// routes is a ServeMux that can tell what it serves.
+// routes is a ServeMux that remembers its patterns.
 type routes struct {
 	http.ServeMux
 	patterns []string
@@ -158,8 +158,8 @@ func (r *routes) HandleFunc(pattern string, handler func(http.ResponseWriter, *h
 	r.ServeMux.HandleFunc(pattern, handler)
 }
 
-// Routes lists what the console serves, as patterns of a ServeMux with their methods. It is for tests
-// that go through all of it.
+// Routes returns the patterns that the console serves, with their methods. It is for tests that go
+// through all of them.
 func (c *Console) Routes() []string { return slices.Clone(c.mux.patterns) }
 
 // Serves reports whether a request is for a page of the console.
@@ -168,15 +168,15 @@ func (c *Console) Serves(r *http.Request) bool {
 	return pattern != ""
 }
 
-// Stop ends the streams of live pages, so that a server can shut down.
+// Stop ends the streams of live pages, so that a server can shut down. It must be called only once.
 func (c *Console) Stop() { close(c.quit) }
 
-// contentSecurityPolicy lets a page load nothing but our own files, run no script and apply no style
-// that stands in the page, and be framed by nobody.
+// contentSecurityPolicy lets a page load only our own files. Inline scripts and styles do not run, and no
+// site may frame the page.
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
 	"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
-// ServeHTTP answers a request: with an error page where there is none of the console.
+// ServeHTTP answers a request, with an error page where the console has no page.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", contentSecurityPolicy)
@@ -185,7 +185,7 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
 	if err := c.foreign.Check(r); err != nil {
-		c.fail(w, r, &visitorError{http.StatusForbidden, "This came from another site, so nothing was done."})
+		c.fail(w, r, &visitorError{http.StatusForbidden, "This request came from another site, so nothing was done."})
 		return
 	}
 	if !c.Serves(r) {
@@ -195,8 +195,8 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mux.ServeHTTP(w, r)
 }
 
-// staticRoutes serves the files that pages load. A browser may keep them, and asks whether they are
-// still the same.
+// staticRoutes serves the files that pages load. A browser may cache them, but must ask whether they have
+// changed.
 func (c *Console) staticRoutes() error {
 	files, err := staticFiles.ReadDir("static")
 	if err != nil {

@@ -12,15 +12,16 @@ const (
 	formTime = 5 * time.Second // for it to arrive
 )
 
-// readForm reads the form that is posted, within limits of size and time. If it cannot, it has answered.
+// readForm reads the posted form, within limits of size and time, and reports whether it could. If not, it
+// has answered.
 func (c *Console) readForm(w http.ResponseWriter, r *http.Request) bool {
-	// A ResponseWriter that knows no deadlines is not one of net/http's server.
+	// The writers of net/http's server support deadlines. Those of tests need not.
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(formTime))
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	err := r.ParseForm()
 	if err == nil {
-		// Left standing, the deadline would cancel the request while it is worked on.
+		// A deadline left in place would cancel the request while it is worked on.
 		_ = control.SetReadDeadline(time.Time{})
 		return true
 	}

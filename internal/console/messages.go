@@ -31,7 +31,7 @@ const (
 	messagesShown = 50
 )
 
-// messageList is what the page of messages shows: those that were looked for, or the latest.
+// messageList is what the page of messages shows: those that were searched for, or the latest.
 type messageList struct {
 	Query    string
 	Messages []messageRow
@@ -63,10 +63,10 @@ func (c *Console) loadMessages(ctx context.Context, r *http.Request) (any, error
 	return list, nil
 }
 
-// findMessages looks for the message of an id, and for the messages to a number: one more than are
-// shown, where there are so many.
+// findMessages returns the message with an id and the messages to a number: more than messagesShown if there
+// are more.
 func (c *Console) findMessages(ctx context.Context, query string) ([]*sms.Message, error) {
-	pasted := strings.TrimSpace(query) // an id may have spaces around it, but what is pasted has them more often
+	pasted := strings.TrimSpace(query) // spaces may belong to an id, but more often come from pasting
 	byID, _, err := c.Store.Message(ctx, query)
 	if errors.Is(err, store.ErrNotFound) && pasted != query {
 		byID, _, err = c.Store.Message(ctx, pasted)
@@ -82,8 +82,8 @@ func (c *Console) findMessages(ctx context.Context, query string) ([]*sms.Messag
 	return slices.Insert(found, 0, byID), nil
 }
 
-// dialled returns a number without what people write into it to read it better. What is no number
-// stays as it is.
+// dialled returns a number without the characters that people write into it to make it easier to read. It
+// returns a text that is not a number as it is.
 func dialled(text string) string {
 	number := strings.Map(func(r rune) rune {
 		if strings.ContainsRune(" -./()\u00a0\u2011", r) {
@@ -106,7 +106,7 @@ type messageView struct {
 // PageTitle names the message.
 func (m *messageView) PageTitle() string { return "Message " + m.ID }
 
-// Took is how long the carrier had the message, until the state that is final.
+// Took returns the time from submission to the final status; 0 if it is not known.
 func (m *messageView) Took() time.Duration {
 	if m.Submitted.IsZero() || m.StatusAt.Before(m.Submitted) || !m.Status.Final() {
 		return 0
@@ -117,7 +117,7 @@ func (m *messageView) Took() time.Duration {
 // receiptRow is a receipt of the message.
 type receiptRow struct {
 	sms.PastReceipt
-	Decides bool // the state of the message
+	Decides bool // it is the one that decides the state of the message
 }
 
 func (c *Console) loadMessage(ctx context.Context, r *http.Request) (any, error) {

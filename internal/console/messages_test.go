@@ -74,7 +74,7 @@ func TestMessagesOfAnyID(t *testing.T) {
 		}
 		path := pathOf("/messages", id)
 		if reading.Refused != nil { // control characters, and what is too long
-			wants(t, w.get(t, viewerToken, path, http.StatusNotFound), "nothing by this id")
+			wants(t, w.get(t, viewerToken, path, http.StatusNotFound), "nothing with this id")
 			continue
 		}
 		list := w.get(t, viewerToken, "/messages?q="+url.QueryEscape(id), http.StatusOK)

@@ -7,22 +7,21 @@ import (
 )
 
 const (
-	// noticeCookie is the name of the cookie that brings a notice to the page that shows it.
+	// noticeCookie is the name of the cookie that carries a notice to the page that shows it.
 	noticeCookie = "cxbridge_notice"
 
 	// noticeBytes bounds its text: a browser keeps no cookie of more than 4 KiB.
 	noticeBytes = 1000
 )
 
-// notice is what is told of an action, on the page that follows it. It travels in a cookie that we have
-// signed, and not in the address: so no link makes us say what others wrote, and no log has it.
+// notice is the message about an action, on the page that follows it. It travels in a signed cookie and not
+// in the URL, so that no link can put words into our mouth, and no log holds it.
 type notice struct {
 	Text  string
-	IsBad bool // the action did not come off
+	IsBad bool // the action failed
 }
 
-// warning is the error of an action that did not come off, and after which its visitor goes on at a page
-// that tells why.
+// warning is the error of an action that failed. The visitor goes on to a page that says why.
 type warning struct{ next, message string }
 
 func (w *warning) Error() string { return w.message }
@@ -45,7 +44,7 @@ func (c *Console) leaveNotice(w http.ResponseWriter, r *http.Request, n notice) 
 	http.SetCookie(w, cookie)
 }
 
-// takeNotice returns the notice that the browser brings, and lets it forget it. It is nil for none.
+// takeNotice returns the notice in the browser's cookie, or nil for none, and removes the cookie.
 func (c *Console) takeNotice(w http.ResponseWriter, r *http.Request) *notice {
 	brought, err := r.Cookie(noticeCookie)
 	if err != nil {
@@ -61,7 +60,7 @@ func (c *Console) takeNotice(w http.ResponseWriter, r *http.Request) *notice {
 	return &notice{Text: text[1:], IsBad: text[:1] == badNotice}
 }
 
-// sessionOf returns the session that a request shows; "" for none.
+// sessionOf returns the session cookie of a request; "" for none.
 func sessionOf(r *http.Request) string {
 	cookie, err := r.Cookie(sessionCookie)
 	if err != nil {

@@ -20,30 +20,30 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// page is something that can be looked at.
+// page is a page of the console.
 type page struct {
-	Name  string // of its template: templates/NAME.html defines the block "NAME"
+	Name  string // of its template: templates/NAME.html defines the block "content"
 	Path  string // pattern of the ServeMux, without the method
 	Title string
-	Menu  bool        // it stands in the menu
+	Menu  bool        // it is in the menu
 	Need  access.Role // who may see it
 
 	// load gathers what the template shows. It must not write anything.
 	load func(ctx context.Context, r *http.Request) (any, error)
 
-	// live are the names of the blocks that are sent again as they change. In the page each stands
-	// within an element whose id is the name.
+	// live are the names of the blocks that are sent again when they change. Each is inside an element
+	// whose id is its name.
 	live []string
 
-	// calm are those of them that change slowly or are large, as charts are. They are sent less often.
+	// calm are the live blocks that change slowly or are large, such as charts. They are sent less often.
 	calm []string
 
-	// loadCalm adds to what load has gathered what the calm blocks alone show. It is called only when
-	// they are made. nil where there is nothing to add.
+	// loadCalm adds what only the calm blocks show to the data of load. It is called only when they are
+	// rendered. nil: there is nothing to add.
 	loadCalm func(ctx context.Context, r *http.Request, data any) error
 
-	// still reports that the page does not change while it is open, as it is asked for: to look at it
-	// again and again would cost too much. nil where it always changes.
+	// still reports whether the page, as this request asks for it, is too costly to be looked at again
+	// and again. It then does not change while it is open. nil: it always does.
 	still func(r *http.Request) bool
 }
 
@@ -55,10 +55,10 @@ func (p *page) isLive(r *http.Request) bool {
 // MenuPath is where the menu leads to.
 func (p *page) MenuPath() string { return strings.TrimSuffix(p.Path, "{$}") }
 
-// view is what a template is given.
+// view is the data of a template.
 type view struct {
 	Title   string
-	Name    string // of the page; "" for none
+	Name    string // of the page, if it changes while it is open; else ""
 	Path    string // that was asked for, with its query
 	Role    access.Role
 	Menu    []*page // that the reader may see
@@ -82,24 +82,24 @@ func (v *view) IsIn(p *page) bool {
 	return at == menu || menu != "/" && strings.HasPrefix(at, strings.TrimSuffix(menu, "/")+"/")
 }
 
-// titled is data that gives its page a title of its own.
+// titled is implemented by data that gives its page a title of its own.
 type titled interface{ PageTitle() string }
 
-// link is one of a few things to choose from.
+// link is a link in a choice or a row of tabs.
 type link struct {
 	Text, URL string
 	Current   bool
 	Count     int // shown in tabs; -1 for none
 }
 
-// pager leads through a list. A URL that leads nowhere is "".
+// pager holds the links through a list. A URL is "" where there is nowhere to go.
 type pager struct{ First, Next string }
 
 //go:embed templates
 var templateFiles embed.FS
 
-// templates is every page's templates, by the page's name. Each has the layout, and the blocks that
-// several pages share.
+// templates holds the templates of every page, by the page's name. Each has the layout and the blocks that
+// pages share.
 var templates = parseTemplates()
 
 func parseTemplates() map[string]*template.Template {
@@ -118,7 +118,7 @@ func parseTemplates() map[string]*template.Template {
 	return all
 }
 
-// add makes a page reachable.
+// add registers a page.
 func (c *Console) add(p *page) {
 	c.pages = append(c.pages, p)
 	c.mux.HandleFunc("GET "+p.Path, func(w http.ResponseWriter, r *http.Request) {
@@ -140,7 +140,7 @@ func (c *Console) add(p *page) {
 // loadTimeout is how long a page may take to be gathered.
 const loadTimeout = 10 * time.Second
 
-// load gathers what a page shows, and what its calm blocks show only when that is asked for.
+// load gathers what a page shows: with its calm blocks only if calm is true.
 func (c *Console) load(ctx context.Context, p *page, r *http.Request, calm bool) (*view, error) {
 	data, err := p.load(ctx, r)
 	if err == nil && calm && p.loadCalm != nil {
@@ -160,7 +160,7 @@ func (c *Console) load(ctx context.Context, p *page, r *http.Request, calm bool)
 	return v, nil
 }
 
-// complete fills what every page shows.
+// complete fills in what every page shows.
 func (c *Console) complete(v *view, r *http.Request) {
 	v.Role, v.Path, v.Version, v.Now, v.HasCRM = c.roleOf(r), r.URL.RequestURI(), c.Version, c.now(), c.HasCRM
 	for _, p := range c.pages {
@@ -170,8 +170,8 @@ func (c *Console) complete(v *view, r *http.Request) {
 	}
 }
 
-// action is something that can be done: a form that is posted. It returns where to go on, and what to
-// say there. See warning for an error that leads on, too.
+// action registers a form that an operator may post. Do returns the path to go on to, and the notice to
+// show there. A *warning also leads to a page.
 func (c *Console) action(path string, do func(ctx context.Context, r *http.Request) (next, notice string, err error)) {
 	c.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 		if !c.allows(w, r, access.Operator) {
@@ -215,7 +215,7 @@ func (c *Console) allows(w http.ResponseWriter, r *http.Request, need access.Rol
 	return false
 }
 
-// visitorError is an error that the visitor can do something about.
+// visitorError is an error whose message is meant for the visitor.
 type visitorError struct {
 	status  int
 	message string
@@ -223,18 +223,18 @@ type visitorError struct {
 
 func (e *visitorError) Error() string { return e.message }
 
-// fail answers with a page that tells of an error. It is the one place that decides on a status.
+// fail answers with an error page. It is the one place that decides on the status of an error.
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	visitor, isVisitors := errors.AsType[*visitorError](err)
 	question, isQuestions := errors.AsType[*answers.QuestionError](err)
-	status, message := http.StatusServiceUnavailable, "The database does not answer. Events are still accepted as long as /readyz says so. Try again in a moment."
+	status, message := http.StatusServiceUnavailable, "The database does not answer. Events are still accepted as long as /readyz answers 200. Try again in a moment."
 	switch {
 	case isVisitors:
 		status, message = visitor.status, visitor.message
 	case isQuestions:
 		status, message = http.StatusUnprocessableEntity, sentence(question.Error())
 	case errors.Is(err, store.ErrNotFound):
-		status, message = http.StatusNotFound, "There is nothing by this id. It may have been deleted, or solved, meanwhile."
+		status, message = http.StatusNotFound, "There is nothing with this id. It may have been deleted or resolved in the meantime."
 	case !errors.Is(err, store.ErrUnavailable) && r.Context().Err() == nil:
 		c.Log.LogAttrs(r.Context(), slog.LevelError, "console: page failed", slog.String("path", r.URL.Path), slog.Any("error", err))
 	}
@@ -253,8 +253,8 @@ func capital(text string) string {
 	return string(unicode.ToUpper(first)) + text[size:]
 }
 
-// write answers with a page. It is written to memory first, so that a template that fails leaves no
-// half page behind.
+// write answers with a page. It renders the page in memory first, so that a template that fails does not
+// leave half a page.
 func (c *Console) write(w http.ResponseWriter, r *http.Request, status int, name string, v *view) {
 	if v.Now.IsZero() {
 		c.complete(v, r)
@@ -262,7 +262,7 @@ func (c *Console) write(w http.ResponseWriter, r *http.Request, status int, name
 	var b bytes.Buffer
 	if err := templates[name].ExecuteTemplate(&b, "layout", v); err != nil {
 		c.Log.LogAttrs(r.Context(), slog.LevelError, "console: template failed", slog.String("template", name), slog.Any("error", err))
-		http.Error(w, "This page cannot be shown. The log tells why.", http.StatusInternalServerError)
+		http.Error(w, "This page cannot be shown. The log says why.", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// pathOf returns the path of the page of one thing, whatever its id holds. A segment of dots would be
-// taken for a way up, by the browser already and even when it is escaped: such an id stands in the
-// query. Pages have the pattern "LIST/{id...}" for it.
+// pathOf returns the path of the page of one thing, whatever its id holds. Browsers resolve a segment of
+// dots even when it is escaped, so such an id is put into the query. Pages have the pattern
+// "LIST/{id...}" for that.
 func pathOf(list, id string) string {
 	switch id {
 	case "", ".", "..", "/":
@@ -17,7 +17,7 @@ func pathOf(list, id string) string {
 	return list + "/" + url.PathEscape(id)
 }
 
-// idOf returns the id of the thing that a page of pathOf, or an action upon it, is about.
+// idOf returns the id of the thing that a page of pathOf, or an action on it, is about.
 func idOf(r *http.Request) string {
 	if id := r.PathValue("id"); id != "" {
 		return id
@@ -25,7 +25,7 @@ func idOf(r *http.Request) string {
 	return r.URL.Query().Get("id")
 }
 
-// withQuery returns a path with a query, without the values that are empty.
+// withQuery returns a path with a query. Empty values are left out.
 func withQuery(path string, values map[string]string) string {
 	query := make(url.Values)
 	for name, value := range values {

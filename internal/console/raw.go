@@ -15,16 +15,16 @@ const (
 	// rawShown is how much of a body is shown, in bytes.
 	rawShown = 128 << 10
 
-	// rawDepth is how deep JSON may be nested to be shown with its lines broken: each level moves all
-	// that is in it to the right.
+	// rawDepth is how deep JSON may be nested and still be indented. Each level makes all lines in it
+	// longer.
 	rawDepth = 32
 )
 
-// raw writes a body as it came in: JSON with its lines broken, and anything else as it is.
+// raw writes a body: JSON indented, and anything else as it is.
 func raw(body []byte) string { return rawOf(body, int64(len(body)), rawShown) }
 
-// rawOf does so with a body of which the beginning is known, and its whole size. It shows no more than
-// so many bytes of it: with its lines broken, JSON may become four times as long.
+// rawOf is raw for the beginning of a body whose whole size is known. It shows at most most bytes of it.
+// Indented JSON may become four times as long.
 func rawOf(start []byte, size int64, most int) string {
 	if size <= int64(most) && isShallow(start) {
 		var b bytes.Buffer
@@ -35,8 +35,8 @@ func rawOf(start []byte, size int64, most int) string {
 	return directions.Replace(plainOf(start, size, most))
 }
 
-// directions writes the characters that turn the direction of a text about as JSON escapes them. Each of
-// them would otherwise show what stands behind it in another order than it has.
+// directions writes the characters that change the direction of a text as JSON escapes. Unescaped, each of
+// them would show the text behind it in another order.
 var directions = strings.NewReplacer(
 	"\u061c", `\u061c`, "\u200e", `\u200e`, "\u200f", `\u200f`,
 	"\u202a", `\u202a`, "\u202b", `\u202b`, "\u202c", `\u202c`, "\u202d", `\u202d`, "\u202e", `\u202e`,
@@ -50,7 +50,7 @@ func plainOf(start []byte, size int64, most int) string {
 	if size <= int64(most) {
 		return string(start)
 	}
-	// No more than that is made a text of.
+	// Only the bytes that cutText needs are converted.
 	shown, _ := cutText(string(start[:min(len(start), most+1)]), most)
 	return fmt.Sprintf("%s\n… %s in all", shown, humanize.IBytes(uint64(size)))
 }

@@ -43,21 +43,21 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
-// refuseSignIn answers a wrong token. Only those who show one are limited: see access.Failures.
+// refuseSignIn answers a wrong token. Only wrong tokens are limited: see access.Failures.
 func (c *Console) refuseSignIn(w http.ResponseWriter, r *http.Request, next string) {
-	status, message := http.StatusUnauthorized, "This token is not known here. It is that of ADMIN_TOKEN or VIEWER_TOKEN."
+	status, message := http.StatusUnauthorized, "This token is not known here. Use the value of ADMIN_TOKEN or VIEWER_TOKEN."
 	if wait := c.Failures.Failed(r, c.now()); wait > 0 {
 		w.Header().Set("Retry-After", strconv.FormatInt(access.Seconds(wait), 10))
-		status, message = http.StatusTooManyRequests, "There were too many wrong tokens from your address. This one is wrong, too. Wait a little."
+		status, message = http.StatusTooManyRequests, "There were too many wrong tokens from your address, and this one is wrong, too. Wait a few seconds and try again."
 	} else {
 		c.Log.LogAttrs(r.Context(), slog.LevelWarn, "console: wrong token", slog.String("client", access.AddressOf(r).String()))
 	}
 	c.write(w, r, status, "login", &view{Title: "Sign in", Data: signIn{Next: next, Error: message}})
 }
 
-// cookie returns that of a session. It is Lax, so that who follows a link from a chat or an alert is
-// still signed in. What changes something is posted, and a post from another site has no cookie. Whether
-// the header is to be believed was decided before it came here: see access.Proxies.
+// cookie returns the cookie of a session. It is SameSite=Lax, so that somebody who follows a link from a
+// chat or an alert is still signed in. Every change is a POST, and a POST from another site carries no
+// cookie. X-Forwarded-Proto can be trusted here: access.Proxies has removed it from strangers' requests.
 func (c *Console) cookie(r *http.Request, session string, maxAge int) *http.Cookie {
 	return &http.Cookie{
 		Name: sessionCookie, Value: session, Path: "/", MaxAge: maxAge,
@@ -75,7 +75,7 @@ func (c *Console) roleOf(r *http.Request) access.Role {
 	return c.sessions.RoleOf(cookie.Value, c.now())
 }
 
-// localPath returns a path of ours, and "/" for whatever leads elsewhere.
+// localPath returns the path if it is one of ours, and "/" if it leads elsewhere.
 func localPath(path string) string {
 	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n\t") {
 		return "/"

@@ -25,18 +25,10 @@ type stretch struct {
 // Path leads to the page of the thread.
 func (s *stretch) Path() string { return pathOf(threadsPath, s.ThreadID) }
 
-// turn is a message, or a mark of what became of threads: the other one is nil.
+// turn is a message or a mark: the other one is nil.
 type turn struct {
 	Said *said
 	Mark *mark
-}
-
-// What tells how many messages a split moved.
-func (m *mark) What() string {
-	if m.Messages == 0 {
-		return "Messages"
-	}
-	return english.Plural(m.Messages, "message", "")
 }
 
 // said is a message.
@@ -46,19 +38,27 @@ type said struct {
 	Text     string
 	IsCut    bool // the text is longer than is shown
 	At       time.Time
-	Time     string // as it came, where it could not be read
+	Time     string // as it came, if it could not be read
 	Author   person
 	Side     string // customer, agent or system
 	Delivery thread.Delivery
 }
 
-// mark tells of a merge or a split.
+// mark shows a merge or a split.
 type mark struct {
 	Kind     markKind
 	ThreadID string // the other thread
 	Into     string // of a merge: the thread that it was merged into; "" for the one of the page
 	Messages int    // of a split: how many were moved; 0 when that is not known
 	When     time.Time
+}
+
+// What says how many messages a split moved.
+func (m *mark) What() string {
+	if m.Messages == 0 {
+		return "Messages"
+	}
+	return english.Plural(m.Messages, "message", "")
 }
 
 // Path leads to the page of the other thread.
@@ -81,7 +81,7 @@ type person struct {
 	Delivery   thread.Delivery
 }
 
-// Known is what the person is best called by.
+// Known returns the best name of the person that is known.
 func (p *person) Known() string { return cmp.Or(p.Name, p.ID, "unknown author") }
 
 func personOf(item *thread.Item, d thread.Delivery) (p person, err error) {
@@ -90,7 +90,7 @@ func personOf(item *thread.Item, d thread.Delivery) (p person, err error) {
 	return p, err
 }
 
-// deliveryOf tells whether the CRM has an item; "" where there is no CRM that could.
+// deliveryOf returns whether the CRM has an item; "" where there is no CRM that could have it.
 func (c *Console) deliveryOf(item *thread.Item) thread.Delivery {
 	d := item.Delivery()
 	if d == thread.DeliveryPending && !c.HasCRM {
@@ -99,13 +99,14 @@ func (c *Console) deliveryOf(item *thread.Item) thread.Delivery {
 	return d
 }
 
-// sides tells on which side of a conversation somebody stands.
+// sides gives the side of a conversation by role, and by direction.
 var sides = map[string]string{
 	"CUSTOMER": "customer", "AGENT": "agent", "SYSTEM": "system",
 	"INBOUND": "customer", "OUTBOUND": "agent",
 }
 
-// textShown is how much of a text is shown, in bytes: twice what the CRM takes, of most letters.
+// textShown is how much of a text is shown, in bytes. That is more than the 5,000 characters that the CRM
+// takes, even at 4 bytes each.
 const textShown = 20_000
 
 func (c *Console) saidIn(items []*thread.Item, people map[thread.ItemKey]person) ([]*said, error) {
@@ -139,8 +140,8 @@ func saidOf(item *thread.Item, d thread.Delivery, people map[thread.ItemKey]pers
 	return s, nil
 }
 
-// span is the part of a conversation that a page has: what follows one place, until another. The zero
-// place is its beginning or end.
+// span is the part of a conversation that a page has: what follows one position, up to and including
+// another. The zero position is the beginning or the end.
 type span struct{ after, until store.ItemPosition }
 
 // has reports whether something that happened at a time belongs to the page.
@@ -148,11 +149,11 @@ func (s span) has(at time.Time) bool {
 	return (s.after == store.ItemPosition{} || at.After(s.after.At)) && (s.until == store.ItemPosition{} || !at.After(s.until.At))
 }
 
-// splitsCounted is of how many splits on a page the moved messages are counted.
+// splitsCounted bounds the splits on a page whose moved messages are counted.
 const splitsCounted = 20
 
-// loadMarks returns what is to be told of merges and splits on a page, by time. How many messages a
-// split has moved is told by the audit of the thread that it made.
+// loadMarks returns the marks of the merges and splits on a page, by time. The audit of the thread that a
+// split made says how many messages it moved.
 func (c *Console) loadMarks(ctx context.Context, v *threadView, family []string, links map[string]thread.Link, s span) ([]mark, error) {
 	marks := marksOf(v.ID, family, links, s)
 	counted := 0
@@ -206,7 +207,7 @@ func marksOf(id string, family []string, links map[string]thread.Link, s span) [
 	return marks
 }
 
-// conversationOf puts messages and marks together, by time.
+// conversationOf merges messages and marks, by time.
 func conversationOf(id string, messages []*said, marks []mark) []stretch {
 	c := conversation{own: id, lanes: make(map[string]int)}
 	for _, m := range messages {
@@ -222,14 +223,14 @@ func conversationOf(id string, messages []*said, marks []mark) []stretch {
 	return c.stretches
 }
 
-// conversation is one that is being put together.
+// conversation is a conversation that is being built.
 type conversation struct {
 	own       string
 	lanes     map[string]int
 	stretches []stretch
 }
 
-// mark stands in the thread of the page, as it is told of there.
+// mark adds a mark, which belongs to the thread of the page.
 func (c *conversation) mark(m *mark) { c.add(c.own, turn{Mark: m}) }
 
 // lanesShown is how many lanes look different.
@@ -253,7 +254,7 @@ func (c *conversation) lane(threadID string) int {
 	return c.lanes[threadID]
 }
 
-// cutText returns the beginning of a text that is longer than so many bytes, cut between letters.
+// cutText returns at most most bytes of a text, cut between characters.
 func cutText(text string, most int) (shown string, isCut bool) {
 	if len(text) <= most {
 		return text, false

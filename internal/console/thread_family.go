@@ -13,13 +13,13 @@ type branch struct {
 	Link      thread.Link // to the one above; the zero Link at the top
 	IsCurrent bool        // the page is about it
 	Children  []*branch
-	Left      int // children that are not shown, as they would be too many
+	Left      int // children that are left out, as there are too many
 }
 
 // Path leads to the page of the thread.
 func (b *branch) Path() string { return pathOf(threadsPath, b.ID) }
 
-// IsSplit reports whether the thread was split from the one above; else it was merged into it.
+// IsSplit reports whether the thread was split from the one above. If not, it was merged into it.
 func (b *branch) IsSplit() bool { return b.Link.Kind == thread.LinkSplit }
 
 const (
@@ -27,10 +27,10 @@ const (
 	branchesShown  = 100 // in all
 )
 
-// familyTree returns the tree that a thread stands in, from a few above it to what is below them. The
-// link of a ring that is cut is not followed.
+// familyTree returns the tree that a thread is in, from a few levels above it downwards. It does not follow
+// the cut link of a ring.
 func familyTree(id string, links map[string]thread.Link) *branch {
-	// The way up leads round no ring, as one link of each is cut.
+	// The way up cannot go round a ring, as one link of each ring is cut.
 	way := []string{id}
 	for len(way) <= ancestorsShown {
 		parent := thread.FollowedParent(way[len(way)-1], links)
@@ -55,8 +55,8 @@ func familyTree(id string, links map[string]thread.Link) *branch {
 	return top
 }
 
-// cutAbove returns the thread on the way up whose link is not followed; "" when the way has an end. As
-// each thread has one parent, no other ring is linked to the thread.
+// cutAbove returns the thread on the way up whose link is not followed; "" when there is no ring. As each
+// thread has one parent, the thread can be linked to no other ring.
 func cutAbove(id string, links map[string]thread.Link) string {
 	seen := make(map[string]bool)
 	for ; id != "" && !seen[id]; id = links[id].Parent {
@@ -76,7 +76,7 @@ type tree struct {
 	links    map[string]thread.Link
 	children map[string][]string
 	onWay    map[string]bool // down to the current thread: always shown
-	left     int             // branches that may be shown beside those
+	left     int             // branches that may still be shown besides those
 }
 
 func (t *tree) grow(id string) *branch {

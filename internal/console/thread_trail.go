@@ -30,7 +30,7 @@ type trailEntry struct {
 	Took    time.Duration
 }
 
-// trailDetail is what the audit tells of a thread, of all actions together.
+// trailDetail holds the details of audit entries about threads, of all actions together.
 type trailDetail struct {
 	Status, Requests, Added, Updated, Removed, Kept int
 	Messages, Participants, Bytes                   int
@@ -40,18 +40,18 @@ type trailDetail struct {
 }
 
 func detailOf(e *audit.Entry) (d trailDetail) {
-	// What cannot be read is of a release that writes more. The rest is shown all the same.
+	// A member that cannot be read comes from another release. The rest is shown all the same.
 	_ = json.Unmarshal([]byte(e.Detail), &d)
 	return d
 }
 
-// outcomeLevels tells how good or bad the outcome of a push is. Others are neutral.
+// outcomeLevels says how good or bad an outcome is. Others are neutral.
 var outcomeLevels = map[string]string{
 	"acknowledged": "ok", "unchanged": "ok", "conflict": "warn", "throttled": "warn", "failed": "bad", "parked": "bad",
 	"kept as a dead letter": "bad", "merged": "info", "forgotten": "warn", "aborted": "warn",
 }
 
-// actionNames says what was done.
+// actionNames says in words what was done.
 var actionNames = map[audit.Action]string{
 	audit.ActionEvent: "Event applied", audit.ActionPush: "Pushed to the CRM", audit.ActionConflict: "Another writer’s change",
 	audit.ActionSetAside: "Set aside", audit.ActionPark: "Parked", audit.ActionReplay: "Replayed", audit.ActionReconcile: "Tried at once",
@@ -79,7 +79,7 @@ func trailOf(e *audit.Entry) trailEntry {
 	}
 }
 
-// told says in words what an entry tells beside its columns.
+// told says in words what an entry holds besides its columns.
 func (d *trailDetail) told(action audit.Action, subject string) string {
 	switch action {
 	case audit.ActionEvent, audit.ActionReplay:
@@ -92,9 +92,9 @@ func (d *trailDetail) told(action audit.Action, subject string) string {
 		return strings.Join(parts, ", ")
 	case audit.ActionConflict:
 		if d.Kept > 0 {
-			return fmt.Sprintf("%d of it kept as it is there", d.Kept)
+			return english.Plural(d.Kept, "change", "") + " kept in the CRM"
 		}
-		return "put together with ours"
+		return "merged with ours"
 	case audit.ActionSetAside:
 		return strings.TrimSpace(d.Kind + " " + d.Item)
 	}
@@ -129,7 +129,7 @@ type part struct {
 	what string
 }
 
-// countedParts tells the numbers that are not zero.
+// countedParts writes the numbers that are not zero.
 func countedParts(parts ...part) (told []string) {
 	for _, p := range parts {
 		if p.n != 0 {
@@ -139,8 +139,8 @@ func countedParts(parts ...part) (told []string) {
 	return told
 }
 
-// movedBy returns how many messages a split moved from a thread into another, by the audit of that; 0
-// when it does not tell. A split that is told twice lists the same messages, so the longest list counts.
+// movedBy returns how many messages a split moved from a parent to a child, from the audit of the child; 0
+// when that does not say. Repeated events of one split list the same messages, so the longest list counts.
 func movedBy(entries []audit.Entry, child, parent string) (most int) {
 	for i := range entries {
 		d := detailOf(&entries[i])

@@ -20,7 +20,7 @@ func TestTrail(t *testing.T) {
 		},
 		{
 			audit.Entry{Action: audit.ActionConflict, Outcome: "merged", Detail: `{"version":9,"kept":2}`},
-			trailEntry{Action: "Another writer’s change", Level: "info", Outcome: "merged", Version: 9, Told: "2 of it kept as it is there"},
+			trailEntry{Action: "Another writer’s change", Level: "info", Outcome: "merged", Version: 9, Told: "2 changes kept in the CRM"},
 		},
 		{
 			audit.Entry{Action: audit.ActionSetAside, Outcome: "kept as a dead letter", Detail: `{"kind":"message","item":"m1","reason":"too long"}`},

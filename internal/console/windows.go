@@ -33,7 +33,7 @@ type window struct {
 	step    time.Duration
 }
 
-// windowOf reads the window of a request. The error is fit to be shown.
+// windowOf reads the window of a request. Its error is a *visitorError.
 func windowOf(r *http.Request, otherwise string) (window, error) {
 	query := r.URL.Query()
 	w := window{Text: query.Get("window")}
