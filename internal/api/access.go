@@ -15,7 +15,7 @@ import (
 // bearerScheme is the name of the security scheme in the OpenAPI document.
 const bearerScheme = "bearer"
 
-// security names a role as OpenAPI 3.1 wants it.
+// security returns the security requirement of a role, in the form of OpenAPI 3.1.
 func security(need access.Role) []map[string][]string {
 	if need == access.Anyone {
 		return nil
@@ -44,8 +44,8 @@ func (c *Handler) allows(w http.ResponseWriter, r *http.Request, need access.Rol
 	return false
 }
 
-// isLimited notes a wrong token, and reports whether there were too many. If so, it has answered. Only
-// those who show one are limited: see access.Failures.
+// isLimited counts a wrong token, and reports whether there were too many. If so, it has answered. Only
+// wrong tokens are limited: see access.Failures.
 func (c *Handler) isLimited(w http.ResponseWriter, r *http.Request) bool {
 	wait := c.Failures.Failed(r, time.Now())
 	if wait == 0 {

@@ -13,8 +13,8 @@ import (
 // alarm is an alarm as the API shows it.
 type alarm struct {
 	Name      string         `json:"name" doc:"What is wrong" example:"slow-carrier"`
-	Subject   string         `json:"subject" doc:"Whose fault it is" example:"VODAFONE"`
-	RaisedAt  time.Time      `json:"raisedAt" doc:"When it was raised last"`
+	Subject   string         `json:"subject" doc:"What it is about" example:"VODAFONE"`
+	RaisedAt  time.Time      `json:"raisedAt" doc:"When it was last raised"`
 	ClearedAt *time.Time     `json:"clearedAt" doc:"null while it is raised"`
 	Detail    map[string]any `json:"detail" doc:"The figures that raised or cleared it"`
 }
@@ -29,14 +29,13 @@ type alarmList struct {
 func (c *Handler) alarmRoutes() {
 	register(c, access.Viewer, huma.Operation{
 		OperationID: "list-alarms", Method: http.MethodGet, Path: "/api/alarms",
-		Summary: "Alarms: those that are raised first, then those that were cleared last", Tags: []string{"alarms"},
-		Description: "There is one for each thing that an alarm can be about. The audit log has all that were raised " +
-			"before, by the subject alarm:NAME:SUBJECT.",
+		Summary: "Alarms: raised ones first, then the most recently cleared ones", Tags: []string{"alarms"},
+		Description: "Each name and subject has one alarm here. The audit log has its history, under the subject alarm:NAME:SUBJECT.",
 	}, c.listAlarms)
 }
 
 func (c *Handler) listAlarms(ctx context.Context, in *struct {
-	Limit int `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Most items in the answer"`
+	Limit int `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Maximum number of items"`
 }) (*alarmList, error) {
 	alarms, err := c.Store.Alarms(ctx, in.Limit)
 	if err != nil {

@@ -23,22 +23,22 @@ type Delivery interface {
 	Report(ctx context.Context, q answers.Question) (*analytics.Report, error)
 }
 
-// The types of what analytics answers.
+// The media types in which analytics answers.
 const (
 	jsonType = "application/json"
 	csvType  = "text/csv"
 )
 
 type deliveryInput struct {
-	Window  string `query:"window" default:"24h" maxLength:"32" doc:"Length of the window that ends now: a Go duration, which may begin with days; from 1m to 90d" example:"7d"`
-	Step    string `query:"step" maxLength:"32" doc:"Between the points of a series; without one there is no series. In whole seconds, from a minute on in whole minutes, from an hour on in whole hours, from a day on in whole days, and of at most 1500 points." example:"1h"`
+	Window  string `query:"window" default:"24h" maxLength:"32" doc:"Length of the window, which ends now: a Go duration that may begin with days, from 1m to 90d" example:"7d"`
+	Step    string `query:"step" maxLength:"32" doc:"Time between the points of a series; without it there is no series. It must be a whole number of seconds, from a minute on of minutes, from an hour on of hours, from a day on of days. A series has at most 1500 points." example:"1h"`
 	Carrier string `query:"carrier" maxLength:"256" doc:"Only messages of this carrier, in any case" example:"VODAFONE"`
 	Region  string `query:"region" maxLength:"32" doc:"Only messages of this region: ISO 3166-1 alpha-2" example:"GB"`
-	Format  string `query:"format" enum:"json,csv" doc:"csv: the rows of the carriers. Without a format, the Accept header decides; it is json when that names no text/csv."`
-	Series  string `query:"series" enum:"csv" doc:"csv: the points of the series, for which a step is needed"`
+	Format  string `query:"format" enum:"json,csv" doc:"csv: the rows of the carriers. Without this, the format is csv if the Accept header names text/csv, else json."`
+	Series  string `query:"series" enum:"csv" doc:"csv: the points of the series; needs a step"`
 }
 
-// deliveryOutput is JSON or CSV, so it is written here.
+// deliveryOutput is JSON or CSV, already encoded.
 type deliveryOutput struct {
 	ContentType string `header:"Content-Type"`
 	Vary        string `header:"Vary"`
@@ -49,16 +49,16 @@ func (c *Handler) analyticsRoutes() {
 	report := c.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[analytics.Report](), true, "Report")
 	register(c, access.Viewer, huma.Operation{
 		OperationID: "get-delivery", Method: http.MethodGet, Path: "/analytics/delivery",
-		Summary: "How messages are delivered, how fast and at what cost, by carrier and region", Tags: []string{"analytics"},
-		Description: "A message belongs to the window of its first receipt. Answers are exact counts over all messages; " +
-			"quantiles are within 2 %. The same question within a second has the same answer.",
+		Summary: "Delivery, its speed and its cost, by carrier and region", Tags: []string{"analytics"},
+		Description: "A message belongs to the window of its first receipt. Counts are exact, over all messages; " +
+			"quantiles are within 2 %. The same question within a second gets the same answer.",
 		Middlewares: huma.Middlewares{acceptCSV},
 		Responses: map[string]*huma.Response{"200": {
 			Description: "OK",
 			Content: map[string]*huma.MediaType{
 				jsonType: {Schema: report, Example: exampleReport()},
 				csvType: {
-					Schema:  &huma.Schema{Type: huma.TypeString, Description: "With a header, which has the names of the JSON"},
+					Schema:  &huma.Schema{Type: huma.TypeString, Description: "With a header line, which has the names of the JSON members"},
 					Example: exampleCSV(),
 				},
 			},
@@ -66,7 +66,7 @@ func (c *Handler) analyticsRoutes() {
 	}, c.getDelivery)
 }
 
-// wantsCSV is the key of a context for a client that would rather have CSV.
+// wantsCSV is the context key of whether the client prefers CSV.
 type wantsCSV struct{}
 
 // acceptCSV notes whether a client asks for CSV by its Accept header.
@@ -98,7 +98,7 @@ func (c *Handler) getDelivery(ctx context.Context, in *deliveryInput) (*delivery
 	return &deliveryOutput{ContentType: csvType + "; charset=utf-8", Vary: "Accept", Body: b.Bytes()}, err
 }
 
-// question reads what is asked. Errors are for the caller.
+// question reads what is asked. Its errors are for the client.
 func (in *deliveryInput) question() (answers.Question, error) {
 	var q answers.Question
 	var err error
@@ -122,8 +122,8 @@ func (in *deliveryInput) question() (answers.Question, error) {
 	return q, in.checkWindow(q)
 }
 
-// checkWindow tells a window that makes no sense from a step that does not go with it. When the window
-// ends does not matter.
+// checkWindow blames the window if it makes no sense by itself, and else the step if it does not fit. When
+// the window ends does not matter.
 func (in *deliveryInput) checkWindow(q answers.Question) error {
 	if _, err := analytics.NewWindow(time.Time{}, q.Length, 0); err != nil {
 		return wrongQuery("window", in.Window, err)
@@ -135,7 +135,7 @@ func (in *deliveryInput) checkWindow(q answers.Question) error {
 }
 
 var (
-	errNoStep            = errors.New("the step must be longer than nothing")
+	errNoStep            = errors.New("the step must be longer than 0")
 	errSeriesWithoutStep = errors.New("a series needs a step")
 )
 
@@ -143,14 +143,14 @@ func wrongQuery(name, value string, err error) error {
 	return huma.Error422UnprocessableEntity(err.Error(), &huma.ErrorDetail{Location: "query." + name, Message: err.Error(), Value: value})
 }
 
-// exampleCSV is the same as a table.
+// exampleCSV returns exampleReport as CSV.
 func exampleCSV() string {
 	var b strings.Builder
 	_ = exampleReport().WriteCSV(&b) // a Builder takes everything
 	return b.String()
 }
 
-// exampleReport is one carrier to leave for another.
+// exampleReport returns a report that advises to leave one carrier for another.
 func exampleReport() *analytics.Report {
 	rate := func(v float64) *float64 { return &v }
 	fewer := int64(56)

@@ -1,4 +1,4 @@
-// Package api is the API by which people and their tools look into cxbridge: the state of a
+// Package api is the API through which people and their tools look into cxbridge: the state of a
 // message or a thread, the dead letters, the audit log, figures and health.
 //
 //	api.go          what it needs, its routes, what every answer has in common
@@ -6,8 +6,8 @@
 //	problem.go      errors, as problem+json (RFC 9457)
 //	cursor.go       where the next page of a list begins
 //	openapi.go      the description of the API
-//	webhooks.go     what it says of the webhooks, which are served elsewhere
-//	examples.go     examples in it; examples.json
+//	webhooks.go     the webhooks in it, which are served elsewhere
+//	examples.go     the examples in it, from examples.json
 //	messages.go     GET /api/messages, /api/messages/{id}
 //	threads.go      /api/threads
 //	reconcile.go    /api/reconcile/{id}
@@ -45,21 +45,21 @@ type Config struct {
 	AdminToken  string // lets an operator in, who may do everything
 	ViewerToken string // lets a viewer in, who may read; optional
 
-	Failures *access.Failures // limits wrong tokens; nil does not
+	Failures *access.Failures // limits wrong tokens; nil: no limit
 
 	Store    Store
 	Delivery Delivery
 	Replayer Replayer
 	Figures  Counter
 
-	Reconciler Reconciler // nil: CXone is not set
-	HasCRM     bool       // a CRM is set, which threads go to
+	Reconciler Reconciler // nil: CXone is not configured
+	HasCRM     bool       // threads go to a CRM
 	Simulator  Simulator  // nil: its paths do not exist
 	Health     Health
 	Metrics    http.Handler // answers GET /metrics in the Prometheus format
 
 	Version string       // of the binary, for the OpenAPI document; optional
-	Log     *slog.Logger // told of faults that no caller can mend; slog.Default when nil
+	Log     *slog.Logger // gets the faults that no caller can fix; slog.Default when nil
 }
 
 // Store is what the API needs of a store.Store.
@@ -94,18 +94,18 @@ const answerTimeout = 10 * time.Second
 type Handler struct {
 	Config
 	mux      *http.ServeMux
-	paths    *http.ServeMux // which there are, with any method
+	paths    *http.ServeMux // all paths, for any method
 	document []byte         // of OpenAPI
 	huma     huma.API
 	tokens   access.Tokens
 }
 
 // New returns the handler of the API. It answers every path it is asked for, with a 404 where
-// there is nothing. It is best mounted at "/", beside the webhooks.
+// there is nothing. It is best mounted at "/", next to the webhooks.
 //
 // Message ids are taken from the path as it was sent, so that "a%2Fb" is the id "a/b". A
-// ServeMux in front keeps this as it is. The one id that cannot be asked for is a lone "/", which
-// a ServeMux takes for the end of the path.
+// ServeMux in front does not change this. The one id that cannot be asked for is a lone "/", which
+// a ServeMux treats as the end of the path.
 func New(cfg Config) (*Handler, error) {
 	if cfg.AdminToken == "" {
 		return nil, errors.New("api: the admin token is empty: nobody could sign in")
@@ -133,8 +133,8 @@ func New(cfg Config) (*Handler, error) {
 	return c, c.describe()
 }
 
-// apiConfig describes the API. It serves no page that loads scripts from elsewhere, and its
-// answers hold no link to a schema: such a link would be made of the Host header.
+// apiConfig returns the configuration of huma. It serves no page that loads scripts from elsewhere, and
+// puts no link to a schema into answers: such a link would be built from the Host header.
 func apiConfig(version string) huma.Config {
 	config := huma.DefaultConfig("cxbridge", cmp.Or(version, "dev"))
 	config.Info.Description = aboutAPI
@@ -149,8 +149,8 @@ func apiConfig(version string) huma.Config {
 	return config
 }
 
-// ServeHTTP answers a request. A path that is not clean is not redirected, as a ServeMux would:
-// an answer that is no problem+json would surprise a client of the API.
+// ServeHTTP answers a request. A ServeMux would redirect a path that is not clean. Here it gets a 404:
+// an answer that is not problem+json would surprise a client of the API.
 func (c *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
@@ -196,15 +196,15 @@ func registerWithin[I, O any](c *Handler, need access.Role, limit time.Duration,
 	})
 }
 
-// registerPlain adds a handler that is not made of a Go type, and documents it.
+// registerPlain adds a plain handler, and documents it.
 func (c *Handler) registerPlain(need access.Role, op huma.Operation, next http.Handler) {
 	op.Security = security(need)
 	c.huma.OpenAPI().AddOperation(&op)
 	c.mux.Handle(op.Method+" "+op.Path, c.guard(need, next))
 }
 
-// jsonOnly answers in JSON whatever the client would rather have. There is no other format, and
-// the negotiation of huma panics on some malformed Accept headers.
+// jsonOnly answers in JSON, whatever the client prefers. There is no other format, and the negotiation of
+// huma panics on some malformed Accept headers.
 func jsonOnly(ctx huma.Context, next func(huma.Context)) {
 	r, _ := humago.Unwrap(ctx)
 	r.Header.Del("Accept")

@@ -16,13 +16,13 @@ import (
 // auditEntry is an entry of the audit log as the API shows it.
 type auditEntry struct {
 	ID       int64     `json:"id"`
-	Subject  string    `json:"subject" doc:"What it is about: the id of a thread, message:ID, dead-letter:ID, alarm:NAME:SUBJECT, or erasure; thread:ID of a thread whose id looks like one of these"`
+	Subject  string    `json:"subject" doc:"What it is about: the id of a thread, message:ID, dead-letter:ID, alarm:NAME:SUBJECT, or erasure; thread:ID for a thread whose id looks like one of these"`
 	Seq      int64     `json:"seq" doc:"Its place in the chain of the subject, from 1"`
 	At       time.Time `json:"at"`
 	Action   string    `json:"action" enum:"event,push,conflict,set-aside,park,replay,delete,reconcile,raise,clear,erase"`
 	Outcome  string    `json:"outcome"`
 	Detail   rawJSON   `json:"detail"`
-	PrevHash string    `json:"prevHash" doc:"Hash of the entry before in the chain; zeros for the first"`
+	PrevHash string    `json:"prevHash" doc:"Hash of the previous entry of the chain; zeros for the first"`
 	Hash     string    `json:"hash" doc:"SHA-256 of the entry and of prevHash"`
 }
 
@@ -44,15 +44,15 @@ func (c *Handler) auditRoutes() {
 	register(c, access.Viewer, huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/api/audit",
 		Summary: "What was done, newest first", Tags: []string{"audit"},
-		Description: "Each subject has a chain of its own: an entry carries the hash of the one before, so that a gap " +
-			"or an edit shows. `cxbridge audit verify` checks all of them.",
+		Description: "Each subject has a chain of its own: an entry holds the hash of the previous one, so that a gap " +
+			"or an edit shows. `cxbridge audit verify` checks all chains.",
 	}, c.listAudit)
 }
 
 func (c *Handler) listAudit(ctx context.Context, in *struct {
 	Subject string `query:"subject" maxLength:"1024" doc:"Only entries about this subject, such as a thread id"`
-	Limit   int    `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Most items in the answer"`
-	Cursor  string `query:"cursor" maxLength:"100" doc:"next of the page before"`
+	Limit   int    `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Maximum number of items"`
+	Cursor  string `query:"cursor" maxLength:"100" doc:"next of the previous page"`
 }) (*auditPage, error) {
 	before, err := auditCursor.parseBefore(in.Cursor)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// A cursorKind says where the next page of a list begins. Clients must not read cursors, so they are
-// encoded; the word in front tells those of different lists apart.
+// A cursorKind is the kind of cursor of one list. A cursor says where the next page begins. Clients must not
+// read cursors, so they are encoded. The word in front keeps those of different lists apart.
 type cursorKind string
 
 const (
@@ -26,10 +26,10 @@ const (
 
 var errBadCursor = errors.New("this is not a cursor of this list")
 
-// badCursor answers a cursor that is none.
+// badCursor returns the problem about an invalid cursor.
 func badCursor(cursor string, err error) error { return badCursorIn("cursor", cursor, err) }
 
-// badCursorIn answers a cursor that is none, in a parameter.
+// badCursorIn returns the problem about an invalid cursor in a query parameter.
 func badCursorIn(name, cursor string, err error) error {
 	return huma.Error422UnprocessableEntity("validation failed",
 		&huma.ErrorDetail{Message: err.Error(), Location: "query." + name, Value: cursor})
@@ -43,7 +43,7 @@ func (k cursorKind) make(place string) string {
 	return cursorEncoding.EncodeToString([]byte(string(k) + place))
 }
 
-// parse returns what make was given. The empty cursor is the beginning of the list, and "".
+// parse returns what make was given, and "" for the empty cursor, which is the beginning of the list.
 func (k cursorKind) parse(cursor string) (place string, err error) {
 	if cursor == "" {
 		return "", nil
@@ -75,7 +75,7 @@ func (k cursorKind) parseBefore(cursor string) (before int64, err error) {
 	return before, nil
 }
 
-// makePosition returns the cursor of what follows an item. Its time is in microseconds since 1970.
+// makePosition returns the cursor of what follows an item. Its time is kept in microseconds since 1970.
 func (k cursorKind) makePosition(p store.ItemPosition) string {
 	return k.make(strconv.FormatInt(p.At.UnixMicro(), 10) + ":" + p.ID)
 }

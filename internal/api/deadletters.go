@@ -19,11 +19,11 @@ import (
 type deadLetter struct {
 	ID         int64     `json:"id"`
 	Kind       string    `json:"kind" doc:"What the event would have been" example:"sms"`
-	Subject    *string   `json:"subject" doc:"The id it is about, where it could be read"`
+	Subject    *string   `json:"subject" doc:"The id it is about; null if that could not be read"`
 	Reason     string    `json:"reason" doc:"Why it was refused, the last time it was read"`
 	ReceivedAt time.Time `json:"receivedAt"`
-	Raw        string    `json:"raw" doc:"The body as it came in. Bytes that are not UTF-8 are replaced by U+FFFD; rawBase64 has them then."`
-	RawBase64  []byte    `json:"rawBase64,omitempty" doc:"The body as it came in, where it is not UTF-8"`
+	Raw        string    `json:"raw" doc:"The body as it came in. Bytes that are not UTF-8 are replaced by U+FFFD; rawBase64 then has the original."`
+	RawBase64  []byte    `json:"rawBase64,omitempty" doc:"The body as it came in, if it is not UTF-8"`
 	Replays    int       `json:"replays" doc:"How often it was replayed without success"`
 }
 
@@ -40,21 +40,21 @@ func showDeadLetter(d *store.DeadLetter) deadLetter {
 
 // deadLetterID is the input of the operations on one dead letter.
 type deadLetterID struct {
-	ID int64 `path:"id" minimum:"1" doc:"As the list has it"`
+	ID int64 `path:"id" minimum:"1" doc:"Id of the dead letter"`
 }
 
-// matchingTimeout is how long all that match may take.
+// matchingTimeout is how long an operation on all that match may take.
 const matchingTimeout = 30 * time.Second
 
-const matchingBounds = "An empty body, {}, matches all. The answer comes after 1000 of them at the latest, or when the time " +
-	"is up, or when the database goes away: more is true then, and next goes on behind those that were looked at."
+const matchingBounds = "An empty object, {}, matches all. One call ends after 1000 dead letters, when its time is up, or when the " +
+	"database goes away. Then more is true: send the same body with next as its cursor to go on."
 
 func (c *Handler) deadLetterRoutes() {
 	tags := []string{"dead letters"}
 	register(c, access.Operator, huma.Operation{
 		OperationID: "list-dead-letters", Method: http.MethodGet, Path: "/api/dead-letters",
 		Summary: "What was refused, newest first", Tags: tags,
-		Description: "A page may hold fewer than limit when the bodies are large. It is the last one when next is null.",
+		Description: "A page may hold fewer than limit items when the bodies are large. It is the last one only when next is null.",
 	}, c.listDeadLetters)
 	register(c, access.Operator, huma.Operation{
 		OperationID: "get-dead-letter", Method: http.MethodGet, Path: "/api/dead-letters/{id}",
@@ -63,7 +63,7 @@ func (c *Handler) deadLetterRoutes() {
 	register(c, access.Operator, huma.Operation{
 		OperationID: "replay-dead-letter", Method: http.MethodPost, Path: "/api/dead-letters/{id}/replay",
 		Summary: "Read a dead letter again, as of the time it came in", Tags: tags,
-		Description: "200: the event is applied and the dead letter is gone. 202: the database went away meanwhile; " +
+		Description: "200: the event is applied and the dead letter is gone. 202: the database went away in the meantime; " +
 			"the event is durable in the spool and the dead letter stays. 422: it is refused again, and stays.",
 	}, c.replayDeadLetter)
 	register(c, access.Operator, huma.Operation{
@@ -72,13 +72,13 @@ func (c *Handler) deadLetterRoutes() {
 	}, c.deleteDeadLetter)
 	registerWithin(c, access.Operator, matchingTimeout, huma.Operation{
 		OperationID: "replay-dead-letters", Method: http.MethodPost, Path: "/api/dead-letters/replay",
-		Summary: "Read all dead letters that match again, newest first", Tags: tags,
-		Description: "Each as one alone is. " + matchingBounds,
+		Summary: "Replay all dead letters that match, newest first", Tags: tags,
+		Description: "Each is replayed as a single one is. " + matchingBounds,
 	}, c.replayMatching)
 	registerWithin(c, access.Operator, matchingTimeout, huma.Operation{
 		OperationID: "delete-dead-letters", Method: http.MethodPost, Path: "/api/dead-letters/delete",
-		Summary: "Remove all dead letters that match for good, newest first", Tags: tags,
-		Description: "Each as one alone is. " + matchingBounds,
+		Summary: "Remove for good all dead letters that match, newest first", Tags: tags,
+		Description: "Each is removed as a single one is. " + matchingBounds,
 	}, c.deleteMatching)
 }
 
@@ -91,9 +91,9 @@ type deadLetterPage struct {
 
 func (c *Handler) listDeadLetters(ctx context.Context, in *struct {
 	Kind   string `query:"kind" enum:"sms,thread,thread-item,thread-push" doc:"Only dead letters of this kind"`
-	Text   string `query:"text" maxLength:"256" doc:"Only dead letters whose subject or reason holds this text; the case of ASCII letters does not matter"`
-	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Most items in the answer"`
-	Cursor string `query:"cursor" maxLength:"100" doc:"next of the page before"`
+	Text   string `query:"text" maxLength:"256" doc:"Only dead letters whose subject or reason contains this text; the case of ASCII letters does not matter"`
+	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Maximum number of items"`
+	Cursor string `query:"cursor" maxLength:"100" doc:"next of the previous page"`
 }) (*deadLetterPage, error) {
 	before, err := deadLetterCursor.parseBefore(in.Cursor)
 	if err != nil {
@@ -117,13 +117,13 @@ func (c *Handler) listDeadLetters(ctx context.Context, in *struct {
 	return &page, nil
 }
 
-// pageBytes bounds the bodies of a page, except that a single one may be larger.
+// pageBytes bounds the bodies of a page together. A single larger one still gets a page.
 const pageBytes = 4 << 20
 
-// page reads dead letters that match, with an id below before, and returns where to go on: below next,
-// unless that is 0. It ends at the first that does not fit. Their bodies are read one by one, because each
-// may be as large as the intake allows, and ten of them would be too much to hold. One that is gone
-// meanwhile is passed over.
+// page reads dead letters that match, with an id below before unless that is 0. The next page has those below
+// next; there is none if next is 0. The page ends before the first one that does not fit. Bodies are read one by
+// one: each may be as large as the intake allows, and ten of them would be too much to hold. A dead letter that
+// is gone in the meantime is skipped.
 func (c *Handler) page(ctx context.Context, f store.LetterFilter, before int64, limit int) (letters []store.DeadLetter, next int64, err error) {
 	listed, err := c.Store.FindDeadLetters(ctx, f, before, limit+1)
 	if err != nil {
@@ -164,7 +164,7 @@ type replayAnswer struct {
 	Body   struct {
 		Replayed          bool   `json:"replayed" doc:"The event is applied and the dead letter is gone"`
 		MessageID         string `json:"messageId,omitempty" doc:"The message, for a receipt"`
-		ThreadID          string `json:"threadId,omitempty" doc:"The thread, for everything else: it goes to the CRM again"`
+		ThreadID          string `json:"threadId,omitempty" doc:"The thread, for every other kind: it is pushed to the CRM again"`
 		Duplicate         bool   `json:"duplicate" doc:"The event had come again in the meantime"`
 		QueuedForRetry    bool   `json:"queuedForRetry,omitempty" doc:"The event waits in the spool, and the dead letter stays"`
 		ValidationWarning string `json:"validationWarning,omitempty" doc:"What rule the sender ID breaks"`
@@ -196,7 +196,7 @@ func (c *Handler) deleteDeadLetter(ctx context.Context, in *deadLetterID) (*stru
 	return nil, c.letters().Delete(ctx, in.ID)
 }
 
-// letters is where dead letters are worked on.
+// letters returns the office that works on dead letters.
 func (c *Handler) letters() *deadletter.Office {
 	return &deadletter.Office{Store: c.Store, Replayer: c.Replayer}
 }
@@ -205,8 +205,8 @@ func (c *Handler) letters() *deadletter.Office {
 type matching struct {
 	Body struct {
 		Kind   string `json:"kind,omitempty" enum:"sms,thread,thread-item,thread-push" doc:"Only dead letters of this kind"`
-		Text   string `json:"text,omitempty" maxLength:"256" doc:"Only dead letters whose subject or reason holds this text; the case of ASCII letters does not matter"`
-		Cursor string `json:"cursor,omitempty" maxLength:"100" doc:"next of the answer before"`
+		Text   string `json:"text,omitempty" maxLength:"256" doc:"Only dead letters whose subject or reason contains this text; the case of ASCII letters does not matter"`
+		Cursor string `json:"cursor,omitempty" maxLength:"100" doc:"next of the previous answer"`
 	}
 }
 
@@ -216,8 +216,8 @@ type matchingAnswer struct {
 		Refused        int     `json:"refused" doc:"The events are refused again, and the dead letters stay"`
 		QueuedForRetry int     `json:"queuedForRetry,omitempty" doc:"The events wait in the spool, and the dead letters stay"`
 		Deleted        int     `json:"deleted"`
-		More           bool    `json:"more" doc:"Others match that were not looked at"`
-		Next           *string `json:"next" doc:"Cursor to go on with them; null when there are none"`
+		More           bool    `json:"more" doc:"There are more that match, which were not looked at"`
+		Next           *string `json:"next" doc:"Cursor to go on with those; null when there are none"`
 	}
 }
 
@@ -229,7 +229,8 @@ func (c *Handler) deleteMatching(ctx context.Context, in *matching) (*matchingAn
 	return workOnAll(ctx, in, c.letters().DeleteAll)
 }
 
-// workOnAll tells what was done. An error is told only when nothing was: else whoever goes on meets it.
+// workOnAll returns what was done. It returns an error only when nothing was done: otherwise the next call
+// meets the error, if it lasts.
 func workOnAll(ctx context.Context, in *matching, work func(context.Context, store.LetterFilter, int64) (deadletter.Result, error)) (*matchingAnswer, error) {
 	before, err := deadLetterCursor.parseBefore(in.Body.Cursor)
 	if err != nil {

@@ -13,13 +13,13 @@ import (
 //go:embed examples.json
 var examplesFile []byte
 
-// example is what the description says of an operation by example. A test checks it against the schemas.
+// example holds the examples of one operation. A test checks them against the schemas.
 type example struct {
 	Parameters map[string]json.RawMessage `json:"parameters"` // by name
 	Request    json.RawMessage            `json:"request"`
 	Answer     json.RawMessage            `json:"answer"`   // 200
-	Answers    map[int]json.RawMessage    `json:"answers"`  // others that are no errors, by status; of the same type
-	Problems   []int                      `json:"problems"` // beside those that callers, parameters and body bring about
+	Answers    map[int]json.RawMessage    `json:"answers"`  // other answers of the same type, by status
+	Problems   []int                      `json:"problems"` // besides those that follow from role, parameters and body
 }
 
 // readExamples returns the examples by the id of the operation.
@@ -31,7 +31,7 @@ func readExamples() (map[string]example, error) {
 	return all, nil
 }
 
-// meanings tell what answers beside 200 say.
+// meanings describes the answers of example.Answers.
 var meanings = map[int]string{202: "The event waits in the spool, and the dead letter stays", 503: "Events cannot be accepted"}
 
 func (e *example) addTo(op *huma.Operation) {
@@ -47,7 +47,7 @@ func (e *example) addTo(op *huma.Operation) {
 	if ok == nil {
 		return
 	}
-	// The type of an answer is told by its content, and a time to wait comes with no 200.
+	// The content already says the type of an answer, and a 200 has no Retry-After.
 	for _, name := range []string{"Content-Type", retryAfterHeader.name} {
 		delete(ok.Headers, name)
 	}

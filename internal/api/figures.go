@@ -17,10 +17,10 @@ type Counter interface {
 
 // Figures counts what this process has done since it started, and what waits now.
 type Figures struct {
-	TotalProcessed int64   // events that were judged and answered, those in error among them
+	TotalProcessed int64   // events that were judged and answered, including those in error
 	TotalErrors    int64   // events that were refused, or could not be made durable
 	AvgLatencyMs   float64 // mean time from when events are queued until they are durable; 0 before the first
-	Duplicates     int64   // events that were known
+	Duplicates     int64   // events that were known already
 	DeadLetters    int64   // events that were kept as dead letters
 	QueuedForRetry int64   // events that went to the spool
 	SpoolEvents    int64   // events in the spool now
@@ -34,11 +34,11 @@ type Figures struct {
 type CRMFigures struct {
 	Pushes    int64   `json:"pushes" doc:"Deltas that the CRM acknowledged"`
 	Failures  int64   `json:"failures" doc:"Pushes that failed or were throttled, and are tried again"`
-	Conflicts int64   `json:"conflicts" doc:"Answers that another writer was quicker"`
-	Kept      int64   `json:"kept" doc:"Changes of other writers that stay as they are"`
+	Conflicts int64   `json:"conflicts" doc:"Pushes that met a change of another writer"`
+	Kept      int64   `json:"kept" doc:"Changes of other writers that are left as they are"`
 	SetAside  int64   `json:"setAside" doc:"Messages and participants that the CRM would not take"`
 	Parked    int64   `json:"parked" doc:"Pushes that the CRM refused for good"`
-	InFlight  int64   `json:"inFlight" doc:"Threads that are pushed now"`
+	InFlight  int64   `json:"inFlight" doc:"Threads that are being pushed now"`
 	AvgLagMs  float64 `json:"avgLagMs" doc:"Mean time from when the CRM began to lack something until it had it"`
 	Breaker   string  `json:"breaker" enum:"closed,open,half-open" doc:"State of the circuit breaker"`
 }
@@ -57,18 +57,18 @@ func round(v float64, decimals int) float64 {
 }
 
 type figures struct {
-	TotalProcessed int64   `json:"totalProcessed" doc:"Events answered since the start, those in error among them"`
+	TotalProcessed int64   `json:"totalProcessed" doc:"Events answered since the start, including those in error"`
 	TotalErrors    int64   `json:"totalErrors" doc:"Events refused, or not made durable"`
 	ErrorRate      float64 `json:"errorRate" doc:"totalErrors / totalProcessed, 0 to 1"`
-	AvgLatencyMs   float64 `json:"avgLatencyMs" doc:"Mean time that events wait to be durable: in the queue and in the commit. To read and parse the request is not in it."`
-	Duplicates     int64   `json:"duplicates" doc:"Events that were known"`
+	AvgLatencyMs   float64 `json:"avgLatencyMs" doc:"Mean time until an event is durable: in the queue and in the commit, without reading and parsing the request"`
+	Duplicates     int64   `json:"duplicates" doc:"Events that were known already"`
 	DeadLetters    int64   `json:"deadLetters" doc:"Events kept as dead letters since the start"`
 	QueuedForRetry int64   `json:"queuedForRetry" doc:"Events that went to the spool since the start"`
 	SpoolEvents    int64   `json:"spoolEvents" doc:"Events in the spool now"`
 	SpoolBytes     int64   `json:"spoolBytes" doc:"Bytes of the events in the spool now; the file is somewhat larger"`
 	UptimeSeconds  float64 `json:"uptimeSeconds"`
 
-	CRM *CRMFigures `json:"crm,omitempty" doc:"The way to the CRM, where one is set"`
+	CRM *CRMFigures `json:"crm,omitempty" doc:"Pushes to the CRM, if one is set"`
 }
 
 func (c *Handler) figureRoutes() {

@@ -21,7 +21,7 @@ type Health interface {
 // account or a secret.
 type Part struct {
 	State  string `json:"state" example:"up" doc:"In one word"`
-	Detail string `json:"detail,omitempty" doc:"What an operator should know or do"`
+	Detail string `json:"detail,omitempty" doc:"What an operator should know or do about it"`
 }
 
 type readiness struct {
@@ -41,7 +41,7 @@ func (c *Handler) healthRoutes() {
 	}
 	register(c, access.Anyone, huma.Operation{
 		OperationID: "get-health", Method: http.MethodGet, Path: "/healthz",
-		Summary: "Whether the process lives", Tags: []string{"health"},
+		Summary: "Whether the process is alive", Tags: []string{"health"},
 	}, func(context.Context, *struct{}) (*alive, error) {
 		var a alive
 		a.Body.Status = "ok"
@@ -50,7 +50,7 @@ func (c *Handler) healthRoutes() {
 	register(c, access.Anyone, huma.Operation{
 		OperationID: "get-readiness", Method: http.MethodGet, Path: "/readyz",
 		Summary: "Whether events can be accepted durably, and the state of each part", Tags: []string{"health"},
-		Description: "503, with the same body, when neither database nor spool can take events, and when stopping.",
+		Description: "503, with the same body, when neither the database nor the spool can take events, and while the process stops.",
 	}, func(context.Context, *struct{}) (*readiness, error) {
 		ok, parts := c.Health.Ready()
 		r := &readiness{Status: http.StatusOK}

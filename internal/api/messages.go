@@ -16,12 +16,12 @@ import (
 )
 
 // MessageHead is a message without its receipts, as the API shows it. What no receipt has named is null.
-// It is exported because huma leaves embedded types that are not out of the description.
+// It is exported because huma leaves unexported embedded types out of the description.
 type MessageHead struct {
-	MessageID        string     `json:"messageId" doc:"As the platform gave it"`
+	MessageID        string     `json:"messageId" doc:"As the receipts name it"`
 	Status           string     `json:"status" enum:"PENDING,UNKNOWN,DELIVERED,FAILED,REJECTED,EXPIRED"`
 	RawStatus        string     `json:"rawStatus" doc:"The gateway's own word for the status"`
-	StatusAt         *time.Time `json:"statusAt" doc:"Event time of the status"`
+	StatusAt         *time.Time `json:"statusAt" doc:"When the status came to be, as the receipt says"`
 	Carrier          string     `json:"carrier" doc:"UNKNOWN until a receipt names it"`
 	ErrorCode        *string    `json:"errorCode"`
 	SenderID         *string    `json:"senderId"`
@@ -48,16 +48,16 @@ type message struct {
 type receipt struct {
 	Status     string     `json:"status" enum:"PENDING,UNKNOWN,DELIVERED,FAILED,REJECTED,EXPIRED"`
 	RawStatus  string     `json:"rawStatus" doc:"The gateway's own word for the status"`
-	At         *time.Time `json:"at" doc:"Event time"`
+	At         *time.Time `json:"at" doc:"When the status came to be, as the receipt says"`
 	ReceivedAt time.Time  `json:"receivedAt"`
 	Raw        rawJSON    `json:"raw"`
 }
 
-// rawJSON is the body of a receipt as it came in, shown as the JSON value it is.
+// rawJSON is JSON as it is stored, such as the body of a receipt, shown as the value it is.
 type rawJSON []byte
 
-// MarshalJSON writes the value itself. A text that is not JSON must not break the whole answer, so
-// it is shown as a string.
+// MarshalJSON writes the value itself. A text that is not JSON becomes a string, so that it does not break
+// the whole answer.
 func (b rawJSON) MarshalJSON() ([]byte, error) {
 	if json.Valid(b) && utf8.Valid(b) {
 		return b, nil
@@ -73,8 +73,8 @@ func (rawJSON) Schema(huma.Registry) *huma.Schema {
 func (c *Handler) messageRoutes() {
 	register(c, access.Viewer, huma.Operation{
 		OperationID: "list-messages", Method: http.MethodGet, Path: "/api/messages",
-		Summary: "Messages to a number, or of late, newest first", Tags: []string{"messages"},
-		Description: "At most limit of them: there is no next page. Older ones are found by their recipient or id.",
+		Summary: "The latest messages, of all or to a number, newest first", Tags: []string{"messages"},
+		Description: "There is no next page: find older messages by their recipient or id.",
 	}, c.listMessages)
 	register(c, access.Viewer, huma.Operation{
 		OperationID: "get-message", Method: http.MethodGet, Path: "/api/messages/{id}",
@@ -91,7 +91,7 @@ type messageList struct {
 
 func (c *Handler) listMessages(ctx context.Context, in *struct {
 	Recipient string `query:"recipient" maxLength:"256" doc:"Only messages to this number, with or without a plus in front" example:"+4915112345678"`
-	Limit     int    `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Most items in the answer"`
+	Limit     int    `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Maximum number of items"`
 }) (*messageList, error) {
 	list := &messageList{}
 	list.Body.Items = []MessageHead{}
@@ -100,7 +100,7 @@ func (c *Handler) listMessages(ctx context.Context, in *struct {
 	}
 	var messages []*sms.Message
 	var err error
-	// A plus that was not percent-encoded has come as a space.
+	// A plus that was not percent-encoded arrives as a space.
 	if recipient := strings.TrimSpace(in.Recipient); recipient != "" {
 		messages, err = c.Store.MessagesTo(ctx, recipient, in.Limit)
 	} else {

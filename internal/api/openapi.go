@@ -14,30 +14,30 @@ import (
 	"github.com/cxbridge/cxbridge/internal/access"
 )
 
-// aboutAPI is what the description says of all operations.
+// aboutAPI describes what all operations have in common.
 const aboutAPI = `State of SMS messages and social threads, dead letters, audit log, figures and health, and the webhooks by which events come in.
 
-**Who may.** A request to the API has the header ` + "`Authorization: Bearer TOKEN`" + `. ADMIN_TOKEN makes its bearer an operator, VIEWER_TOKEN a viewer. The webhooks have secrets of their own.
+**Access.** A request to the API needs the header ` + "`Authorization: Bearer TOKEN`" + `. ADMIN_TOKEN makes its bearer an operator, VIEWER_TOKEN a viewer. The webhooks have secrets of their own.
 
-**Errors** of the API are problem+json (RFC 9457). An unknown path answers 404, and a method that a path does not know 405. With 429 and 503 comes Retry-After, in seconds.
+**Errors** of the API are problem+json (RFC 9457). An unknown path answers 404, and a method that a path does not know 405. 429 and 503 come with Retry-After, in seconds.
 
-**Lists** are paged: ` + "`next`" + ` is the cursor of the next page, and null on the last one. A cursor is asked for with the same filters, says nothing to a reader, and stays good: what is new meanwhile does not shift the pages.
+**Lists** are paged: ` + "`next`" + ` is the cursor of the next page, and null on the last one. Send a cursor with the same filters. It is opaque and does not expire, and new items do not shift the pages.
 
-**Times** are RFC 3339 in UTC. Ids are percent-encoded in paths. Every answer has X-Request-Id, that of the request where it has one.`
+**Times** are RFC 3339 in UTC. Ids are percent-encoded in paths. Every answer has X-Request-Id, which is that of the request if it has one.`
 
 // tags are the groups of operations, in the order in which they are read.
 var tags = []*huma.Tag{
 	{Name: "webhooks", Description: "Where CXone posts events. A 2xx is never taken back: the event is durable."},
-	{Name: "analytics", Description: "How delivery goes, by carrier and region."},
+	{Name: "analytics", Description: "Delivery, by carrier and region."},
 	{Name: "messages", Description: "SMS messages and their receipts."},
 	{Name: "threads", Description: "Social threads, and how far they are on their way to the CRM."},
 	{Name: "dead letters", Description: "What was refused, kept with the reason."},
-	{Name: "audit", Description: "What was done, in chains of hashes."},
+	{Name: "audit", Description: "What was done, in hash chains."},
 	{Name: "alarms", Description: "What is wrong, or was."},
 	{Name: "system", Description: "The program, its database and its replicas."},
 	{Name: "figures", Description: "What this process has done."},
 	{Name: "health", Description: "For probes."},
-	{Name: "simulator", Description: "Made-up traffic, through the real intake."},
+	{Name: "simulator", Description: "Simulated traffic, through the real intake."},
 	{Name: "description", Description: "The API itself, for programs that read it."},
 }
 
@@ -57,8 +57,8 @@ func (c *Handler) openAPIRoute() {
 
 const openAPIType = "application/openapi+json"
 
-// describe makes the description of all that was registered. To what huma draws from the types it adds
-// the webhooks, which are served elsewhere, the answers in error, and examples.
+// describe makes the description of all that was registered. To what huma draws from the types it adds the
+// webhooks, which are served elsewhere, the errors, and the examples.
 func (c *Handler) describe() error {
 	doc := c.huma.OpenAPI()
 	c.describeWebhooks()
@@ -74,7 +74,7 @@ func (c *Handler) describe() error {
 			one := known[op.OperationID]
 			one.addTo(op)
 			if op.Tags[0] != webhooksTag {
-				tellProblems(op, one.Problems)
+				addProblems(op, one.Problems)
 			}
 		}
 	}
@@ -93,7 +93,7 @@ func operationsOf(item *huma.PathItem) []*huma.Operation {
 	return slices.DeleteFunc(all, func(op *huma.Operation) bool { return op == nil })
 }
 
-// allowNull corrects what huma says of a member that is one of an enumeration or null.
+// allowNull adds null to the values of members that are an enumeration or null, which huma forgets.
 func allowNull(s *huma.Schema) {
 	for _, p := range s.Properties {
 		if p.Nullable && len(p.Enum) > 0 && !slices.Contains(p.Enum, nil) {
@@ -109,43 +109,43 @@ func objectOrNull(object *huma.Schema) *huma.Schema {
 	}
 }
 
-// commonProblem is an answer in error that operations have in common.
+// commonProblem is an error that operations have in common.
 type commonProblem struct {
 	status      int
 	name        string
 	description string
-	detail      string // of the example
+	detail      string // of the example, as are the faults
 	faults      []*huma.ErrorDetail
 	header      *namedHeader
 }
 
-// namedHeader is one that an answer always has.
+// namedHeader is a header that an answer always has.
 type namedHeader struct{ name, description, example string }
 
 var retryAfterHeader = &namedHeader{"Retry-After", "Seconds to wait before the next attempt", "5"}
 
 var commonProblems = []commonProblem{
-	{status: 400, name: "BadRequest", description: "The body is not JSON, or there is none", detail: "validation failed",
+	{status: 400, name: "BadRequest", description: "The body is not JSON, or is missing", detail: "validation failed",
 		faults: []*huma.ErrorDetail{{Message: "unexpected end of JSON input", Location: "body", Value: `{"kind":`}}},
 	{status: 401, name: "Unauthorized", description: "There is no token, or a wrong one",
 		detail: "a valid token is needed: Authorization: Bearer TOKEN",
-		header: &namedHeader{"WWW-Authenticate", "How to prove oneself", "Bearer"}},
+		header: &namedHeader{"WWW-Authenticate", "How to authenticate", "Bearer"}},
 	{status: 403, name: "Forbidden", description: "The token is a viewer's", detail: "this needs the operator's token"},
 	{status: 404, name: "NotFound", description: "There is nothing by this id", detail: "there is nothing by this id"},
 	{status: 408, name: "RequestTimeout", description: "The body did not arrive within 5 seconds", detail: "request body read timeout"},
 	{status: 413, name: "ContentTooLarge", description: "The body is larger than 1 MiB", detail: "request body is too large limit=1048576 bytes"},
-	{status: 415, name: "UnsupportedMediaType", description: "The body is not said to be JSON", detail: "validation failed",
+	{status: 415, name: "UnsupportedMediaType", description: "The Content-Type is not JSON", detail: "validation failed",
 		faults: []*huma.ErrorDetail{{Message: "unknown content type: text/csv", Location: "body", Value: "kind"}}},
-	{status: 422, name: "UnprocessableContent", description: "Understood and not valid, or refused", detail: "validation failed",
+	{status: 422, name: "UnprocessableContent", description: "Understood, but not valid, or refused again", detail: "validation failed",
 		faults: []*huma.ErrorDetail{{Message: "expected number <= 500", Location: "query.limit", Value: 501}}},
-	{status: 429, name: "TooManyRequests", description: "The token is wrong, and so were too many before it from this address. A right one is never kept waiting",
+	{status: 429, name: "TooManyRequests", description: "The token is wrong, as were too many before it from this address. A correct one is never limited",
 		detail: "there were too many wrong tokens from this address", header: retryAfterHeader},
-	{status: 502, name: "BadGateway", description: "CXone or the CRM fails", detail: "CXone does not answer"},
+	{status: 502, name: "BadGateway", description: "CXone or the CRM failed", detail: "CXone does not answer"},
 	{status: 503, name: "ServiceUnavailable", description: "The database does not answer, or the intake is busy",
 		detail: "the database is unavailable", header: retryAfterHeader},
 }
 
-// problemResponses are the answers of commonProblems by name.
+// problemResponses returns the answers of commonProblems by name.
 func problemResponses(schemas huma.Registry) map[string]*huma.Response {
 	schema := schemas.Schema(reflect.TypeFor[huma.ErrorModel](), true, "")
 	for _, name := range []string{"type", "instance"} { // our errors have neither
@@ -180,11 +180,11 @@ func (h *namedHeader) addTo(r *huma.Response) {
 	}
 }
 
-// tellProblems names the answers in error of an operation: those that its callers, parameters and body
-// bring about, and those that are told.
-func tellProblems(op *huma.Operation, told []int) {
+// addProblems adds the errors of an operation: the others, and those that follow from its role, parameters
+// and body.
+func addProblems(op *huma.Operation, others []int) {
 	delete(op.Responses, "default")
-	all := slices.Clone(told)
+	all := slices.Clone(others)
 	switch roleOf(op) {
 	case access.Operator:
 		all = append(all, 401, 403, 429)
@@ -217,7 +217,7 @@ func roleOf(op *huma.Operation) access.Role {
 	return access.Anyone
 }
 
-// canBeWrong reports whether not every text is a value of a parameter.
+// canBeWrong reports whether a parameter does not take every text.
 func canBeWrong(p *huma.Param) bool {
 	s := p.Schema
 	return s.Type != huma.TypeString || s.MaxLength != nil || len(s.Enum) > 0 || s.Format != ""

@@ -19,12 +19,12 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// retryAfter is told to a client while the database is away.
+// retryAfter is how long a client should wait while the database is away.
 const retryAfter = 5 * time.Second
 
-// problem turns the error of a handler into what the client sees. It is the one place that
-// decides on a status. An error that it does not know is a fault of ours or of the database: the
-// client may try again, and the operator finds the cause in the log.
+// problem turns the error of a handler into what the client sees. It is the one place that decides on the
+// status of an error. An error that it does not know is a fault of ours or of the database: the client may
+// try again, and the operator finds the cause in the log.
 func (c *Handler) problem(ctx context.Context, operation string, err error) error {
 	_, isStatus := errors.AsType[huma.StatusError](err)
 	refused, isRefused := errors.AsType[*ingest.StillRefusedError](err)
@@ -54,7 +54,7 @@ func (c *Handler) problem(ctx context.Context, operation string, err error) erro
 	return unavailable(store.ErrUnavailable.Error(), retryAfter)
 }
 
-// unavailable tells the client when to come back: in whole seconds, at least one.
+// unavailable returns a 503 that says when to come back: in whole seconds, at least one.
 func unavailable(detail string, after time.Duration) error {
 	seconds := max(1, int64((after+time.Second-1)/time.Second))
 	return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(detail),
@@ -65,7 +65,7 @@ func unavailable(detail string, after time.Duration) error {
 func writeProblem(w http.ResponseWriter, status int, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
-	// The client may be gone. There is nobody to tell then.
+	// The client may be gone. Then there is nobody to answer.
 	_ = json.NewEncoder(w).Encode(huma.NewError(status, detail))
 }
 
@@ -77,6 +77,6 @@ func methodNotAllowed(methods []string) http.HandlerFunc {
 	allow := strings.Join(methods, ", ")
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Allow", allow)
-		writeProblem(w, http.StatusMethodNotAllowed, "this path knows the methods "+allow)
+		writeProblem(w, http.StatusMethodNotAllowed, "this path only knows the methods "+allow)
 	}
 }

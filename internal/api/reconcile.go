@@ -23,7 +23,7 @@ const reconcileTimeout = 30 * time.Second
 type reconcileOutput struct {
 	Body struct {
 		Status  string `json:"status" enum:"UP_TO_DATE,RECONCILED,SET_ASIDE,STORED"`
-		Version *int64 `json:"version,omitempty" doc:"Of the thread, where something was missing"`
+		Version *int64 `json:"version,omitempty" doc:"Of the thread, if something was missing"`
 	}
 }
 
@@ -36,11 +36,11 @@ func (c *Handler) reconcileRoutes() {
 		registerWithin(c, access.Operator, reconcileTimeout, huma.Operation{
 			OperationID: id, Method: method, Path: "/api/reconcile/{id}",
 			Summary: "Fetch a thread from CXone, apply it, and bring it to the CRM", Tags: []string{"threads"},
-			Description: "UP_TO_DATE: nothing was missing. RECONCILED: something was, and the CRM has it now. SET_ASIDE: the CRM " +
-				"has it now, but for messages or participants that it would not take: the dead letters of the kind thread-item " +
-				"tell which and why; version is there when something was missing. STORED: it is stored, and no CRM is set or the database is away. 404: CXone has no such " +
-				"thread. 502: CXone or the CRM fails; what was fetched is kept, and goes to the CRM later, or is a dead letter " +
-				"if it is no thread. An answer about another thread is not kept.",
+			Description: "UP_TO_DATE: nothing was missing. RECONCILED: something was, and the CRM has it now. SET_ASIDE: the CRM has " +
+				"it now, except for messages or participants that it would not take: the dead letters of the kind thread-item " +
+				"say which and why; version is there if something was missing. STORED: it is stored, but no CRM is set or the " +
+				"database is away. 404: CXone has no such thread. 502: CXone or the CRM failed; what was fetched is kept and goes " +
+				"to the CRM later, or is a dead letter if it is not a thread. An answer about another thread is not kept.",
 		}, c.reconcile)
 	}
 }

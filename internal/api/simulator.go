@@ -22,7 +22,7 @@ type Simulator interface {
 // simulateTimeout is how long the intake may take for all events of one call.
 const simulateTimeout = 30 * time.Second
 
-// simulatorRoutes adds nothing without a simulator: what is off answers as what never was.
+// simulatorRoutes adds nothing without a simulator: what is off answers as if it did not exist.
 func (c *Handler) simulatorRoutes() {
 	if c.Simulator == nil {
 		return
@@ -31,8 +31,8 @@ func (c *Handler) simulatorRoutes() {
 	registerWithin(c, access.Operator, simulateTimeout, huma.Operation{
 		OperationID: "simulate-sms", Method: http.MethodPost, Path: "/simulator/sms",
 		Summary: "Make up SMS receipts, and post them to the webhook", Tags: tags,
-		Description: "Each is a receipt of a new message. What the body leaves out, or leaves empty, is drawn. 200: all are durable. " +
-			"503: the intake is busy; the receipts that it has taken stay.",
+		Description: "Each is a receipt of a new message. What the body leaves out or empty is drawn at random. 200: all are durable. " +
+			"503: the intake is busy; the receipts that it has taken are kept.",
 	}, c.simulateSMS)
 	registerWithin(c, access.Operator, simulateTimeout, huma.Operation{
 		OperationID: "simulate-threads", Method: http.MethodPost, Path: "/simulator/threads",
@@ -40,7 +40,7 @@ func (c *Handler) simulatorRoutes() {
 		Description: "conversation: a customer and an agent write to each other. merge: a customer has two conversations, " +
 			"and the second goes into the first. split: half of a conversation becomes one of its own. storm: many changes " +
 			"of a few threads, out of order and some of them repeated. 200: all events are durable. 503: the intake is busy; " +
-			"the events that it has taken stay.",
+			"the events that it has taken are kept.",
 	}, c.simulateThreads)
 }
 
@@ -55,10 +55,10 @@ type simulateSMSOutput struct {
 	Body struct {
 		Success             bool     `json:"success"`
 		SimulatedMessageID  string   `json:"simulatedMessageId" doc:"Of the first message"`
-		Count               int      `json:"count,omitempty" doc:"Where it is more than one"`
-		SimulatedMessageIDs []string `json:"simulatedMessageIds,omitempty" doc:"All of them, where there is more than one"`
+		Count               int      `json:"count,omitempty" doc:"How many messages, if more than one"`
+		SimulatedMessageIDs []string `json:"simulatedMessageIds,omitempty" doc:"Of all messages, if there is more than one"`
 		QueuedForRetry      bool     `json:"queuedForRetry,omitempty" doc:"The database is away, and some receipts wait in the spool"`
-		Quarantined         int      `json:"quarantined,omitempty" doc:"Receipts that the policy for sender IDs made dead letters"`
+		Quarantined         int      `json:"quarantined,omitempty" doc:"Receipts that became dead letters, by the policy for sender IDs"`
 	}
 }
 
@@ -87,7 +87,7 @@ func (c *Handler) simulateSMS(ctx context.Context, in *struct {
 	return out, nil
 }
 
-// The size of a story whose caller names none, by its scenario.
+// The sizes of a story whose caller gives none.
 const (
 	storySize = 6
 	stormSize = 100
@@ -95,8 +95,8 @@ const (
 
 type simulateThreadsBody struct {
 	Scenario string `json:"scenario" enum:"conversation,merge,split,storm"`
-	Seed     uint64 `json:"seed,omitempty" maximum:"9007199254740991" doc:"Repeats a story, with the same ids and texts; 0 draws a new one"`
-	Size     int    `json:"size,omitempty" minimum:"2" maximum:"500" doc:"Messages, 6 when left out; of a storm changes, 100 when left out"`
+	Seed     uint64 `json:"seed,omitempty" maximum:"9007199254740991" doc:"The same seed repeats a story, with the same ids and texts; 0 draws a new one"`
+	Size     int    `json:"size,omitempty" minimum:"2" maximum:"500" doc:"Number of messages, 6 when left out; for a storm, of changes, 100 when left out"`
 }
 
 type simulateThreadsOutput struct {
@@ -109,7 +109,7 @@ type simulateThreadsOutput struct {
 	}
 }
 
-// MaxSeed is the largest number that every JSON parser keeps as it is.
+// MaxSeed is the largest seed: the largest whole number that every JSON parser keeps exactly.
 const MaxSeed = 1<<53 - 1
 
 // NewStory returns what to ask a Simulator for. Without a seed, one up to MaxSeed is drawn; without a

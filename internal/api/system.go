@@ -13,21 +13,21 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// backlogMost is how far the backlog is counted.
+// backlogMost bounds the counts of the backlog.
 const backlogMost = 10_000
 
-// system is the whole as the API shows it.
+// system is the process and what it works with, as the API shows it.
 type system struct {
 	Version       string          `json:"version" doc:"Of the program that answers"`
 	UptimeSeconds float64         `json:"uptimeSeconds" doc:"Of the process that answers"`
-	Status        string          `json:"status" enum:"ready,unready" doc:"As /readyz has it"`
-	Parts         map[string]Part `json:"parts" doc:"As /readyz has them"`
+	Status        string          `json:"status" enum:"ready,unready" doc:"As in /readyz"`
+	Parts         map[string]Part `json:"parts" doc:"As in /readyz"`
 	Database      *database       `json:"database" doc:"null while the database is away"`
-	Replicas      []replica       `json:"replicas" nullable:"false" doc:"The processes that work on the database, and those that did in the last 24 hours; those that started first first"`
+	Replicas      []replica       `json:"replicas" nullable:"false" doc:"The processes that work on the database, and those that did in the last 24 hours, in the order of their start"`
 	Backlog       *backlog        `json:"backlog" doc:"What waits for the CRM; null while the database is away"`
 }
 
-// TransformSchema says that what the database tells is null while it is away.
+// TransformSchema says that what comes from the database is null while it is away.
 func (system) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 	for _, name := range []string{"database", "backlog"} {
 		s.Properties[name] = objectOrNull(s.Properties[name])
@@ -39,7 +39,7 @@ type database struct {
 	Engine  string `json:"engine" example:"PostgreSQL"`
 	Version string `json:"version" doc:"Of the engine"`
 	Schema  int    `json:"schema" doc:"Number of the newest migration that it has"`
-	Bytes   int64  `json:"bytes" doc:"That it takes up on the disk"`
+	Bytes   int64  `json:"bytes" doc:"Size on the disk"`
 }
 
 type replica struct {
@@ -47,15 +47,15 @@ type replica struct {
 	Host      string    `json:"host"`
 	Version   string    `json:"version" doc:"Of the program"`
 	StartedAt time.Time `json:"startedAt"`
-	SeenAt    time.Time `json:"seenAt" doc:"When it last said that it lives. It does so every 10 seconds."`
+	SeenAt    time.Time `json:"seenAt" doc:"When it last reported. It does so every 10 seconds."`
 }
 
 type backlog struct {
 	Pending  int        `json:"pending" doc:"Threads that the CRM lacks something of"`
 	Retrying int        `json:"retrying" doc:"Of them, those whose last attempt failed"`
 	Parked   int        `json:"parked" doc:"Threads that wait for an operator or a new event"`
-	OldestAt *time.Time `json:"oldestAt" doc:"Since when the pending one that waits longest lacks something"`
-	Most     int        `json:"most" doc:"How far is counted: as much is that or more"`
+	OldestAt *time.Time `json:"oldestAt" doc:"Since when the CRM has lacked something of the pending thread that waits longest"`
+	Most     int        `json:"most" doc:"Where counting ends: a count of this means as many or more. Once pending has reached it, retrying counts only among the threads that wait longest."`
 }
 
 func (c *Handler) systemRoutes() {
@@ -76,14 +76,14 @@ func (c *Handler) getSystem(ctx context.Context, _ *struct{}) (*systemOutput, er
 	if ok, out.Body.Parts = c.Health.Ready(); !ok {
 		out.Body.Status = "unready"
 	}
-	// The parts tell that the database is away, and that is when an operator asks.
+	// While the database is away the parts say so, and that is when an operator asks.
 	if err := c.readSystem(ctx, &out.Body); err != nil && !errors.Is(err, store.ErrUnavailable) {
 		return nil, err
 	}
 	return out, nil
 }
 
-// readSystem adds what the database knows: all of it or nothing.
+// readSystem adds what comes from the database: all of it or nothing.
 func (c *Handler) readSystem(ctx context.Context, s *system) error {
 	d, err := c.Store.Describe(ctx)
 	if err != nil {

@@ -14,31 +14,31 @@ import (
 )
 
 // ThreadHead is a thread without its items, as the API shows it. It is exported because huma leaves
-// embedded types that are not out of the description.
+// unexported embedded types out of the description.
 type ThreadHead struct {
 	ThreadID       string     `json:"threadId"`
 	Version        int64      `json:"version" doc:"As CXone counts it"`
-	UpdatedAt      *time.Time `json:"updatedAt" doc:"Of that version; null when no event named one"`
+	UpdatedAt      *time.Time `json:"updatedAt" doc:"When that version came to be; null if no event said so"`
 	ParentThreadID *string    `json:"parentThreadId" doc:"The thread that it is linked to"`
 	Link           *string    `json:"link" enum:"merged,split" doc:"How it is linked"`
-	LinkFollowed   bool       `json:"linkFollowed" doc:"False when the link is the newest of a ring: timelines and the CRM do without it"`
+	LinkFollowed   bool       `json:"linkFollowed" doc:"Whether timelines and the CRM use the link: not if it is the newest of a ring. A list of threads does not look for rings, and has true for every link. False without a link."`
 	FirstSeenAt    time.Time  `json:"firstSeenAt" doc:"When its first event came in"`
-	ChangedAt      time.Time  `json:"changedAt" doc:"When it last showed something new"`
+	ChangedAt      time.Time  `json:"changedAt" doc:"When it last changed what it shows"`
 	Sync           syncState  `json:"sync"`
 }
 
 // syncState is how far a thread is on its way to the CRM.
 type syncState struct {
-	State      string     `json:"state" enum:"synced,pending,retrying,parked,waiting" doc:"synced: the CRM has all of it, but for messages and participants that are set aside. pending: it is about to get it. retrying: the last attempt failed, and another follows. parked: it refused the thread, which waits for an operator or a new event. waiting: it lacks something, and no CRM is set"`
+	State      string     `json:"state" enum:"synced,pending,retrying,parked,waiting" doc:"synced: the CRM has all of it, except messages and participants that are set aside. pending: the CRM is about to get it. retrying: the last attempt failed, and another follows. parked: the CRM refused the thread, which waits for an operator or a new event. waiting: it would be pushed, but no CRM is set"`
 	WantRev    int64      `json:"wantRev" doc:"Revision that the CRM is to have"`
-	DoneRev    int64      `json:"doneRev" doc:"Revision that it has, but for what is set aside"`
+	DoneRev    int64      `json:"doneRev" doc:"Revision that the CRM has, except for what is set aside"`
 	Attempts   int        `json:"attempts" doc:"Failures since the last success"`
 	DueAt      *time.Time `json:"dueAt" doc:"When it is tried again; null: at once, or there is nothing to do"`
 	LastStatus *int       `json:"lastStatus" doc:"HTTP status of the CRM's last answer"`
 	LastError  *string    `json:"lastError" doc:"What was wrong with it"`
-	AnsweredAt *time.Time `json:"answeredAt" doc:"When the CRM was asked last"`
-	PendingAt  *time.Time `json:"pendingSince" doc:"Since when the CRM lacks something"`
-	CRMVersion *int64     `json:"crmVersion" doc:"The version that the CRM acknowledged last"`
+	AnsweredAt *time.Time `json:"answeredAt" doc:"When the CRM was last asked"`
+	PendingAt  *time.Time `json:"pendingSince" doc:"Since when the CRM has lacked something"`
+	CRMVersion *int64     `json:"crmVersion" doc:"The version that the CRM last acknowledged"`
 }
 
 func (c *Handler) showHead(r *store.ThreadRow, followed bool) ThreadHead {
@@ -59,16 +59,16 @@ func (c *Handler) showHead(r *store.ThreadRow, followed bool) ThreadHead {
 	return shown
 }
 
-// threadMessage is a message as the API shows it. What the event left out, or what was not text, is
-// null.
+// threadMessage is a message as the API shows it. What the event left out, or gave as something other than a
+// string, is null.
 type threadMessage struct {
 	ID        string  `json:"id"`
-	ThreadID  string  `json:"threadId" doc:"The thread that it belongs to: another one when that was merged into this"`
+	ThreadID  string  `json:"threadId" doc:"The thread that it belongs to: in a timeline maybe another one, which was merged into this one"`
 	Text      *string `json:"text"`
-	Timestamp *string `json:"timestamp" doc:"RFC 3339 in UTC; as it came where it could not be read"`
+	Timestamp *string `json:"timestamp" doc:"RFC 3339 in UTC; as it came if it could not be read"`
 	AuthorID  *string `json:"authorId"`
 	Direction *string `json:"direction"`
-	Delivery  string  `json:"delivery" enum:"acknowledged,pending,set-aside,theirs" doc:"Whether the CRM has it as it is here. set-aside: the CRM would not take it; a dead letter tells why. theirs: another user of the CRM has changed it there, and it stays as he left it."`
+	Delivery  string  `json:"delivery" enum:"acknowledged,pending,set-aside,theirs" doc:"Whether the CRM has it as it is here. set-aside: the CRM would not take it; a dead letter says why. theirs: another user of the CRM has changed it there, and that change is kept."`
 }
 
 type threadParticipant struct {
@@ -105,13 +105,13 @@ func (c *Handler) threadRoutes() {
 	tags := []string{"threads"}
 	register(c, access.Viewer, huma.Operation{
 		OperationID: "list-threads", Method: http.MethodGet, Path: "/api/threads",
-		Summary: "Threads by id, and how far each is on its way to the CRM", Tags: tags,
+		Summary: "Threads in the order of their ids, and how far each is on its way to the CRM", Tags: tags,
 	}, c.listThreads)
 	register(c, access.Viewer, huma.Operation{
 		OperationID: "get-thread", Method: http.MethodGet, Path: "/api/threads/{id}",
 		Summary: "A thread, with its own participants and messages", Tags: tags,
-		Description: "Messages come by time and then by id, a page at a time, and participants by id, at most 5,000 at a time; " +
-			"messagesNext and participantsNext are the cursors of their next pages. Each page has the thread as it is now.",
+		Description: "Messages are in the order of time and then id, a page at a time. Participants are in the order of id, at most " +
+			"5,000 at a time. messagesNext and participantsNext are the cursors of their next pages. Each page has the thread as it is now.",
 	}, c.getThread)
 	register(c, access.Viewer, huma.Operation{
 		OperationID: "get-timeline", Method: http.MethodGet, Path: "/api/threads/{id}/timeline",
@@ -128,10 +128,10 @@ type threadPage struct {
 
 func (c *Handler) listThreads(ctx context.Context, in *struct {
 	State  string    `query:"state" enum:"synced,pending,retrying,parked,waiting" doc:"Only threads in this sync state"`
-	Text   string    `query:"text" maxLength:"256" doc:"Only threads whose id holds this text, in any case"`
-	Since  time.Time `query:"since" doc:"Only threads that showed something new at this time or later"`
-	Limit  int       `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Most items in the answer"`
-	Cursor string    `query:"cursor" maxLength:"1000" doc:"next of the page before"`
+	Text   string    `query:"text" maxLength:"256" doc:"Only threads whose id contains this text; the case of ASCII letters does not matter"`
+	Since  time.Time `query:"since" doc:"Only threads that changed at this time or later"`
+	Limit  int       `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Maximum number of items"`
+	Cursor string    `query:"cursor" maxLength:"1000" doc:"next of the previous page"`
 }) (*threadPage, error) {
 	after, err := threadCursor.parse(in.Cursor)
 	if err != nil {
@@ -140,7 +140,7 @@ func (c *Handler) listThreads(ctx context.Context, in *struct {
 	var page threadPage
 	page.Body.Items = []ThreadHead{}
 	q := store.ThreadQuery{State: store.SyncState(in.State), Text: in.Text, Since: in.Since.UTC(), After: after, Limit: in.Limit + 1}
-	if !c.tells(q.State) || !store.IsAskable(in.Text) {
+	if !c.shows(q.State) || !store.IsAskable(in.Text) {
 		return &page, nil
 	}
 	rows, err := c.Store.Threads(ctx, q)
@@ -157,8 +157,8 @@ func (c *Handler) listThreads(ctx context.Context, in *struct {
 	return &page, nil
 }
 
-// tells reports whether a thread may be shown in a state. See store.Sync.StateWith.
-func (c *Handler) tells(state store.SyncState) bool {
+// shows reports whether any thread can be shown in a state. See store.Sync.StateWith.
+func (c *Handler) shows(state store.SyncState) bool {
 	switch state {
 	case store.StatePending, store.StateRetrying:
 		return c.HasCRM
@@ -183,9 +183,9 @@ const participantPage = 5000
 
 func (c *Handler) getThread(ctx context.Context, in *struct {
 	ID                 string `path:"id" doc:"Thread id, percent-encoded"`
-	Limit              int    `query:"limit" default:"1000" minimum:"1" maximum:"5000" doc:"Most messages in the answer"`
-	Cursor             string `query:"cursor" maxLength:"1000" doc:"messagesNext of the page before"`
-	ParticipantsCursor string `query:"participantsCursor" maxLength:"1000" doc:"participantsNext of the page before"`
+	Limit              int    `query:"limit" default:"1000" minimum:"1" maximum:"5000" doc:"Maximum number of messages"`
+	Cursor             string `query:"cursor" maxLength:"1000" doc:"messagesNext of the previous page"`
+	ParticipantsCursor string `query:"participantsCursor" maxLength:"1000" doc:"participantsNext of the previous page"`
 }) (*threadOutput, error) {
 	after, err := messageCursor.parsePosition(in.Cursor)
 	if err != nil {
@@ -235,15 +235,15 @@ type timelineOutput struct {
 	Body struct {
 		ThreadID string          `json:"threadId"`
 		Threads  []string        `json:"threads" nullable:"false" doc:"The thread, and those that were merged into it"`
-		Items    []threadMessage `json:"items" nullable:"false" doc:"By time and then by id; those whose time cannot be read come first"`
+		Items    []threadMessage `json:"items" nullable:"false" doc:"In the order of time and then id; those whose time cannot be read come first"`
 		Next     *string         `json:"next" doc:"Cursor of the next page; null when this is the last one"`
 	}
 }
 
 func (c *Handler) getTimeline(ctx context.Context, in *struct {
 	ID     string `path:"id" doc:"Thread id, percent-encoded"`
-	Limit  int    `query:"limit" default:"1000" minimum:"1" maximum:"5000" doc:"Most messages in the answer"`
-	Cursor string `query:"cursor" maxLength:"1000" doc:"next of the page before"`
+	Limit  int    `query:"limit" default:"1000" minimum:"1" maximum:"5000" doc:"Maximum number of messages"`
+	Cursor string `query:"cursor" maxLength:"1000" doc:"next of the previous page"`
 }) (*timelineOutput, error) {
 	after, err := messageCursor.parsePosition(in.Cursor)
 	if err != nil {
@@ -265,8 +265,8 @@ func (c *Handler) getTimeline(ctx context.Context, in *struct {
 	return out, err
 }
 
-// cutPage cuts what was asked for in excess, to learn whether there is more, and returns the cursor
-// of the next page.
+// cutPage cuts off the item that was read only to learn whether there are more, and returns the cursor of the
+// next page; nil when there is none.
 func cutPage(items []*thread.Item, limit int, kind cursorKind) (page []*thread.Item, next *string) {
 	if len(items) <= limit {
 		return items, nil

@@ -24,11 +24,11 @@ func (textOrNumber) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{OneOf: []*huma.Schema{{Type: huma.TypeString}, {Type: huma.TypeNumber}}}
 }
 
-// smsReceipt is what the SMS webhook reads of a receipt. It passes over any other member.
+// smsReceipt is what the SMS webhook reads of a receipt. It ignores any other member.
 type smsReceipt struct {
 	_ struct{} `additionalProperties:"true"`
 
-	MessageID   textOrNumber `json:"messageId,omitempty" doc:"Or smppMessageId, or externalId: the first of them that is there. Required, unless SMPP fields name it."`
+	MessageID   textOrNumber `json:"messageId,omitempty" doc:"Or smppMessageId, or externalId: the first that is present. Required, unless SMPP fields have it."`
 	Status      textOrNumber `json:"status,omitempty" doc:"Or deliveryStatus: the gateway's own word. Required, unless SMPP fields tell the state."`
 	ErrorCode   textOrNumber `json:"errorCode,omitempty" doc:"Or smppErrorCode"`
 	Carrier     textOrNumber `json:"carrier,omitempty" doc:"Or carrierCode; else UNKNOWN"`
@@ -41,7 +41,7 @@ type smsReceipt struct {
 	Cost        textOrNumber `json:"cost,omitempty" doc:"Of the whole message; else the rate card says"`
 	Currency    textOrNumber `json:"currency,omitempty" doc:"ISO 4217"`
 
-	SMPP *smppFields `json:"smpp,omitempty" doc:"Fields of a deliver_sm or data_sm. They may also stand beside the others, and be written in camelCase."`
+	SMPP *smppFields `json:"smpp,omitempty" doc:"Fields of a deliver_sm or data_sm. They may also be next to the others, and in camelCase."`
 }
 
 // smppFields are those of a receipt that came by SMPP.
@@ -52,7 +52,7 @@ type smppFields struct {
 	ReceiptedMessageID textOrNumber `json:"receipted_message_id,omitempty"`
 	MessageState       textOrNumber `json:"message_state,omitempty" doc:"Number or name"`
 	NetworkErrorCode   textOrNumber `json:"network_error_code,omitempty" doc:"Number, type:number, or hexadecimal"`
-	ESMClass           textOrNumber `json:"esm_class,omitempty" doc:"Must say that this is a receipt. 32 is an intermediate notification: a final state in these fields is then PENDING."`
+	ESMClass           textOrNumber `json:"esm_class,omitempty" doc:"Must say that this is a receipt. 32 is an intermediate notification: a final state in these fields then counts as PENDING."`
 	DataCoding         textOrNumber `json:"data_coding,omitempty"`
 	SourceAddr         textOrNumber `json:"source_addr,omitempty"`
 	DestinationAddr    textOrNumber `json:"destination_addr,omitempty"`
@@ -71,7 +71,7 @@ type threadEvent struct {
 	_ struct{} `additionalProperties:"true"`
 
 	Event     string          `json:"event" enum:"THREAD_UPDATED,THREAD_MERGED,THREAD_SPLIT"`
-	Timestamp *string         `json:"timestamp,omitempty" doc:"RFC 3339; counts where data has no updatedAt"`
+	Timestamp *string         `json:"timestamp,omitempty" doc:"RFC 3339; used if data has no updatedAt"`
 	Data      threadEventData `json:"data"`
 }
 
@@ -83,7 +83,7 @@ type threadEventData struct {
 	Version        *int64             `json:"version,omitempty" minimum:"0" doc:"As CXone counts it"`
 	UpdatedAt      *string            `json:"updatedAt,omitempty" doc:"RFC 3339, of that version"`
 	Participants   []eventParticipant `json:"participants,omitempty"`
-	Messages       []eventMessage     `json:"messages,omitempty" doc:"That are new or changed; of THREAD_SPLIT those that go to the new thread. What is left out is not removed."`
+	Messages       []eventMessage     `json:"messages,omitempty" doc:"Those that are new or changed; for THREAD_SPLIT, those that move to the new thread. Messages that are left out are not removed."`
 }
 
 type eventParticipant struct {
@@ -99,9 +99,9 @@ type eventMessage struct {
 	_ struct{} `additionalProperties:"true"`
 
 	ID        string  `json:"id" minLength:"1" maxLength:"256"`
-	Text      *string `json:"text,omitempty" doc:"The CRM takes 5,000 characters at most"`
+	Text      *string `json:"text,omitempty" doc:"The CRM takes at most 5,000 characters"`
 	Timestamp *string `json:"timestamp,omitempty" doc:"RFC 3339"`
-	AuthorID  *string `json:"authorId,omitempty" doc:"Of a participant"`
+	AuthorID  *string `json:"authorId,omitempty" doc:"Id of a participant"`
 	Direction *string `json:"direction,omitempty" doc:"INBOUND or OUTBOUND"`
 }
 
@@ -110,7 +110,7 @@ type receiptAnswer struct {
 	Acknowledged      bool   `json:"acknowledged"`
 	MessageID         string `json:"messageId"`
 	ValidationWarning string `json:"validationWarning,omitempty" doc:"What rule the sender ID breaks"`
-	Duplicate         bool   `json:"duplicate,omitempty" doc:"The receipt was known"`
+	Duplicate         bool   `json:"duplicate,omitempty" doc:"The receipt was known already"`
 	QueuedForRetry    bool   `json:"queuedForRetry,omitempty" doc:"The database is away; the receipt is durable in the spool"`
 	Quarantined       bool   `json:"quarantined,omitempty" doc:"The receipt is kept as a dead letter, by the policy for sender IDs"`
 }
@@ -118,10 +118,10 @@ type receiptAnswer struct {
 type receiptsAnswer struct {
 	Acknowledged   bool              `json:"acknowledged"`
 	Accepted       int               `json:"accepted" doc:"New receipts"`
-	Duplicates     int               `json:"duplicates" doc:"Receipts that were known"`
-	Rejected       []rejectedReceipt `json:"rejected" nullable:"false" doc:"Those that are kept as dead letters"`
+	Duplicates     int               `json:"duplicates" doc:"Receipts that were known already"`
+	Rejected       []rejectedReceipt `json:"rejected" nullable:"false" doc:"Invalid receipts, which are kept as dead letters"`
 	Flagged        int               `json:"flagged,omitempty" doc:"Accepted ones whose sender ID breaks a rule"`
-	Quarantined    int               `json:"quarantined,omitempty" doc:"Accepted ones that the policy for sender IDs made dead letters"`
+	Quarantined    int               `json:"quarantined,omitempty" doc:"Accepted ones that became dead letters, by the policy for sender IDs"`
 	QueuedForRetry bool              `json:"queuedForRetry,omitempty" doc:"Some are in the spool"`
 }
 
@@ -132,7 +132,7 @@ type rejectedReceipt struct {
 
 // eventAnswer answers one event of a thread, and eventsAnswer an array of them.
 type eventAnswer struct {
-	Status         string `json:"status" enum:"ACCEPTED,SYNCED,IGNORED" doc:"SYNCED: the CRM has all of it. IGNORED: it is known, or brings nothing new"`
+	Status         string `json:"status" enum:"ACCEPTED,SYNCED,IGNORED" doc:"SYNCED: the CRM has all of it. IGNORED: it was known already, or brings nothing new"`
 	Reason         string `json:"reason,omitempty" enum:"NO_DELTA_OR_STALE"`
 	QueuedForRetry bool   `json:"queuedForRetry,omitempty" doc:"The database is away; the event is durable in the spool"`
 }
@@ -144,7 +144,7 @@ type eventsAnswer struct {
 }
 
 type eventResult struct {
-	ThreadID       *string      `json:"threadId" doc:"null where it could not be read"`
+	ThreadID       *string      `json:"threadId" doc:"null if it could not be read"`
 	Status         string       `json:"status" enum:"ACCEPTED,SYNCED,IGNORED,REJECTED"`
 	Reason         string       `json:"reason,omitempty" enum:"NO_DELTA_OR_STALE"`
 	QueuedForRetry bool         `json:"queuedForRetry,omitempty"`
@@ -152,7 +152,8 @@ type eventResult struct {
 	Fields         []fieldError `json:"fields,omitempty" nullable:"false"`
 }
 
-// webhookError answers what promises nothing. The others answer what is kept as dead letters.
+// webhookError is the answer to a request of which nothing was accepted. Those below answer events that are
+// kept as dead letters.
 type webhookError struct {
 	Error string `json:"error" doc:"What is wrong"`
 }
@@ -164,7 +165,7 @@ type fieldError struct {
 
 type receiptRefused struct {
 	Error     string       `json:"error" doc:"What is wrong"`
-	MessageID string       `json:"messageId,omitempty" doc:"Where it could be read"`
+	MessageID string       `json:"messageId,omitempty" doc:"If it could be read"`
 	Fields    []fieldError `json:"fields,omitempty" nullable:"false"`
 }
 
@@ -178,7 +179,7 @@ type receiptsRefused struct {
 
 type eventRefused struct {
 	Error    string       `json:"error" doc:"What is wrong"`
-	ThreadID string       `json:"threadId,omitempty" doc:"Where it could be read"`
+	ThreadID string       `json:"threadId,omitempty" doc:"If it could be read"`
 	Fields   []fieldError `json:"fields,omitempty" nullable:"false"`
 }
 
@@ -188,14 +189,14 @@ type eventsRefused struct {
 	Results []eventResult `json:"results" nullable:"false"`
 }
 
-// webhookSchemes are the ways in which a caller proves itself to a webhook.
+// webhookSchemes are the ways in which a caller authenticates itself to a webhook.
 var webhookSchemes = map[string]*huma.SecurityScheme{
-	"webhookSecret": {Type: "apiKey", In: "header", Name: "X-Webhook-Secret", Description: "One of WEBHOOK_SECRET, as it is"},
+	"webhookSecret": {Type: "apiKey", In: "header", Name: "X-Webhook-Secret", Description: "One of the secrets in WEBHOOK_SECRET, as it is"},
 	"webhookSignature": {Type: "apiKey", In: "header", Name: "webhook-signature",
-		Description: "Standard Webhooks: v1, and the base64 of the HMAC-SHA256 over id.timestamp.body, by one of WEBHOOK_SECRET. What follows whsec_ in a secret is base64"},
+		Description: "Standard Webhooks: v1, and the base64 of the HMAC-SHA256 over id.timestamp.body, with one of the secrets in WEBHOOK_SECRET. What follows whsec_ in a secret is base64"},
 	"webhookID":        {Type: "apiKey", In: "header", Name: "webhook-id", Description: "Standard Webhooks: id of the delivery, without full stops"},
-	"webhookTimestamp": {Type: "apiKey", In: "header", Name: "webhook-timestamp", Description: "Standard Webhooks: Unix seconds, at most 5 minutes from the time here"},
-	"requestSignature": {Type: "apiKey", In: "header", Name: "X-Request-Signature", Description: "Base64 of the HMAC-SHA256 over the raw body, by one of WEBHOOK_SECRET"},
+	"webhookTimestamp": {Type: "apiKey", In: "header", Name: "webhook-timestamp", Description: "Standard Webhooks: Unix seconds, at most 5 minutes from the clock of cxbridge"},
+	"requestSignature": {Type: "apiKey", In: "header", Name: "X-Request-Signature", Description: "Base64 of the HMAC-SHA256 over the raw body, with one of the secrets in WEBHOOK_SECRET"},
 }
 
 // webhookSecurity lists them: any one is enough.
@@ -216,8 +217,8 @@ func (c *Handler) describeWebhooks() {
 	doc.AddOperation(&huma.Operation{
 		OperationID: "receive-receipts", Method: http.MethodPost, Path: smsPath,
 		Summary: "Take in SMS delivery receipts: one, or an array of them", Tags: []string{webhooksTag},
-		Description: "A receipt stands as it is, or in an envelope. A repeated one changes nothing, and one that comes late never " +
-			"undoes a newer state. What is invalid is kept as a dead letter, and so is what is not JSON. At most 5,000 items and 8 MiB.",
+		Description: "A receipt comes with or without an envelope. A repeated one changes nothing, and one that comes late never " +
+			"undoes a newer state. What is invalid, or not even JSON, is kept as a dead letter. At most 5,000 items and 8 MiB.",
 		Security:    webhookSecurity,
 		RequestBody: d.body(receiptSamples, d.ref(reflect.TypeFor[smsReceipt]()), d.ref(reflect.TypeFor[smsEvent]())),
 		Responses: d.responses(
@@ -226,17 +227,17 @@ func (c *Handler) describeWebhooks() {
 	})
 	accepted := d.oneOf("Durable", eventAnswers, d.ref(reflect.TypeFor[eventAnswer]()), d.ref(reflect.TypeFor[eventsAnswer]()))
 	accepted.Headers = map[string]*huma.Param{"Preference-Applied": {
-		Description: "That there was a wait", Schema: &huma.Schema{Type: huma.TypeString}, Example: "wait=5",
+		Description: "The wait that was applied", Schema: &huma.Schema{Type: huma.TypeString}, Example: "wait=5",
 	}}
 	doc.AddOperation(&huma.Operation{
 		OperationID: "receive-thread-events", Method: http.MethodPost, Path: threadsPath,
 		Summary: "Take in events of social threads: one, or an array of them", Tags: []string{webhooksTag},
-		Description: "The order of events does not matter, and a repeated one changes nothing. What is invalid is kept as a dead " +
-			"letter, and so is what is not JSON. At most 5,000 items and 8 MiB.",
+		Description: "The order of events does not matter, and a repeated one changes nothing. What is invalid, or not even JSON, " +
+			"is kept as a dead letter. At most 5,000 items and 8 MiB.",
 		Security: webhookSecurity,
 		Parameters: []*huma.Param{{
 			Name: "Prefer", In: "header", Schema: &huma.Schema{Type: huma.TypeString}, Example: "wait=5",
-			Description: "RFC 7240: wait=N holds the answer back until the CRM has everything, for N seconds at most and never more than 30",
+			Description: "RFC 7240: with wait=N the answer waits until the CRM has everything, for at most N seconds and never more than 30",
 		}},
 		RequestBody: d.body(eventSamples, d.ref(reflect.TypeFor[threadEvent]())),
 		Responses: d.responses(accepted,
@@ -244,12 +245,12 @@ func (c *Handler) describeWebhooks() {
 	})
 }
 
-// webhookDescriber makes the schemas of what the webhooks read and answer.
+// webhookDescriber describes what the webhooks read and answer.
 type webhookDescriber struct{ schemas huma.Registry }
 
 func (d webhookDescriber) ref(t reflect.Type) *huma.Schema { return d.schemas.Schema(t, true, "") }
 
-// body is one of the items or an array of them.
+// body describes a body that is one of the items, or an array of them.
 func (d webhookDescriber) body(samples map[string]*huma.Example, items ...*huma.Schema) *huma.RequestBody {
 	item, most := items[0], maxEvents
 	if len(items) > 1 {
@@ -267,7 +268,7 @@ func (d webhookDescriber) oneOf(description string, samples map[string]*huma.Exa
 	}}
 }
 
-// responses are those that the webhooks have, with two that tell them apart.
+// responses returns the responses of a webhook: two of its own, and those that both have in common.
 func (d webhookDescriber) responses(accepted, refused *huma.Response) map[string]*huma.Response {
 	plain := func(description, sample string, header *namedHeader) *huma.Response {
 		r := &huma.Response{Description: description, Content: map[string]*huma.MediaType{
@@ -280,14 +281,14 @@ func (d webhookDescriber) responses(accepted, refused *huma.Response) map[string
 		"200": accepted,
 		"400": plain("Not JSON, and kept as a dead letter", "there is no value", nil),
 		"401": plain("No secret and no signature, or wrong ones", "no credential: send X-Webhook-Secret, or sign the body",
-			&namedHeader{"WWW-Authenticate", "How to prove oneself", `Webhook realm="cxbridge"`}),
+			&namedHeader{"WWW-Authenticate", "How to authenticate", `Webhook realm="cxbridge"`}),
 		"413": plain("More than 8 MiB or 5,000 items", "the body is larger than 8388608 bytes", nil),
 		"415": plain("Compressed", "send the body as it is: Content-Encoding is not supported",
 			&namedHeader{"Accept-Encoding", "What may be sent", "identity"}),
 		"422": refused,
-		"429": plain("The secret or signature is wrong, and so were too many before it from this address. A right one is never kept waiting",
+		"429": plain("The secret or signature is wrong, as were too many before it from this address. A correct one is never limited",
 			"too many wrong secrets or signatures from this address", retryAfterHeader),
-		"503": plain("Nothing is promised: send it again", "too many requests in flight", retryAfterHeader),
+		"503": plain("Nothing was accepted: send it again", "too many requests in flight", retryAfterHeader),
 	}
 }
 
