@@ -1,5 +1,5 @@
-// Package deadletter is what operators do with dead letters, with one or with many at once. The API
-// and the console do it through here, so both follow the same rules and leave the same account.
+// Package deadletter is what operators do with dead letters, with one or with many at once. The API and the
+// console both use it, so they follow the same rules and leave the same entries in the audit log.
 package deadletter
 
 import (
@@ -43,9 +43,9 @@ func (o *Office) Delete(ctx context.Context, id int64) error {
 func (o *Office) delete(ctx context.Context, letter *store.DeadLetter) error {
 	detail := audit.Detail{"kind": letter.Kind, "about": letter.Subject}
 	if letter.Kind != store.KindThreadItem {
-		detail["reason"] = letter.Reason // of an item it names the item, which may be a person
+		detail["reason"] = letter.Reason // that of an item names the item, which may be a person
 	}
-	// What is noted and then not done is better than what is done and not noted.
+	// An entry about a deletion that then fails is better than a deletion without an entry.
 	note := audit.Note{
 		Subject: audit.DeadLetterSubject(letter.ID), Action: audit.ActionDelete, Outcome: "deleted", Detail: detail,
 	}
@@ -55,29 +55,29 @@ func (o *Office) delete(ctx context.Context, letter *store.DeadLetter) error {
 	return o.Store.DeleteDeadLetter(ctx, letter.ID)
 }
 
-// Result tells what became of many dead letters.
+// Result says what became of many dead letters.
 type Result struct {
 	Replayed int // applied, or due again, and gone
 	Spooled  int // the event waits in the spool, and the dead letter stays
 	Refused  int // refused again, or its thread is gone: it stays
 	Deleted  int
 
-	// Next is where to go on: the dead letters with an id below it were not looked at. 0 when there
+	// Next is where to go on: the dead letters with an id below it were not looked at. It is 0 when there
 	// are no more.
 	Next int64
 }
 
 const (
-	// AtOnce is how many dead letters one call works on at most.
+	// AtOnce bounds the dead letters that one call works on.
 	AtOnce = 1000
 
 	// reserve is what is left of the caller's time when a call stops.
 	reserve = 2 * time.Second
 )
 
-// ReplayAll replays the dead letters that match, newest first: those with an id below before, unless
-// that is 0, and so many as AtOnce and the time of ctx allow. Those that are refused again stay, and
-// are no error. What was done before an error is in the result.
+// ReplayAll replays the dead letters that match, newest first: those with an id below before, unless that is
+// 0, and as many as AtOnce and the deadline of ctx allow. Those that are refused again stay, which is not an
+// error. After an error the result says what was done before it.
 func (o *Office) ReplayAll(ctx context.Context, f store.LetterFilter, before int64) (Result, error) {
 	var r Result
 	next, err := o.each(ctx, f, before, func(letter *store.DeadLetter) (goOn bool, err error) {
@@ -119,8 +119,8 @@ func (o *Office) DeleteAll(ctx context.Context, f store.LetterFilter, before int
 	return r, err
 }
 
-// each does something with the dead letters that match, and returns where to go on. They are read one
-// by one: what is done with one takes longer than to find it. One that is gone meanwhile is passed over.
+// each does something with the dead letters that match, and returns where to go on. It reads them one by one,
+// as the work on one takes longer than finding it. One that is gone in the meantime is skipped.
 func (o *Office) each(ctx context.Context, f store.LetterFilter, before int64, do func(*store.DeadLetter) (goOn bool, err error)) (next int64, err error) {
 	for n := 0; ; n++ {
 		found, err := o.Store.FindDeadLetters(ctx, f, before, 1)

@@ -15,10 +15,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// atOnce is how many requests are under way at a time. They share group commits.
+// atOnce is how many requests are in flight at a time. They share group commits.
 const atOnce = 16
 
-// BusyError says that the intake is busy and has not taken all events. Those that it has taken stay.
+// BusyError says that the intake is busy and has not taken all events. Those that it has taken are kept.
 type BusyError struct {
 	Accepted   int
 	Events     int
@@ -29,8 +29,8 @@ func (e *BusyError) Error() string {
 	return fmt.Sprintf("the intake is busy: it took %d of %d simulated events", e.Accepted, e.Events)
 }
 
-// post sends bodies to a webhook, each in a request of its own. After the first that is not taken it
-// begins no more.
+// post sends bodies to a webhook, each in a request of its own. After the first failure it begins no more
+// requests.
 func (s *Simulator) post(ctx context.Context, webhook http.Handler, bodies [][]byte, workers int) (Posted, error) {
 	var (
 		mu     sync.Mutex
@@ -78,8 +78,8 @@ type answer struct {
 	Quarantined    bool
 }
 
-// ask makes one request. It returns a *BusyError when the event is not taken now. Any other error says
-// that it never will be, which is a fault of this package.
+// ask makes one request. It returns a *BusyError when the event is not taken now. Any other error means that
+// it never will be, which is a fault of this package.
 func (s *Simulator) ask(ctx context.Context, webhook http.Handler, body []byte) (a answer, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "/", bytes.NewReader(body))
 	if err != nil {
@@ -96,14 +96,14 @@ func (s *Simulator) ask(ctx context.Context, webhook http.Handler, body []byte) 
 		}
 		return a, nil
 	case http.StatusServiceUnavailable:
-		// Without the header, or with a date in it, the caller is told to come again at once.
+		// Without the header, or with a date in it, RetryAfter is 0.
 		seconds, _ := strconv.Atoi(w.header.Get("Retry-After"))
 		return a, &BusyError{RetryAfter: time.Duration(seconds) * time.Second}
 	}
 	return a, fmt.Errorf("simulator: the webhook answers %d", w.status)
 }
 
-// recorder takes an answer in place of a connection.
+// recorder records an answer in memory.
 type recorder struct {
 	header http.Header
 	status int

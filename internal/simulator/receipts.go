@@ -26,13 +26,13 @@ type receipt struct {
 // idPrefix tells simulated messages from real ones.
 const idPrefix = "SIM-"
 
-// drawn are the statuses of receipts that are not told one.
+// drawn are the statuses to draw from when none is asked for.
 var drawn = []string{"DELIVERED", "FAILED", "PENDING", "REJECTED"}
 
 // maxDelivery bounds the time from submit to receipt.
 const maxDelivery = 10 * time.Second
 
-// drawReceipt makes up a receipt of a message of its own, in a region that is known.
+// drawReceipt makes up a receipt of a new message. The region, if one is asked for, must be known.
 func drawReceipt(rng *rand.Rand, ask SMS, now time.Time) receipt {
 	to, _ := sim.DrawDestination(rng, regionCode(ask.Region))
 	now = now.UTC().Truncate(time.Millisecond)
@@ -50,7 +50,7 @@ func drawReceipt(rng *rand.Rand, ask SMS, now time.Time) receipt {
 	return r
 }
 
-// regionCode reads a region as the intake does. It is "" for what is no code of one.
+// regionCode reads a region as the intake does. It returns "" for a text that is not a region code.
 func regionCode(region string) string {
 	code, _ := sms.ParseRegion(region)
 	return code
@@ -64,7 +64,7 @@ func (r *receipt) body() []byte {
 	}{"messaging.status.update", r})
 }
 
-// encode writes texts, numbers and times, which all have a form in JSON.
+// encode writes strings, numbers and times as JSON, which cannot fail.
 func encode(v any) []byte {
 	body, err := json.Marshal(v)
 	if err != nil {

@@ -28,14 +28,14 @@ func ParseScript(text []byte) (*Script, error) {
 	return r.script, nil
 }
 
-// scriptReader walks the YAML tree and goes on after a problem.
+// scriptReader walks the YAML tree and collects the problems in it.
 type scriptReader struct {
 	script *Script
 	filecheck.Problems
 }
 
-// The keys that say what is posted. They may stand in a phase, or before the phases for all that do
-// not say it themselves.
+// The keys that say what is posted. They may be in a phase, or at the top for all phases that do not have
+// them.
 var trafficKeys = []string{"kind", "regions", "carriers", "stories"}
 
 func (r *scriptReader) file(root ast.Node) {
@@ -73,7 +73,7 @@ func (r *scriptReader) file(root ast.Node) {
 	}
 }
 
-// phase reads one of the list. What it does not say is as usual.
+// phase reads one phase of the list. Usual has the values of the keys that it leaves out.
 func (r *scriptReader) phase(node ast.Node, field string, usual Phase) {
 	keys := r.Mapping(node, field, append([]string{"name", "duration", "rate", "pause"}, trafficKeys...)...)
 	if keys == nil {
@@ -107,7 +107,7 @@ func (r *scriptReader) phase(node ast.Node, field string, usual Phase) {
 	r.script.Phases = append(r.script.Phases, p)
 }
 
-// rate reads one rate, or those between which a phase goes.
+// rate reads one rate, or the two between which the rate of a phase changes.
 func (r *scriptReader) rate(node ast.Node, field string) (from, to float64) {
 	if _, isMapping := node.(ast.MapNode); !isMapping {
 		rate := r.number(node, field, MinRate, MaxRate)
@@ -125,7 +125,7 @@ func (r *scriptReader) rate(node ast.Node, field string) (from, to float64) {
 		}
 	}
 	if max(from, to) < MinRate {
-		r.AddAt(node, field, "must not be 0 all along; that is a pause")
+		r.AddAt(node, field, "must not be 0 throughout; use a pause instead")
 	}
 	return from, to
 }
@@ -190,7 +190,7 @@ func (r *scriptReader) carriers(node ast.Node, field string) (mix []sim.CarrierM
 	return mix
 }
 
-// carrier reads what is unusual about a carrier.
+// carrier reads how a carrier differs from the usual one.
 func (r *scriptReader) carrier(e filecheck.Entry, field string) sim.CarrierMix {
 	c := sim.UsualCarrier(e.Name)
 	if _, isNothing := e.Value.(*ast.NullNode); isNothing {

@@ -96,7 +96,7 @@ func TestParseScriptTellsWhatIsWrong(t *testing.T) {
 		"rate is text":    {"phases: [{duration: 1s, rate: fast}]", "line 1: phases[0].rate: must be a number from 0.001 to 20000"},
 		"rate is NaN":     {"phases: [{duration: 1s, rate: .nan}]", "line 1: phases[0].rate: must be a number from 0.001 to 20000"},
 		"half a ramp":     {"phases:\n  - duration: 1s\n    rate:\n      from: 3", "line 4: phases[0].rate.to: is missing"},
-		"flat ramp":       {"phases: [{duration: 1s, rate: {from: 0, to: 0}}]", "line 1: phases[0].rate: must not be 0 all along; that is a pause"},
+		"flat ramp":       {"phases: [{duration: 1s, rate: {from: 0, to: 0}}]", "line 1: phases[0].rate: must not be 0 throughout; use a pause instead"},
 		"no duration":     {"phases: [{duration: 0s, rate: 1}]", "line 1: phases[0].duration: must be a time from 1ms to 24h0m0s, such as 30s"},
 		"too long":        {"phases: [{duration: 24h, rate: 1}, {pause: 1s}]", "line 1: phases: must not take longer than 24h0m0s together"},
 		"pause and more":  {"phases:\n  - pause: 1s\n    rate: 3" + "\n  - {rate: 1, duration: 1s}", "line 3: phases[0].rate: has no meaning in a pause"},

@@ -11,7 +11,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/filecheck"
 )
 
-// scalar returns a scalar as it is written; "" for what is none.
+// scalar returns a scalar as it is written; "" for a node that is not a scalar.
 func scalar(node ast.Node) string {
 	text, _ := filecheck.Scalar(node)
 	return text

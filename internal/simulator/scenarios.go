@@ -27,7 +27,7 @@ func tell(ask Story, now time.Time) (*story, error) {
 		return nil, fmt.Errorf("simulator: size %d, want 2 to %d", ask.Size, MaxSize)
 	}
 	s := &story{rng: rand.New(rand.NewPCG(ask.Seed, 0))}
-	// A message takes its pace and its event a second; merge and split take two events more at most.
+	// A message takes its pace, and its event a second. Merge and split have at most two more events.
 	s.clock = now.UTC().Truncate(time.Second).Add(-time.Duration(ask.Size)*(pace+time.Second) - 2*time.Second)
 	switch ask.Scenario {
 	case Conversation:
@@ -58,7 +58,7 @@ func (s *story) split(size int) {
 	s.say(parent, size)
 	child := s.begin(parent.people...)
 	s.post(threadSplit, child, parent, parent.messages[size-size/2:]...)
-	s.post(threadUpdated, parent, nil) // it has lost messages, so it has changed as well
+	s.post(threadUpdated, parent, nil) // it has lost messages, so it has changed, too
 }
 
 // stormThreads bounds the threads of a storm. stormRepeats is the share of its events that come twice.
@@ -67,7 +67,7 @@ const (
 	stormRepeats = 0.1
 )
 
-// storm takes what happens from sim.Conversations, and posts all of it in any order.
+// storm takes its events from sim.Conversations, repeats some, and shuffles them all.
 func (s *story) storm(changes int) error {
 	c := sim.NewConversations(s.rng, sim.Social{Threads: stormThreads, Orderly: true, UUIDs: true})
 	c.Storm(changes)
@@ -91,7 +91,7 @@ func (s *story) storm(changes int) error {
 	return nil
 }
 
-// take adds an event of somebody else's to the story.
+// take adds an event from sim.Conversations to the story.
 func (s *story) take(post sim.Post) error {
 	if !json.Valid(post.Body) || post.Answer != 200 {
 		return fmt.Errorf("simulator: a storm holds a %s event", post.Kind)

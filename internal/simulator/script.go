@@ -34,7 +34,7 @@ type Phase struct {
 // Kind says which webhooks get posts.
 type Kind string
 
-// The kinds. Of both, each webhook gets half of the posts.
+// The kinds. With KindBoth each webhook gets half of the posts.
 const (
 	KindSMS     Kind = "sms"
 	KindThreads Kind = "threads"
@@ -47,7 +47,7 @@ const (
 	MaxRate       = 20_000 // posts per second
 	MaxDuration   = 24 * time.Hour
 	MaxThreads    = 10_000
-	UsualThreads  = 200 // conversations where a script names no number
+	UsualThreads  = 200 // conversations if a script gives no number
 	maxPhases     = 1000
 	maxCarriers   = 100
 	maxWeight     = 1_000_000
@@ -76,8 +76,8 @@ func BuiltinScripts() []string {
 	return names
 }
 
-// LoadScript reads a scenario file: one that is built in by its name, or another by its path. What is
-// wrong in it is told by a *filecheck.Error.
+// LoadScript reads a scenario file: a built-in one by its name, or another by its path. If its content is
+// wrong, the error is a *filecheck.Error.
 func LoadScript(name string) (*Script, error) {
 	if slices.Contains(BuiltinScripts(), name) {
 		text, err := builtinFiles.ReadFile("scenarios/" + name + ".yaml")
@@ -96,7 +96,7 @@ func LoadScript(name string) (*Script, error) {
 	return ParseScript(text)
 }
 
-// readScript reads no more of a file than a script may have.
+// readScript reads a file, but hardly more of it than a script may have.
 func readScript(name string) ([]byte, error) {
 	file, err := os.Open(name)
 	if err != nil {
@@ -132,9 +132,9 @@ func (p *Phase) posts(kind Kind) int {
 	return int(math.Ceil(n - rounding))
 }
 
-// due returns how long after the begin of a phase a post to one webhook is due, the first being 0.
-// The rate runs evenly from one to the other, so n posts are due after t seconds where
-// n = a·t + (b-a)/(2T)·t². This is the root of that in the form that a slope of 0 does not harm.
+// due returns how long after the beginning of a phase a post to one webhook is due. Posts count from 0. The rate
+// changes linearly from a to b, so n posts are due after t seconds where n = a·t + (b-a)/(2T)·t². This solves
+// that for t, in the form that also works for a slope of 0.
 func (p *Phase) due(kind Kind, post int) time.Duration {
 	if post == 0 {
 		return 0
@@ -146,7 +146,7 @@ func (p *Phase) due(kind Kind, post int) time.Duration {
 	return min(time.Duration(seconds*float64(time.Second)), p.Duration)
 }
 
-// Schedule tells when the posts to one webhook are due.
+// Schedule iterates over the times at which the posts to one webhook are due.
 type Schedule struct {
 	script *Script
 	kind   Kind

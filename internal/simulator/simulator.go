@@ -1,5 +1,5 @@
 // Package simulator makes up events on demand and posts them to the webhooks of this process, so that
-// a channel can be tried before there is a tenant. It also reads scenario files, by which the command
+// a channel can be tried before there is a tenant. It also reads scenario files, from which the command
 // simulate makes up events for any cxbridge.
 //
 //	simulator.go  what can be asked for
@@ -8,7 +8,7 @@
 //	scenarios.go  what happens to the threads
 //	intake.go     the way through the webhooks
 //
-//	script.go     scenarios of phases, those that are built in, and when their posts are due
+//	script.go     scenarios of phases, the built-in ones, and when their posts are due
 //	scenario_file.go, scenario_yaml.go
 //	              how they are read from YAML
 package simulator
@@ -23,8 +23,8 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sim"
 )
 
-// Simulator posts made-up events to the webhooks as CXone would: as requests with a secret, and no
-// other way in. It is safe for concurrent use.
+// Simulator posts made-up events to the webhooks as CXone would: as requests with a secret, and in no
+// other way. It is safe for concurrent use.
 type Simulator struct {
 	Receipts http.Handler // the webhook of SMS receipts
 	Threads  http.Handler // the webhook of threads
@@ -37,22 +37,22 @@ const (
 	MaxSize     = 500
 )
 
-// SMS says which receipts to make up, each of a message of its own. A text that is "" is drawn anew
-// for each.
+// SMS says which receipts to make up, each of a message of its own. A field that is "" is drawn anew for
+// each.
 type SMS struct {
-	Status  string // as the payload says it: whatever gateways say
+	Status  string // as in the payload: any word that a gateway may use
 	Carrier string
 	Region  string // one that Reaches knows
 	Count   int    // 1 to MaxReceipts
 }
 
-// Reaches reports whether receipts can be made up for a region: for each that has phones. It is given
-// as ISO 3166-1 alpha-2 in any case, or as UK.
+// Reaches reports whether receipts can be made up for a region, which is so for every region that has phones.
+// The region is ISO 3166-1 alpha-2 in any case, or UK.
 func Reaches(region string) bool { return sim.Reaches(regionCode(region)) }
 
 // Posted is what the intake has made durable.
 type Posted struct {
-	IDs         []string // of the messages or threads
+	IDs         []string // of the messages or threads: of all that were made up, also after an error
 	Events      int
 	Spooled     int // of the events: they are not in the database yet
 	Quarantined int // of the receipts: they are dead letters, by the policy for sender IDs
@@ -77,8 +77,8 @@ func (s *Simulator) SMS(ctx context.Context, ask SMS) (Posted, error) {
 	return posted, err
 }
 
-// Story says what to make up about threads. The same scenario, seed and size tell the same story,
-// with the same ids and texts, which ends at the time of the call.
+// Story says what to make up about threads. The same scenario, seed and size give the same story, with the
+// same ids and texts. It ends at the time of the call.
 type Story struct {
 	Scenario Scenario
 	Seed     uint64
@@ -91,7 +91,7 @@ func (s *Simulator) Story(ctx context.Context, ask Story) (Posted, error) {
 	if err != nil {
 		return Posted{}, err
 	}
-	// A storm comes from all sides. What is told in order is also posted in order.
+	// A storm comes from all sides. The other stories are posted in order.
 	workers := 1
 	if ask.Scenario == Storm {
 		workers = atOnce

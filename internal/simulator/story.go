@@ -30,7 +30,7 @@ type talk struct {
 	id       string
 	version  int64
 	people   []sim.Participant // a customer and an agent
-	told     bool              // CXone has told who they are
+	told     bool              // an event has named them
 	messages []sim.Message
 }
 
@@ -50,7 +50,7 @@ type eventData struct {
 	Messages     []sim.Message     `json:"messages,omitempty"`
 }
 
-// begin opens a thread. Ids are UUIDs, because THREAD_ID_FORMAT may ask for them.
+// begin opens a thread. Its id is a UUID, because THREAD_ID_FORMAT may require that.
 func (s *story) begin(people ...sim.Participant) *talk {
 	t := &talk{id: sim.UUID(s.rng), people: people}
 	s.ids = append(s.ids, t.id)
@@ -67,7 +67,7 @@ func (s *story) agent() sim.Participant {
 	return sim.Participant{ID: sim.UUID(s.rng), Role: "AGENT", Name: draw(s.rng, agents)}
 }
 
-// say lets the customer and the agent speak by turns, n times, each told by an event.
+// say lets the customer and the agent take turns, for n messages, and posts an event about each.
 func (s *story) say(t *talk, n int) {
 	for range n {
 		turn := len(t.messages)
@@ -84,7 +84,7 @@ func (s *story) say(t *talk, n int) {
 	}
 }
 
-// post writes an event about a thread and counts its version up. The people are told once.
+// post writes an event about a thread and increments its version. Only the first one names the people.
 func (s *story) post(kind string, t *talk, parent *talk, messages ...sim.Message) {
 	s.clock = s.clock.Add(time.Second)
 	t.version++
