@@ -12,8 +12,8 @@ const (
 	breakerFailures = 10              // in a row open the breaker
 	breakerDelay    = 5 * time.Second // from one probe of an open breaker to the next
 
-	// Once the CRM has served nobody for breakerSilence, it is no longer taken for the fault of a thread
-	// that it fails again.
+	// Once the CRM has served nobody for breakerSilence, a thread that fails again is no longer assumed
+	// to be at fault itself.
 	breakerSilence = 30 * time.Second
 )
 
@@ -30,10 +30,10 @@ func newBreaker(changed func(state string)) breaker {
 		Build()}
 }
 
-// allows returns how many threads may be claimed, of some places that are free, and after what time
-// to ask again when it is none. A half-open breaker lets one push through, and waits for those that
-// began before; but a thread that fails again, and may be alone in that, keeps nobody else from being
-// the probe.
+// allows returns how many threads may be claimed for some free places and, while the breaker is open,
+// how long it stays so. A half-open breaker lets one push through, and waits for those that began
+// before; but a push of a thread that failed before, which may fail for a reason of its own, keeps
+// no other from being the probe.
 func (b *breaker) allows(free, inFlight, retrying int) (limit int, wait time.Duration) {
 	if b.circuit.IsOpen() {
 		if wait = b.circuit.RemainingDelay(); wait > 0 {
@@ -49,10 +49,10 @@ func (b *breaker) allows(free, inFlight, retrying int) (limit int, wait time.Dur
 
 func (b *breaker) isProbing() bool { return b.circuit.IsHalfOpen() }
 
-// note tells the breaker how a push ended. That a thread fails which has failed before says nothing
-// new of the CRM, unless it is the probe: a few threads that always fail do not open the breaker for
-// all others. Once the CRM has served nobody for a while each failure counts, however few threads
-// there are.
+// note tells the breaker how a push ended. Another failure of a thread that has failed before says
+// nothing new about the CRM, unless it is the probe: a few threads that always fail do not open the
+// breaker for all others. Once the CRM has served nobody for a while each failure counts, however few
+// threads there are.
 func (b *breaker) note(health health, failedBefore bool) {
 	switch health {
 	case healthy:
@@ -75,9 +75,9 @@ const (
 )
 
 const (
-	// A CRM that wants to be left alone and does not say how long gets a time between these, which
-	// doubles with each such answer in a row. The second is short beside pauseMost: the CRM may be
-	// back at any moment.
+	// A CRM that wants to be left alone and does not say for how long gets a time between these, which
+	// doubles with each such answer in a row. The second is short compared with pauseMost: the CRM may
+	// be back at any moment.
 	pauseFirst = time.Second
 	pauseGuess = 15 * time.Second
 
@@ -88,12 +88,12 @@ const (
 
 // throttle works out how long the CRM is left alone. The dispatcher alone uses it.
 type throttle struct {
-	guesses    int       // pauses in a row of which the CRM told no length
+	guesses    int       // pauses in a row for which the CRM gave no length
 	lastPaused time.Time // when the last pause began
 }
 
 // pauseFor returns the pause after a push that was throttled. Of those that were in flight together,
-// the first alone makes the guess longer, and the first after an answer begins anew.
+// only the first makes the guess longer, and the first after an answer starts over.
 func (t *throttle) pauseFor(asked time.Duration, begun time.Time) time.Duration {
 	if asked > 0 {
 		return min(asked, pauseMost)

@@ -10,8 +10,8 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// leaseMargin is how long before the end of its lease a push is aborted whose lease could not be
-// extended: no request of it may be on its way when another worker takes over.
+// leaseMargin is how long before the end of its lease a push is aborted if the lease could not be
+// extended: none of its requests may be on its way when another worker takes over.
 const leaseMargin = time.Second
 
 var (
@@ -82,8 +82,8 @@ func (f *flights) claims() []store.Claim {
 	return claims
 }
 
-// extended notes until when the leases of some claims run now, but for those that are lost, whose
-// pushes are aborted.
+// extended notes when the leases of some claims end now. The pushes of those that are lost are
+// aborted.
 func (f *flights) extended(claims, lost []store.Claim, until time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -11,9 +11,9 @@ import (
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
-// succeed ends an attempt after which the CRM has the delta, but for what is set aside: landing.aside
-// tells of that. The thread is not done while there are more items; if a push was without an answer, each
-// of their deltas is compared first as well.
+// succeed ends an attempt after which the CRM has the delta, but for what is set aside: see
+// landing.aside. The thread is not done while there are more items; if a push got no answer, each of
+// their deltas is compared with the CRM's copy first as well.
 func (a *attempt) succeed(o outcome) {
 	a.outcome = o
 	a.push.Status = a.status
@@ -38,15 +38,13 @@ func (a *attempt) settle(items []*thread.Item) {
 	}
 }
 
-// forget ends an attempt after which the CRM has nothing of the thread.
+// forget records that the CRM has nothing of the thread.
 func (a *attempt) forget() {
-	a.outcome = outcomeForgotten
-	a.push.Forget, a.push.Status = true, a.status
+	a.push.Forget = true
 	a.push.SetAside, a.push.Solved = nil, nil // the items are looked at again
-	a.notePush()
 }
 
-// failed reads the error of a request.
+// failed notes the error of a request, and returns it as an Error.
 func (a *attempt) failed(err error) *crm.Error {
 	e := *crm.AsError(err)
 	if errors.Is(err, context.Canceled) {
@@ -117,7 +115,7 @@ func (a *attempt) end(e *crm.Error) {
 	}
 }
 
-// record takes down what the CRM has, as far as the attempt came to know.
+// record notes what the CRM has, as far as the attempt came to know.
 func (a *attempt) record() {
 	for _, items := range [][]*thread.Item{a.work.Items, a.work.Unsure} {
 		for _, item := range items {

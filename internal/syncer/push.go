@@ -28,7 +28,7 @@ type attempt struct {
 	looked    bool                  // the CRM's copy was read
 	body      []byte                // sent last
 	aside     []*thread.Item        // items that the schema refuses; an earlier value may have been applied
-	touched   map[*thread.Item]bool // items of which it is to be recorded what the CRM has
+	touched   map[*thread.Item]bool // items for which to record what the CRM has
 
 	push store.Push // what is to be recorded
 	report
@@ -74,8 +74,9 @@ func (a *attempt) run(ctx context.Context) {
 	}
 }
 
-// settleUnchanged takes the items off the delta that came back to what the CRM has, from a value that
-// is set aside. While a push may have been applied that is unknown, the CRM may have something else.
+// settleUnchanged removes from the delta the items that went back from a value that is set aside to
+// the one that the CRM has. It removes none while a push of unknown outcome may have been applied: the
+// CRM may then have something else.
 func (a *attempt) settleUnchanged() {
 	if a.uncertain {
 		return
@@ -93,14 +94,14 @@ func (a *attempt) settleUnchanged() {
 }
 
 // replacesUnseen reports whether the delta would replace something of which the CRM may have another
-// value by now, without the CRM noticing that: where it holds versions that we do not know, or where
-// it compares no ETag and takes any higher version.
+// value by now, without the CRM noticing: where it holds versions that we do not know, or where it
+// compares no ETag and accepts any higher version.
 func (a *attempt) replacesUnseen() bool {
 	c := &a.thread.CRM
 	return a.delta.Overwrites(c) && (c.Shared || c.ETag == "" && a.delta.PushVersion(c) > c.Version+1)
 }
 
-// look reads the CRM's copy and takes off what is not to be pushed.
+// look reads the CRM's copy and removes from the delta what is not to be pushed.
 func (a *attempt) look(ctx context.Context) step {
 	a.requests++
 	remote, err := a.sink.Get(ctx, a.thread.ID)
@@ -143,16 +144,18 @@ func (a *attempt) resolve(remote *thread.Remote) step {
 	return a.patch
 }
 
-// gone follows when the CRM says that it does not have the thread.
+// gone goes on after the CRM has said that it does not have the thread.
 func (a *attempt) gone() step {
 	switch {
 	case a.existed:
 		// It has lost it. All items become dirty, and the thread is claimed again.
 		a.forget()
+		a.outcome, a.push.Status = outcomeForgotten, a.status
+		a.notePush()
 		return nil
 	case a.looked:
 		a.forget()
-		a.backOff(&crm.Error{Status: a.status, Message: "the CRM tells a thread that it then does not have"}, outcomeConflict)
+		a.backOff(&crm.Error{Status: a.status, Message: "the CRM returns a thread and then says that it does not have it"}, outcomeConflict)
 		return nil
 	}
 	a.delta.Items = slices.DeleteFunc(slices.Clone(a.delta.Items), func(i *thread.Item) bool {
@@ -171,8 +174,8 @@ func (a *attempt) patch(ctx context.Context) step {
 	ack, e := a.send(ctx, a.sink.Patch, version)
 	switch {
 	case e == nil:
-		// What another writer did to a thread that we had not made, or under the versions that were
-		// left out, did not show.
+		// We have not seen what another writer did to a thread that we did not make, or under the
+		// versions that were left out.
 		c.Shared = c.Shared || !c.Exists || c.ETag == "" && version > c.Version+1
 		return a.acknowledged(ack, version)
 	case e.Class == crm.ClassGone:
@@ -209,7 +212,7 @@ func (a *attempt) send(ctx context.Context, method func(context.Context, crm.Req
 	return ack, nil
 }
 
-// meet follows when another writer was quicker.
+// meet goes on after another writer was quicker.
 func (a *attempt) meet(ctx context.Context, e *crm.Error) step {
 	a.conflicts++
 	if a.conflicts >= maxConflicts {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/crm"
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/thread"
@@ -89,6 +90,15 @@ func pushOnce(t *testing.T, queue *memory, answers ...answer) (*attempt, *script
 	a.run(t.Context())
 	if len(s.answers) > 0 {
 		t.Errorf("%s was not sent", s.answers[0].method)
+	}
+	notes := 0
+	for _, n := range a.push.Notes {
+		if n.Action == audit.ActionPush {
+			notes++
+		}
+	}
+	if notes != min(1, a.requests) {
+		t.Errorf("the audit log has %d notes of a push of %d requests", notes, a.requests)
 	}
 	a.push.RetryIn = min(a.push.RetryIn, time.Nanosecond) // the next attempt of the test is due
 	if _, err := queue.Record(t.Context(), []store.Push{a.push}, now()); err != nil {

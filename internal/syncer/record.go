@@ -42,7 +42,7 @@ func (d *dispatcher) dropExpired() {
 	d.ended = kept
 }
 
-// pause lets all replicas leave the CRM alone, if it has asked for that.
+// pause makes all replicas leave the CRM alone, if it has asked for that.
 func (d *dispatcher) pause(ctx context.Context) error {
 	var longest time.Duration
 	for _, l := range d.ended {
@@ -110,7 +110,7 @@ func (d *dispatcher) recordEach(ctx context.Context) error {
 	return nil
 }
 
-// recorded tells those who wait.
+// recorded ends the waits for a push, and measures its lag.
 func (d *dispatcher) recorded(l *landing, held bool, at time.Time) {
 	if !held {
 		d.metrics.lost.Inc()

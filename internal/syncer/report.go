@@ -11,7 +11,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
-// outcome tells in a word how a push ended.
+// outcome says in a word how a push ended.
 type outcome string
 
 const (
@@ -30,11 +30,11 @@ var outcomes = []outcome{
 	outcomeFailed, outcomeParked, outcomeAborted,
 }
 
-// report is what is told of a push, to the log, the metrics and the audit. It holds no text of a
+// report is what the log, the metrics and the audit log say about a push. It holds no text of a
 // message.
 type report struct {
 	threadID     string
-	requestID    string // that the CRM was told
+	requestID    string // sent to the CRM
 	traceID      string // "" when the push is not traced
 	outcome      outcome
 	reason       string // why it failed
@@ -72,7 +72,7 @@ func (r *report) count(d *thread.Delta) {
 	r.removed += len(lists["removedMessages"])
 }
 
-// health is what the push tells of the CRM.
+// health returns what the push says about the CRM.
 func (r *report) health() health {
 	switch {
 	case r.requests == 0 || r.outcome == outcomeAborted:
@@ -83,12 +83,12 @@ func (r *report) health() health {
 	return healthy
 }
 
-// note puts a note into the audit.
+// note adds a note to the audit log.
 func (a *attempt) note(action audit.Action, outcome string, detail audit.Detail) {
 	a.push.Notes = append(a.push.Notes, audit.Note{Subject: a.thread.ID, Action: action, Outcome: outcome, Detail: detail})
 }
 
-// notePush tells how the push ended, if anything was sent.
+// notePush notes how the push ended, if anything was sent.
 func (a *attempt) notePush() {
 	if a.requests == 0 {
 		return
@@ -104,7 +104,7 @@ func (a *attempt) notePush() {
 	a.note(audit.ActionPush, string(a.outcome), detail)
 }
 
-// tell writes the one line that a push gets.
+// tell writes the one log line of a push.
 func (r *report) tell(log *slog.Logger) {
 	level := slog.LevelInfo
 	if r.reason != "" {

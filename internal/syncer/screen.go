@@ -10,7 +10,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
-// screen takes the items off the delta that the CRM would not take, so that the rest goes on. It
+// screen removes from the delta the items that the CRM would not accept, so that the rest goes on. It
 // parks the thread and returns false when the delta as a whole cannot be pushed.
 func (a *attempt) screen() bool {
 	if a.delta.IsEmpty(&a.thread.CRM) {

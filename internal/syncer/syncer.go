@@ -1,6 +1,6 @@
 // Package syncer brings threads to the CRM. It is level-triggered: the row of a thread says that the
 // CRM lacks something, a worker claims the row, reads what is lacking, pushes that, and records what
-// the CRM has then. Nothing is queued but the rows themselves.
+// the CRM then has. The rows themselves are the only queue.
 //
 //	syncer.go   New, Run and Wake
 //	turn.go     the turns of the dispatcher: claim what is due, and let pushes begin
@@ -11,8 +11,8 @@
 //	screen.go   items that the schema refuses
 //	breaker.go  when the CRM is left alone
 //	wait.go     waiting until the CRM has a thread
-//	report.go   what the log, the metrics and the audit are told of a push
-//	trace.go    what OpenTelemetry is told of it
+//	report.go   what the log, the metrics and the audit log say about a push
+//	trace.go    what OpenTelemetry shows of it
 //	metrics.go  metrics and figures
 package syncer
 
@@ -52,9 +52,9 @@ type Queue interface {
 	DoneRev(ctx context.Context, threadID string) (done, aside int64, err error)
 }
 
-// Schema says what a CRM takes.
+// Schema says what a CRM accepts.
 type Schema interface {
-	// Check returns the items of a delta that the CRM would not take, with the reasons. The error
+	// Check returns the items of a delta that the CRM would not accept, with the reasons. The error
 	// says what else is wrong with the delta, as it would be pushed under a version. Neither holds
 	// text of a message.
 	Check(d *thread.Delta, version int64) (bad map[*thread.Item]string, err error)
@@ -69,8 +69,8 @@ const (
 	// chunk is how many items go to the CRM at once.
 	chunk = 500
 
-	// pace lies between what causes a turn and its begin, so that what happens meanwhile shares its
-	// statements.
+	// pace is the time between the cause of a turn and its start, so that what happens meanwhile
+	// shares its statements.
 	pace = 4 * time.Millisecond
 
 	// poll is how long an idle dispatcher waits before it looks for work that other replicas took in.
@@ -82,7 +82,7 @@ const (
 	// stopGrace is how long pushes in flight may take to end when Run is to return.
 	stopGrace = 5 * time.Second
 
-	// The database is asked again after a time between these.
+	// The wait before a database that failed is asked again is between these.
 	retryFirst = 100 * time.Millisecond
 	retryMost  = 5 * time.Second
 )
@@ -124,7 +124,7 @@ func New(c Config) *Syncer {
 	return s
 }
 
-// Wake tells that a thread may have become due. It never blocks.
+// Wake signals that a thread may have become due. It never blocks.
 func (s *Syncer) Wake() {
 	select {
 	case s.wake <- struct{}{}:
@@ -132,9 +132,9 @@ func (s *Syncer) Wake() {
 	}
 }
 
-// Run pushes threads until ctx ends. Then it claims nothing more, lets the pushes in flight end or
-// aborts them within stopGrace, and records them. A database that is away is waited for. It is called
-// once.
+// Run pushes threads until ctx ends. Then it claims nothing more, lets the pushes in flight end for
+// up to stopGrace before it aborts them, and records them. It waits for a database that is away. It
+// is called once.
 func (s *Syncer) Run(ctx context.Context) {
 	defer close(s.stopped)
 	if !s.begin(ctx) {
@@ -180,7 +180,7 @@ func (s *Syncer) prepare(ctx context.Context) error {
 	if err := s.queue.ReleaseLeases(releasing); err != nil {
 		return err
 	}
-	// There may be so many that this takes long; it bounds the time of each of its steps.
+	// There may be so many that this takes long; WakeParked bounds the time of each of its steps.
 	woken, err := s.queue.WakeParked(ctx, wokenAtStart, now())
 	if woken > 0 {
 		s.log.Info("parked threads are tried again, as credentials may have changed", "threads", woken)
@@ -204,7 +204,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // fullJitter returns how long to wait before an attempt, counted from 1: a random time up to a
-// bound that doubles with each. Those that failed together so do not come back in step.
+// bound that doubles with each. So those that failed together do not come back in step.
 func fullJitter(attempt int, first, most time.Duration) time.Duration {
 	bound := most
 	if shift := attempt - 1; shift < 30 && first<<shift < most {

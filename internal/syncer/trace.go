@@ -36,7 +36,7 @@ func (s *Syncer) beginSpan(ctx context.Context, work *store.Work) (context.Conte
 	))
 }
 
-// endSpan tells how a push ended: nothing that the log does not tell.
+// endSpan sets on the span how a push ended: nothing that the log does not say.
 func endSpan(span trace.Span, r *report) {
 	if !span.IsRecording() {
 		return
@@ -57,7 +57,7 @@ func endSpan(span trace.Span, r *report) {
 	span.End()
 }
 
-// sampledID returns the id of a span's trace, "" when that goes nowhere.
+// sampledID returns the id of a span's trace, "" when the trace is not sampled.
 func sampledID(span trace.Span) string {
 	c := span.SpanContext()
 	if !c.IsSampled() {

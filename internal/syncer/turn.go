@@ -59,7 +59,7 @@ func (d *dispatcher) await(ctx context.Context, wait time.Duration) {
 	}
 }
 
-// gather takes what happens within the pace, or until half of the places wait for the turn.
+// gather takes the pushes that end within the pace, or until half of the places wait for the turn.
 func (d *dispatcher) gather(ctx context.Context) {
 	timer := time.NewTimer(pace)
 	defer timer.Stop()
@@ -75,14 +75,14 @@ func (d *dispatcher) gather(ctx context.Context) {
 	}
 }
 
-// turn returns after what time to take another one, if nothing happens before.
+// turn takes a turn, and returns how long to wait for the next one if nothing happens before.
 func (d *dispatcher) turn(ctx context.Context) (wait time.Duration, err error) {
 	d.landAll()
 	select {
 	case <-d.wake: // the claim of this turn sees what it was for
 	default:
 	}
-	// The database commits or not, whether or not somebody waits: it is not asked to stop half-way.
+	// The database commits or not, whether or not somebody waits for it: a call is not cut off half-way.
 	ctx = context.WithoutCancel(ctx)
 	d.dropExpired()
 	if err := d.pause(ctx); err != nil {
@@ -131,8 +131,8 @@ func orPoll(wait time.Duration) time.Duration {
 }
 
 // claims returns the claims to make for some free places. Threads that fail again and again get half
-// of the places at most. The probe of the CRM is a thread that has not failed, if there is one; else
-// the first claim that is not filled ends the turn.
+// of the places at most. A probe of the CRM is a thread that has not failed, if there is one. When
+// there is no probe to find, the first claim that is not filled ends the turn.
 func (d *dispatcher) claims(limit int) []store.ClaimRequest {
 	request := func(limit int, fresh bool) store.ClaimRequest {
 		return store.ClaimRequest{Limit: limit, Lease: lease, Items: chunk, Fresh: fresh}
@@ -195,7 +195,7 @@ func (s *Syncer) fly(ctx context.Context, work *store.Work) (l *landing) {
 		if recover() != nil {
 			// The value of the panic may hold a part of the thread.
 			s.log.Error("a push failed by a fault of the program", "thread_id", work.ThreadID, "stack", string(debug.Stack()))
-			report.outcome, report.reason = outcomeFailed, "a fault of the program, which the log tells more of"
+			report.outcome, report.reason = outcomeFailed, "a fault of the program: see the log"
 			l = &landing{report: report, push: failure(work, report.reason)}
 		}
 		l.took, l.requestID, l.traceID = time.Since(l.begun), id, sampledID(span)
@@ -207,7 +207,7 @@ func (s *Syncer) fly(ctx context.Context, work *store.Work) (l *landing) {
 	return &landing{push: a.push, report: a.report, aside: a.asideRev()}
 }
 
-// failure is what is recorded of a push of which nothing is known but that it failed.
+// failure returns what is recorded of a push of which only the failure is known.
 func failure(work *store.Work, reason string) store.Push {
 	return store.Push{
 		Claim: work.Claim, Rev: work.Row.Sync.Want, Uncertain: true, Error: reason,

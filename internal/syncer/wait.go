@@ -15,13 +15,13 @@ const waitPoll = 250 * time.Millisecond
 // progress is how far the CRM has a thread. See store.Queue.DoneRev.
 type progress struct{ done, aside int64 }
 
-// has reports whether the CRM has what came with a revision: that is done, and no value that came with it
-// is set aside. What came since counts as well, as it may be of the same message.
+// has reports whether the CRM has what came with a revision: the revision is done, and no value that
+// came with it is set aside. Later values count as well, as they may be of the same message.
 func (p progress) has(rev int64) bool { return p.done >= rev && p.aside < rev }
 
 // Wait returns true once the CRM has what came with a revision of a thread. It returns false when some
-// of that is set aside, ctx ends before, no event of the thread has come, or Run has returned. A context
-// that has ended already gets an answer from what is known without asking.
+// of that is set aside, ctx ends before, no event of the thread has come, or Run has returned. If ctx
+// has ended already, it answers from what this process knows, without asking the database.
 func (s *Syncer) Wait(ctx context.Context, threadID string, rev int64) bool {
 	w := s.waiters.enter(threadID, rev)
 	defer s.waiters.leave(threadID, w)
@@ -55,10 +55,10 @@ func (s *Syncer) Wait(ctx context.Context, threadID string, rev int64) bool {
 	}
 }
 
-// recentPushes is how many pushes are remembered, at least, for those who ask after them.
+// recentPushes is how many pushes are remembered, at least, for a Wait that comes after them.
 const recentPushes = 4096
 
-// waiters are those who wait for this process to push something.
+// waiters are the calls that wait for this process to push something.
 type waiters struct {
 	mu      sync.Mutex
 	waiting map[string][]*waiter
@@ -114,7 +114,7 @@ func (ws *waiters) leave(threadID string, w *waiter) {
 	ws.waiting[threadID] = all
 }
 
-// pushed tells how far the CRM has a thread.
+// pushed notes how far the CRM has a thread, and ends the waits for that.
 func (ws *waiters) pushed(threadID string, p progress) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
