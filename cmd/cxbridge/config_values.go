@@ -19,7 +19,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sms"
 )
 
-// choice takes one of a few words, in any case.
+// choice reads one of a few words, in upper or lower case.
 func choice[T ~string](p *resolver, v Value, words ...T) T {
 	names := make([]string, len(words))
 	for i, w := range words {
@@ -35,7 +35,7 @@ func choice[T ~string](p *resolver, v Value, words ...T) T {
 	return ""
 }
 
-// addr returns the address to listen on. Both settings are checked, also where one wins.
+// addr returns the address to listen on. Both settings are checked, even though only one is used.
 func (p *resolver) addr(addr, port Value) string {
 	number, ok := p.port(port)
 	if addr.text == "" {
@@ -77,7 +77,7 @@ func (p *resolver) duration(v Value, least, most time.Duration) time.Duration {
 	return d
 }
 
-// size takes a number of bytes, with or without a unit.
+// size reads a number of bytes, with or without a unit.
 func (p *resolver) size(v Value, least int64) int64 {
 	n, err := humanize.ParseBytes(strings.TrimSpace(v.text))
 	if v.broken {
@@ -94,7 +94,7 @@ func (p *resolver) size(v Value, least int64) int64 {
 	return int64(n)
 }
 
-// level is not slog.Level's own parser, which takes "info+3" as well.
+// level reads a level by its name. slog.Level's own parser would accept "info+3" as well.
 func (p *resolver) level(v Value) slog.Level {
 	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
 	return levels[choice(p, v, "debug", "info", "warn", "error")]
@@ -111,7 +111,7 @@ func (p *resolver) region(v Value) string {
 	return region
 }
 
-// zones takes one time zone for all carriers, or a list of CARRIER=ZONE where * is every carrier
+// zones reads one time zone for all carriers, or a list of CARRIER=ZONE where * is every carrier
 // that is not named.
 func (p *resolver) zones(v Value) sms.Zones {
 	zones := make(sms.Zones)
@@ -129,7 +129,7 @@ func (p *resolver) zones(v Value) sms.Zones {
 		switch _, twice := zones[key]; {
 		case v.broken:
 			return nil
-		// LoadLocation takes "" and "Local" too, which are not zones but settings of the machine.
+		// LoadLocation also accepts "" (UTC) and "Local" (the zone of the machine), which name no zone.
 		case err != nil || zone == "" || zone == "Local":
 			p.wrong(v, fmt.Sprintf("has no known time zone in %q", strings.TrimSpace(item)), "use names of the IANA database, such as UTC or Europe/Madrid")
 			return nil
@@ -145,8 +145,8 @@ func (p *resolver) zones(v Value) sms.Zones {
 	return zones
 }
 
-// baseURL takes a URL that parse accepts; unset is "". The text is not shown in the problem, as a
-// password may stand in it.
+// baseURL reads a URL that parse accepts; unset is "". The problem does not show the text, which may
+// hold a password.
 func (p *resolver) baseURL(v Value, parse func(string) (*url.URL, error), example string) string {
 	if v.text == "" {
 		return ""
@@ -159,7 +159,7 @@ func (p *resolver) baseURL(v Value, parse func(string) (*url.URL, error), exampl
 	return u.String()
 }
 
-// cxone returns nil when CXone is not to be called.
+// cxone returns nil when no setting of CXone is given, so that CXone is not called.
 func (p *resolver) cxone(s *CXoneSettings) *CXone {
 	style := choice(p, s.CXoneAuthStyle, cxone.AuthBasic, cxone.AuthBody)
 	scopes := strings.Fields(s.CXoneScopes.text)
@@ -174,7 +174,7 @@ func (p *resolver) cxone(s *CXoneSettings) *CXone {
 	}
 	base := p.baseURL(s.CXoneDomain, cxone.ParseDomain, "https://api.cxone.com")
 	if s.ServerURL.isMissing() {
-		p.warn("SERVER_URL is not set, so the webhooks are not subscribed in CXone: set it to the address at which CXone reaches this service, or subscribe by hand")
+		p.warn(noServerURL)
 	}
 	return &CXone{
 		BaseURL: base, ClientID: s.CXoneClientID.text, ClientSecret: Secret(s.CXoneClientSecret.text),
@@ -182,7 +182,10 @@ func (p *resolver) cxone(s *CXoneSettings) *CXone {
 	}
 }
 
-// senderRules takes the name of built-in rules, or the path of a rule file.
+// noServerURL warns of what is missing when CXone is called without a SERVER_URL.
+const noServerURL = "SERVER_URL is not set, so the webhooks are not subscribed in CXone: set it to the address at which CXone reaches this service, or subscribe by hand"
+
+// senderRules reads the name of built-in rules, or the path of a rule file.
 func (p *resolver) senderRules(v Value) *sms.SenderRules {
 	if rules, ok := sms.BuiltinRules(v.text); ok || v.broken {
 		return rules
@@ -201,7 +204,7 @@ func (p *resolver) senderRules(v Value) *sms.SenderRules {
 	return rules
 }
 
-// items splits a list that is separated by commas. Empty items are left out.
+// items splits a list at its commas. Empty items are left out.
 func items(text string) (list []string) {
 	for item := range strings.SplitSeq(text, ",") {
 		if item = strings.TrimSpace(item); item != "" {

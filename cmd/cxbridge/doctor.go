@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -22,8 +23,12 @@ type doctorCommand struct {
 // errUnhealthy says that a check failed, as the table says.
 var errUnhealthy = errors.New("some checks failed")
 
-// checkTimeout is how long one check may take.
-const checkTimeout = 10 * time.Second
+// checkTimeout is how long one check may take, and checkGrace how much longer it has to say what it
+// was waiting for.
+const (
+	checkTimeout = 10 * time.Second
+	checkGrace   = time.Second
+)
 
 func (c *doctorCommand) Run(ctx context.Context, p *program, k *kong.Context) error {
 	cfg, err := c.Resolve(load(k, p.env))
@@ -97,8 +102,8 @@ func fine(format string, args ...any) finding {
 
 func skipped(why string) finding { return finding{grade: gradeSkip, text: why} }
 
-// examine runs the checks one after another, so that none disturbs the measurements of another,
-// and prints what they find.
+// examine runs the checks one after another, so that none disturbs what another measures, and prints
+// what they find. It returns errUnhealthy when one fails.
 func examine(ctx context.Context, checks []check, out io.Writer) error {
 	counts := make(map[grade]int)
 	for _, c := range checks {
@@ -121,20 +126,19 @@ func examine(ctx context.Context, checks []check, out io.Writer) error {
 	return nil
 }
 
-// within runs the check. One that does not heed its context, as a folder on a dead network share
-// does not, is left behind.
+// within runs the check. One that does not heed its context, such as a look at a folder on a dead
+// network share, is left behind.
 func (c check) within(ctx context.Context, limit time.Duration) finding {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	running, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	done := make(chan finding, 1)
-	go func() { done <- c.run(ctx) }()
+	go func() { done <- c.run(running) }()
 	select {
 	case f := <-done:
 		return f
 	case <-ctx.Done():
-		if errors.Is(ctx.Err(), context.Canceled) {
-			return finding{grade: gradeFail, text: "interrupted"}
-		}
+		return finding{grade: gradeFail, text: "interrupted"}
+	case <-time.After(limit + checkGrace):
 		return finding{gradeFail, fmt.Sprintf("no answer within %v", limit), []string{"see why it hangs, and run the doctor again"}}
 	}
 }
@@ -154,12 +158,27 @@ func (d *doctor) checkSettings(context.Context) finding {
 			set++
 		}
 	}
-	return fine("all valid; %d set, the rest are defaults", set)
+	f := fine("all valid; %d set, the rest are defaults", set)
+	if f.advice = d.otherWarnings(); f.advice != nil {
+		f.grade = gradeWarn
+	}
+	return f
+}
+
+// otherWarnings returns the warnings about the settings that no check of its own repeats.
+func (d *doctor) otherWarnings() (others []string) {
+	repeated := append(d.cfg.secretWarnings(), noServerURL)
+	for _, warning := range d.cfg.Warnings {
+		if !slices.Contains(repeated, warning) {
+			others = append(others, warning)
+		}
+	}
+	return others
 }
 
 func (d *doctor) checkSecrets(context.Context) finding {
 	if len(d.cfg.WebhookSecrets) == 0 || d.cfg.AdminToken == "" {
-		return finding{gradeFail, "WEBHOOK_SECRET or ADMIN_TOKEN is missing or wrong", []string{"set both; `openssl rand -hex 32` prints a good one"}}
+		return finding{gradeFail, "WEBHOOK_SECRET or ADMIN_TOKEN is missing, wrong or unreadable", []string{"set both; `openssl rand -hex 32` prints a good one"}}
 	}
 	if warnings := d.cfg.secretWarnings(); warnings != nil {
 		return finding{gradeWarn, "set, but unwise", warnings}
@@ -167,12 +186,12 @@ func (d *doctor) checkSecrets(context.Context) finding {
 	return fine("%d set, and hard to guess", len(d.cfg.secrets()))
 }
 
-// checkClock finds a machine that came up without the time: signatures and tokens would all be
-// refused, and receipts dated wrong.
+// checkClock finds a machine that came up without the time: all signatures and tokens would be
+// refused, and receipts would be dated wrong.
 func (d *doctor) checkClock(context.Context) finding {
 	now := d.now().UTC()
 	if now.Year() < 2024 || now.Year() > 2100 {
-		return finding{gradeFail, "it is not " + now.Format(time.RFC3339), []string{"set the clock of the machine, and keep it by NTP"}}
+		return finding{gradeFail, "wrong: it shows " + now.Format(time.RFC3339), []string{"set the clock of the machine, and keep it by NTP"}}
 	}
 	return fine("%s", now.Format(time.RFC3339))
 }

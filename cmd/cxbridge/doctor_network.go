@@ -14,7 +14,7 @@ import (
 // checkAddr tries to listen.
 func (d *doctor) checkAddr(ctx context.Context) finding {
 	if d.cfg.Addr == "" {
-		return skipped("ADDR is wrong")
+		return skipped("ADDR or PORT is wrong or unreadable")
 	}
 	var config net.ListenConfig
 	l, err := config.Listen(ctx, "tcp", d.cfg.Addr)
@@ -24,24 +24,23 @@ func (d *doctor) checkAddr(ctx context.Context) finding {
 		l.Close()
 		return fine("%s is free", d.cfg.Addr)
 	case errors.Is(err, syscall.EADDRINUSE):
-		return finding{gradeWarn, d.cfg.Addr + " is in use, by whom cannot be told from here",
-			[]string{"if cxbridge is running, all is well; if not, stop the other program, or choose another PORT"}}
+		return finding{gradeWarn, d.cfg.Addr + " is in use; the doctor cannot see by which program",
+			[]string{"if cxbridge is running, all is well; if not, stop the other program, or choose another port by ADDR or PORT"}}
 	case errors.Is(err, syscall.EACCES):
-		return finding{gradeFail, "this user may not listen on " + d.cfg.Addr, []string{"choose a PORT from 1024 up, or grant CAP_NET_BIND_SERVICE"}}
+		return finding{gradeFail, "this user may not listen on " + d.cfg.Addr, []string{"choose a port from 1024 up by ADDR or PORT, or grant CAP_NET_BIND_SERVICE"}}
 	case errors.As(err, &op):
 		err = op.Err
 	}
 	return finding{gradeFail, fmt.Sprintf("cannot listen on %s: %v", d.cfg.Addr, err), []string{"give an address of this machine as ADDR"}}
 }
 
+// checkToken asks CXone for a token.
 func (d *doctor) checkToken(ctx context.Context) finding {
 	switch {
-	case d.cfg.CXone == nil && d.settings != nil:
-		return skipped("no complete set of CXONE_ settings")
 	case d.cfg.CXone == nil:
 		return skipped("no CXONE_ settings: CXone is not called")
 	case d.settings != nil:
-		return skipped("the settings are wrong")
+		return skipped("not checked while any setting is wrong")
 	}
 	if err := d.checkCXone(ctx, d.cfg); err != nil {
 		return finding{gradeFail, err.Error(), []string{"compare CXONE_DOMAIN, CXONE_CLIENT_ID, CXONE_CLIENT_SECRET and CXONE_SCOPES with the OAuth client in CXone"}}
@@ -55,7 +54,7 @@ func (d *doctor) checkSink(ctx context.Context) finding {
 	case d.cfg.CRM == nil:
 		return skipped("no CRM_API_URL: threads are kept and wait")
 	case d.settings != nil:
-		return skipped("the settings are wrong")
+		return skipped("not checked while any setting is wrong")
 	}
 	if err := d.checkCRM(ctx, d.cfg); err != nil {
 		return finding{gradeFail, err.Error(), []string{"compare CRM_API_URL and CRM_API_TOKEN with what the CRM expects; docs/crm.md says what it must offer"}}
@@ -63,7 +62,7 @@ func (d *doctor) checkSink(ctx context.Context) finding {
 	return fine("%s answers, and does not refuse the token", d.cfg.CRM.BaseURL)
 }
 
-// checkTraces asks the collector to take no spans.
+// checkTraces sends the collector an empty batch.
 func (d *doctor) checkTraces(ctx context.Context) finding {
 	switch {
 	case d.cfg.OTLPEndpoint == "" && d.settings != nil:
@@ -73,16 +72,18 @@ func (d *doctor) checkTraces(ctx context.Context) finding {
 	}
 	if err := d.checkCollector(ctx, d.cfg); err != nil {
 		return finding{gradeFail, fmt.Sprintf("the collector at %s does not take traces: %v", d.cfg.OTLPEndpoint, err),
-			[]string{"give the base URL at which it takes OTLP over HTTP, mostly at port 4318, as OTEL_EXPORTER_OTLP_ENDPOINT; until then nothing is lost but traces"}}
+			[]string{"set OTEL_EXPORTER_OTLP_ENDPOINT to the base URL at which it takes OTLP over HTTP, usually at port 4318; until then only traces are lost"}}
 	}
 	return fine("%s takes them", d.cfg.OTLPEndpoint)
 }
 
-// checkServerURL asks the service for its health the way that CXone comes in.
+// checkServerURL asks the service for its health at the address that CXone posts to.
 func (d *doctor) checkServerURL(ctx context.Context) finding {
 	switch {
+	case d.cfg.ServerURL == "" && d.settings != nil:
+		return skipped("SERVER_URL is not set or wrong")
 	case d.cfg.ServerURL == "" && d.cfg.CXone != nil:
-		return finding{gradeWarn, "SERVER_URL is not set or wrong, so the webhooks are not subscribed in CXone",
+		return finding{gradeWarn, "SERVER_URL is not set, so the webhooks are not subscribed in CXone",
 			[]string{"set it to the address at which CXone reaches this service, or subscribe by hand"}}
 	case d.cfg.ServerURL == "":
 		return skipped("SERVER_URL is not set")
@@ -100,7 +101,7 @@ func (d *doctor) checkServerURL(ctx context.Context) finding {
 	}
 	text := d.cfg.ServerURL + " answers"
 	if err := d.getHealth(ctx); err != nil {
-		text = fmt.Sprintf("%s is not reached from here: %v", d.cfg.ServerURL, err)
+		text = fmt.Sprintf("%s cannot be reached from here: %v", d.cfg.ServerURL, err)
 		advice = append(advice, "if serve runs, check DNS, firewall and proxy; if it does not, run the doctor again when it does")
 	}
 	if advice != nil {

@@ -14,17 +14,17 @@ import (
 // environment looks up an environment variable.
 type environment func(name string) (string, bool)
 
-// source looks up a setting by its name in one of the places where settings stand.
+// source looks up a setting by its name in one of the places where settings can be.
 type source func(name string) (found, bool)
 
 // found is what a source says about a setting.
 type found struct {
 	text   string
 	where  string // fit to be shown
-	broken bool   // there is something, but it is not a text, which is already reported
+	broken bool   // there is something, but not a text that can be read, which is already reported
 }
 
-// fileSuffix makes of the name of a secret the name of the setting that tells its file.
+// fileSuffix turns the name of a secret into the name of the setting that names its file.
 const fileSuffix = "_FILE"
 
 // settingName turns the name of a flag, or a key of the settings file, into that of the setting.
@@ -32,14 +32,14 @@ func settingName(key string) string {
 	return strings.ToUpper(strings.ReplaceAll(key, "-", "_"))
 }
 
-// settingOf returns the setting behind a flag, or nil when the flag is none.
+// settingOf returns the setting behind a flag, or nil when the flag is no setting.
 func settingOf(f *kong.Flag) *Value {
 	v, _ := f.Target.Addr().Interface().(*Value)
 	return v
 }
 
-// addFileFlags gives every secret a second flag that names the file it stands in. Help leaves it
-// out, as it says that there is one for each secret.
+// addFileFlags gives every secret a second flag that names the file it is in. The help of a command
+// leaves these flags out; the help of cxbridge says that there is one for each secret.
 func addFileFlags(k *kong.Kong) error {
 	for _, cmd := range k.Model.Leaves(false) {
 		for _, f := range cmd.Flags {
@@ -59,8 +59,8 @@ func addFileFlags(k *kong.Kong) error {
 }
 
 // load gives every setting of the chosen command its text: that of the command line, else of the
-// environment, else of the settings file, else its default. What it cannot read it notes in the
-// problems that it returns.
+// environment, else of the settings file, else its default. It returns the problems it had in
+// reading them.
 func load(ctx *kong.Context, env environment) *problems {
 	l := &loader{problems: &problems{}, sources: []source{commandLine(ctx), environmentSource(env)}}
 	flags := ctx.Selected().Flags
@@ -97,10 +97,11 @@ func serveConfig(args []string, env environment) (Config, error) {
 type loader struct {
 	*problems
 	sources    []source // the first one that knows a setting decides
-	fileBroken bool     // so there is no telling what would be set in it
+	fileBroken bool     // so nobody knows what it sets
 }
 
-// find sets the value to what the first source that knows it says.
+// find sets the value to what the first source that knows it says. While the settings file cannot be
+// read, a setting without a source has no text: its default is not necessarily what applies.
 func (l *loader) find(v *Value, f *kong.Flag) {
 	*v = Value{name: settingName(f.Name), secret: f.Tag.Has("secret")}
 	for _, look := range l.sources {
@@ -115,11 +116,15 @@ func (l *loader) find(v *Value, f *kong.Flag) {
 			return
 		}
 	}
-	v.text, v.broken = f.Default, l.fileBroken
+	if l.fileBroken {
+		v.broken = true
+		return
+	}
+	v.text = f.Default
 }
 
-// readSecret reads the file that a NAME_FILE setting names. Its path is not shown: the secret
-// itself could have been put there by mistake.
+// readSecret reads the file that a NAME_FILE setting names. Its path is not shown: it could be the
+// secret itself, put there by mistake.
 func (l *loader) readSecret(v *Value, file found, both bool) found {
 	setting := Value{name: v.name + fileSuffix, source: file.where}
 	bad := found{where: file.where, broken: true}
@@ -140,7 +145,7 @@ func (l *loader) readSecret(v *Value, file found, both bool) found {
 	return found{text: text, where: setting.name + ", " + file.where}
 }
 
-// reason returns what the system says about a file, without its name.
+// reason returns the text of an error about a file, without the name of the file.
 func reason(err error) string {
 	var path *fs.PathError
 	if errors.As(err, &path) {
@@ -149,10 +154,10 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// flagSource begins what is said of a flag as a source.
+// flagSource begins the text about a flag as a source.
 const flagSource = "flag --"
 
-// commandLine is the source of the flags that were given. One that is empty was not.
+// commandLine is the source of the flags that were given. An empty one counts as not given.
 func commandLine(ctx *kong.Context) source {
 	given := make(map[string]found)
 	for _, p := range ctx.Path {
@@ -169,7 +174,7 @@ func commandLine(ctx *kong.Context) source {
 	}
 }
 
-// environmentSource is the source of the environment variables. One that is empty is not set.
+// environmentSource is the source of the environment variables. An empty one counts as not set.
 func environmentSource(env environment) source {
 	return func(name string) (found, bool) {
 		text, _ := env(name)
@@ -177,7 +182,7 @@ func environmentSource(env environment) source {
 	}
 }
 
-// known describes a setting to the reader of the settings file.
+// known describes a setting for reading the settings file.
 type known struct {
 	list string // separator of its items; "" when it is not a list
 }
