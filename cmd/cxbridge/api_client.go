@@ -9,19 +9,21 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/reconcile"
 )
 
-// apiClient asks a cxbridge that serves, as an operator.
+// apiClient calls the API of a running cxbridge.
 type apiClient struct {
 	server *url.URL
 	token  Secret
 	http   *http.Client
 }
 
-// newAPIHTTP returns what makes the requests. A redirect would carry the token to a place that nobody named.
+// newAPIHTTP returns a client that follows no redirect, which would carry the token to a place that nobody
+// named.
 func newAPIHTTP(timeout time.Duration) *http.Client {
 	return &http.Client{
 		Timeout:       timeout,
@@ -29,7 +31,7 @@ func newAPIHTTP(timeout time.Duration) *http.Client {
 	}
 }
 
-// apiError is an answer of the API that is no 2xx.
+// apiError is an answer of the API other than 2xx.
 type apiError struct {
 	status int
 	text   string
@@ -40,8 +42,8 @@ func (e *apiError) Error() string { return e.text }
 // maxAPIAnswer bounds an answer of the API, in bytes.
 const maxAPIAnswer = 16 << 20
 
-// do makes a request, with a body in JSON unless that is nil, and decodes its answer. The error of an answer that is no 2xx is an
-// *apiError with the detail of its problem+json.
+// do makes a request, with a body in JSON unless that is nil, and decodes the answer. For an answer other
+// than 2xx it returns an *apiError with the detail of its problem+json.
 func (c *apiClient) do(ctx context.Context, method string, target *url.URL, body, into any) error {
 	var sent io.Reader
 	if body != nil {
@@ -85,9 +87,13 @@ func (c *apiClient) do(ctx context.Context, method string, target *url.URL, body
 	return nil
 }
 
-// reconcile lets the service reconcile one thread.
+// segment escapes an id as one segment of a path. Dots are escaped as well, because JoinPath would resolve
+// the segments "." and "..".
+func segment(id string) string { return strings.ReplaceAll(url.PathEscape(id), ".", "%2E") }
+
+// reconcile asks the service to reconcile one thread.
 func (c *apiClient) reconcile(ctx context.Context, id string) (outcome reconcile.Outcome, err error) {
-	err = c.do(ctx, http.MethodPost, c.server.JoinPath("api", "reconcile", url.PathEscape(id)), nil, &outcome)
+	err = c.do(ctx, http.MethodPost, c.server.JoinPath("api", "reconcile", segment(id)), nil, &outcome)
 	return outcome, err
 }
 

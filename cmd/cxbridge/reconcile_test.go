@@ -123,7 +123,7 @@ func TestReconcile(t *testing.T) {
 		out     string
 	}{
 		"one":       {args: []string{"T1"}, asked: []string{"T1"}, out: "1 up to date, 0 reconciled, 0 stored without the CRM, 0 failed\n"},
-		"odd ids":   {args: []string{"a/b?c#d", "ä %2F"}, asked: []string{"a/b?c#d", "ä %2F"}, out: "2 up to date, 0 reconciled, 0 stored without the CRM, 0 failed\n"},
+		"odd ids":   {args: []string{"a/b?c#d", "ä %2F", "..", "."}, asked: []string{".", "..", "a/b?c#d", "ä %2F"}, out: "4 up to date, 0 reconciled, 0 stored without the CRM, 0 failed\n"},
 		"each once": {args: []string{"T1", "T2", "T1", "--from", file}, asked: []string{"T1", "T2", "T3", "T4"}, out: "4 up to date, 0 reconciled, 0 stored without the CRM, 0 failed\n"},
 		"standard input": {
 			args: []string{"--from", "-"}, stdin: "T1\nT2\n", asked: []string{"T1", "T2"},

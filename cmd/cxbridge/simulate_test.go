@@ -216,7 +216,7 @@ func TestSimulateWithoutToken(t *testing.T) {
 	}{
 		{[]string{"--viewer-token", viewer}, `verified  all [0-9]+ messages, all [0-9]+ threads, 0 of [0-9]+ dead letters: 0 wrong\n +dead letters need ADMIN_TOKEN\n$`},
 		{nil, `verified  nothing: that needs ADMIN_TOKEN or VIEWER_TOKEN\n$`},
-		{[]string{"--admin-token", needed["ADMIN_TOKEN"], "--verify", "0"}, `verified  nothing: --verify 0 wants it so\n$`},
+		{[]string{"--admin-token", needed["ADMIN_TOKEN"], "--verify", "0"}, `verified  nothing: --verify is 0\n$`},
 		{[]string{"--admin-token", needed["ADMIN_TOKEN"], "--verify", "5"}, `verified  [1-5] of [0-9]+ messages, 5 of [0-9]+ threads, 5 of [0-9]+ dead letters: 0 wrong\n$`},
 	} {
 		args := append(append(brief[:len(brief):len(brief)], address), tt.args...)

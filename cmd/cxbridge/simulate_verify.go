@@ -28,7 +28,7 @@ type verification struct {
 	without string // why nothing was verified; "" when it was
 	counts  []verified
 	bar     *progress
-	err     error // why it could not be brought to its end
+	err     error // why it could not be finished
 
 	mu    sync.Mutex
 	lines []string // a line for each difference
@@ -40,11 +40,11 @@ type verified struct {
 	checked, all int
 }
 
-// probe looks at one thing and tells what is wrong with it.
+// probe looks at one thing and returns what is wrong with it.
 type probe func(ctx context.Context) (wrong []string, err error)
 
-// verifiers is how many checks run at a time, and recheck how long after a look at what may still be
-// in the spool the next one comes.
+// verifiers is how many checks run at once, and recheck the wait before looking again at what may still
+// be in the spool.
 const (
 	verifiers = 16
 	recheck   = 500 * time.Millisecond
@@ -56,7 +56,7 @@ func (v *verification) run(ctx context.Context, stderr io.Writer) {
 	case ctx.Err() != nil || s.stopped() != nil:
 		v.without = "the simulation was stopped"
 	case s.command.Verify == 0:
-		v.without = "--verify 0 wants it so"
+		v.without = "--verify is 0"
 	case v.api.token == "":
 		v.without = "that needs ADMIN_TOKEN or VIEWER_TOKEN"
 	}
@@ -78,11 +78,11 @@ func (v *verification) run(ctx context.Context, stderr io.Writer) {
 	}
 	slices.Sort(v.lines)
 	if v.err != nil {
-		v.without = "it broke off"
+		v.without = "it could not be finished"
 	}
 }
 
-// pass makes checks, several at a time, and returns those that found something.
+// pass runs checks, several at once, and returns those that found something wrong.
 func (v *verification) pass(ctx context.Context, checks []probe) (failing []probe) {
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(verifiers)
@@ -104,10 +104,10 @@ func (v *verification) pass(ctx context.Context, checks []probe) (failing []prob
 	return failing
 }
 
-// get asks the API. It returns false when there is no such thing.
+// get asks the API. found is false when there is no such thing.
 func (v *verification) get(ctx context.Context, query url.Values, into any, path ...string) (found bool, err error) {
-	for i, segment := range path {
-		path[i] = url.PathEscape(segment)
+	for i, id := range path {
+		path[i] = segment(id)
 	}
 	target := v.api.server.JoinPath(append([]string{"api"}, path...)...)
 	target.RawQuery = query.Encode()
@@ -126,8 +126,8 @@ func (v *verification) messages() (checks []probe) {
 	return checks
 }
 
-// message checks one message. Whether its sender ID is good is a matter of the rules that the
-// cxbridge has, and not checked.
+// message checks one message. Whether its sender ID is valid depends on the rules of that cxbridge, and is
+// not checked.
 func (v *verification) message(ctx context.Context, id string, want sim.State) ([]string, error) {
 	var m struct {
 		Status, Carrier, Region string
@@ -151,7 +151,7 @@ func describeState(s sim.State) string {
 	return fmt.Sprintf("%s by %s in %s with %d receipts", s.Status, s.Carrier, s.Region, s.Receipts)
 }
 
-// threads checks none when an event was lost: nobody knows then how its thread must be.
+// threads checks none when an event was lost: then nobody knows what its thread must look like.
 func (v *verification) threads() (checks []probe) {
 	s := v.simulation
 	expected := s.conversations.Expected()
@@ -168,7 +168,7 @@ func (v *verification) threads() (checks []probe) {
 	return checks
 }
 
-// thread checks what is a thread's own, and what its timeline shows.
+// thread checks a thread's own state, and its timeline.
 func (v *verification) thread(ctx context.Context, want sim.Conversation) ([]string, error) {
 	got, found, err := v.conversation(ctx, want.ThreadID)
 	if err != nil {
@@ -192,10 +192,10 @@ func (v *verification) thread(ctx context.Context, want sim.Conversation) ([]str
 	return wrong, nil
 }
 
-// pageSize is how many messages are asked for at a time.
+// pageSize is how many messages are asked for at once.
 const pageSize = 1000
 
-// conversation reads a thread, all pages of it, without a link that is not followed.
+// conversation reads all pages of a thread, and leaves out a link that is not followed.
 func (v *verification) conversation(ctx context.Context, id string) (all sim.Conversation, found bool, err error) {
 	query := url.Values{"limit": {strconv.Itoa(pageSize)}}
 	for {
@@ -252,8 +252,8 @@ func (v *verification) deadLetters() []probe {
 	return []probe{v.letters}
 }
 
-// How far back dead letters are read: a time before the simulation, for clocks that differ, and
-// letters beyond those that are looked for, for other senders.
+// How far back dead letters are read: clockSkew before the simulation, as clocks differ, and otherLetters
+// more than those that are looked for, as there may be other senders.
 const (
 	clockSkew    = 5 * time.Minute
 	otherLetters = 5000
@@ -297,7 +297,8 @@ func (v *verification) letters(ctx context.Context) ([]string, error) {
 	return wrong, nil
 }
 
-// eachLetter calls visit for dead letters, newest first, at most so many, until it returns false.
+// eachLetter calls visit for dead letters, newest first, until it returns false, and reads about most of
+// them at most.
 func (v *verification) eachLetter(ctx context.Context, most int, visit func(body string, received time.Time) bool) error {
 	query := url.Values{"limit": {"500"}}
 	for read := 0; read < most; {
@@ -335,7 +336,7 @@ func (v *verification) wrong() int { return len(v.lines) }
 // shownLines is how many differences are printed.
 const shownLines = 20
 
-// print tells what was verified, and how that ended.
+// print prints what was verified, and what was found.
 func (v *verification) print(out io.Writer) {
 	if v.without != "" {
 		fmt.Fprintf(out, "verified  nothing: %s\n", v.without)
