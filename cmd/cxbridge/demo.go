@@ -25,7 +25,7 @@ type demoCommand struct {
 
 // Validate is called by kong.
 func (c demoCommand) Validate() error {
-	if c.Duration <= 0 || c.Rate <= 0 || c.Rate > 10_000 {
+	if c.Duration <= 0 || !(c.Rate > 0 && c.Rate <= 10_000) { // NaN is no rate either
 		return errors.New("--duration must be above 0, and --rate above 0 and at most 10000")
 	}
 	return nil
@@ -37,8 +37,8 @@ func (c demoCommand) Run(ctx context.Context, p *program) error { return p.demo(
 const demoAddress = "127.0.0.1:3000"
 
 // demo runs the whole program on an embedded store, with a simulated CXone, CRM and traffic. It
-// compares what the API says of every message with what was sent, and the CRM with CXone. On a
-// terminal it then goes on with some traffic, to be looked at, until ctx is done.
+// compares what the API says about every message with what was sent, and the CRM with CXone. On a
+// terminal it then goes on with some traffic, to look at, until ctx is done.
 func demo(ctx context.Context, c demoCommand, out io.Writer) (err error) {
 	folder, err := os.MkdirTemp("", "cxbridge-demo-")
 	if err != nil {
@@ -126,8 +126,8 @@ func (r *remotes) close() {
 	}
 }
 
-// demoConfig is what `serve` would make of secrets that were drawn for the demo, of where its parts
-// are, and of defaults for the rest.
+// demoConfig returns what `serve` would make of secrets drawn for the demo, the addresses of its parts,
+// and defaults for the rest.
 func demoConfig(folder string, address net.Addr, remote *remotes) (Config, error) {
 	settings := map[string]string{
 		"ADDR":                address.String(),
@@ -143,7 +143,7 @@ func demoConfig(folder string, address net.Addr, remote *remotes) (Config, error
 		"RATE_CARD":           filepath.Join(folder, demoCardName),
 		"SIMULATOR":           "true",
 
-		// Nobody watches a demo for long enough to see the default.
+		// Nobody watches a demo for long enough to see an alarm with the default.
 		"SLOW_CARRIER_AFTER": "12s",
 	}
 	return serveConfig(nil, func(name string) (string, bool) {
@@ -154,7 +154,7 @@ func demoConfig(folder string, address net.Addr, remote *remotes) (Config, error
 
 const demoClientID = "demo"
 
-// demoCard is what the simulated carriers ask for a segment.
+// demoCard is what the simulated carriers charge for a segment.
 //
 //go:embed demo_rate_card.yaml
 var demoCard []byte

@@ -12,13 +12,13 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// parkedThread is a thread that the CRM refuses until somebody there has approved its customer. It is
-// parked then, and whoever looks at the demo can replay its dead letter with success.
+// parkedThread is a thread that the CRM refuses until somebody there has approved its customer. Until
+// then it is parked; after that, whoever looks at the demo can replay its dead letter with success.
 type parkedThread struct {
 	conversation sim.Conversation
 
 	mu       sync.Mutex
-	approved time.Time // from when on the CRM takes it; zero before it has refused it
+	approved time.Time // when the CRM begins to take it; zero before it has refused it
 }
 
 const (
@@ -47,14 +47,14 @@ func newParkedThread(now time.Time) *parkedThread {
 	}}
 }
 
-// post is the event that tells of it.
+// post returns the event that brings the thread.
 func (p *parkedThread) post() (sim.Post, error) {
 	body, err := json.Marshal(map[string]any{"event": "THREAD_UPDATED", "timestamp": p.conversation.UpdatedAt, "data": p.conversation})
 	return sim.Post{Body: body, Kind: sim.Updated, Answer: http.StatusOK, Threads: []string{parkedThreadID}}, err
 }
 
-// befalls lets the CRM refuse the thread as long as it must, and other requests meet other trouble.
-func (p *parkedThread) befalls(trouble func(*http.Request) sim.CRMFault) func(*http.Request) sim.CRMFault {
+// faults makes the CRM refuse the thread until it is approved; all other requests get other trouble.
+func (p *parkedThread) faults(trouble func(*http.Request) sim.CRMFault) func(*http.Request) sim.CRMFault {
 	return func(r *http.Request) sim.CRMFault {
 		if r.URL.Path == "/threads/"+parkedThreadID && p.isRefused(time.Now()) {
 			return sim.CRMFault{Status: http.StatusUnprocessableEntity, Body: unapproved}
@@ -72,7 +72,7 @@ func (p *parkedThread) isRefused(now time.Time) bool {
 	return now.Before(p.approved)
 }
 
-// state is how far cxbridge says it has come.
+// state returns what cxbridge says about how far the thread has come.
 func (p *parkedThread) state(ctx context.Context, st store.Store) (store.SyncState, error) {
 	row, err := st.Thread(ctx, parkedThreadID)
 	if err != nil {
@@ -81,13 +81,13 @@ func (p *parkedThread) state(ctx context.Context, st store.Store) (store.SyncSta
 	return row.Sync.State(), nil
 }
 
-// missing counts the dead letters that there should be of it, and are not: 0 or 1.
+// missing counts the dead letters that it should have and has not: 0 or 1.
 func (p *parkedThread) missing(ctx context.Context, st store.Store) (int, error) {
 	kept, err := st.CountDeadLetters(ctx, store.LetterFilter{Kind: store.KindThreadPush, Text: parkedThreadID}, 1)
 	if err != nil || kept == 1 {
 		return 0, err
 	}
-	// Asked afterwards: whoever replays it between the two questions wakes it.
+	// Asked second: a replay between the two questions takes the letter away and wakes the thread.
 	state, err := p.state(ctx, st)
 	if err != nil || state != store.StateParked {
 		return 0, err
@@ -95,7 +95,7 @@ func (p *parkedThread) missing(ctx context.Context, st store.Store) (int, error)
 	return 1, nil
 }
 
-// verdict tells what became of it.
+// verdict says what became of the thread.
 func (p *parkedThread) verdict(state store.SyncState) string {
 	if state == store.StateSynced {
 		return fmt.Sprintf("The thread %s, which the CRM had refused, was replayed since and is equal, too.\n", parkedThreadID)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -13,7 +15,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// startDemo returns a demonstration that has told of the thread that the CRM refuses, and what it prints.
+// startDemo returns a demonstration that has posted the thread that the CRM refuses, and what it prints.
 func startDemo(t *testing.T) (*demonstration, *bytes.Buffer) {
 	t.Helper()
 	remote, err := startRemotes()
@@ -25,7 +27,7 @@ func startDemo(t *testing.T) (*demonstration, *bytes.Buffer) {
 	maps.Copy(vars, map[string]string{"CRM_API_URL": remote.crmURL, "CRM_API_TOKEN": remote.crmToken, "SIMULATOR": "true"})
 	out := &bytes.Buffer{}
 	d := newDemonstration(demoCommand{Seed: 1}, startService(t, vars), remote, out)
-	if err := d.threads.tellOfParked(t.Context()); err != nil {
+	if err := d.threads.postParked(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	await(t, "the thread is parked", func() bool { return d.parkedState(t) == store.StateParked })
@@ -118,6 +120,17 @@ func (d *demonstration) approve(from time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.approved = from
+}
+
+// A demo that is stopped while it waits for the CRM does not claim that the CRM was equal.
+func TestDemoStoppedWhileItWaits(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := d.threads.awaitEqual(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
 }
 
 // A dead letter that an operator deletes is not missed, and one that is lost is.

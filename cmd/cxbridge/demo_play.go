@@ -66,7 +66,7 @@ func (d *demonstration) run(ctx context.Context) error {
 // afterRate is how many posts a second go on once the outcome is checked.
 const afterRate = 10
 
-// goOn sends a little traffic until ctx is done.
+// goOn sends some traffic until ctx is done.
 func (d *demonstration) goOn(ctx context.Context) {
 	d.sender.Rate = afterRate
 	d.sender.Run(ctx, func() (sim.Post, bool) { return d.traffic.Next(time.Now()), true })
@@ -123,16 +123,16 @@ func (d *demonstration) play(ctx context.Context) error {
 	err := <-social
 	stopShowing()
 	<-done
+	if err == nil && ctx.Err() == nil {
+		err = d.check(ctx)
+	}
 	if ctx.Err() != nil {
-		return nil // asked to stop; what was sent so far proves nothing
+		return nil // asked to stop; what was sent and checked so far proves nothing
 	}
-	if err != nil {
-		return err
-	}
-	return d.check(ctx)
+	return err
 }
 
-// check compares what the API says of every message with the ledger of what was sent.
+// check compares what the API says about every message with the ledger of what was sent.
 func (d *demonstration) check(ctx context.Context) error {
 	expected := d.ledger.Expected()
 	var wrong []string
@@ -170,12 +170,12 @@ func (d *demonstration) check(ctx context.Context) error {
 	return d.checkThreads(ctx)
 }
 
-// butDeleted excepts the dead letters that somebody deleted at the console.
+// butDeleted names the dead letters that somebody deleted at the console as an exception.
 func butDeleted(n int) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", but for %d dead letters that an operator deleted", n)
+	return fmt.Sprintf(", except %d that an operator deleted", n)
 }
 
 // checkThreads compares the CRM with CXone once more: an operator may have replayed a thread.

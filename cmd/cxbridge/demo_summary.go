@@ -48,7 +48,7 @@ func (k *kindCounter) line() string {
 	return strings.Join(parts, ", ")
 }
 
-// brokenBodies remembers bodies that are no receipts.
+// brokenBodies remembers bodies that are not valid receipts.
 type brokenBodies struct {
 	mu     sync.Mutex
 	bodies map[string]bool
@@ -90,8 +90,8 @@ func (b *brokenBodies) notIn(ctx context.Context, st store.Store) (missing int, 
 	return missing, nil
 }
 
-// missingLetters counts the dead letters that there should be and are not, and, if there are any such,
-// those that an operator deleted meanwhile.
+// missingLetters counts the dead letters that should be there and are not, and, if there are any, those
+// that an operator deleted meanwhile.
 func (d *demonstration) missingLetters(ctx context.Context) (missing, deleted int, err error) {
 	st := d.service.store
 	ofReceipts, err := d.broken.notIn(ctx, st)
@@ -106,7 +106,7 @@ func (d *demonstration) missingLetters(ctx context.Context) (missing, deleted in
 	return missing, deleted, err
 }
 
-// deletedLetters counts the dead letters that operators deleted, as the audit log tells.
+// deletedLetters counts the dead letters that operators deleted, by the audit log.
 func deletedLetters(ctx context.Context, log store.AuditLog) (n int, err error) {
 	const page = 500
 	for before := int64(0); ; {
@@ -132,7 +132,7 @@ const (
 	reprintEach = 5 * time.Second
 )
 
-// show shows the summary until ctx is done, and once more then.
+// show shows the summary until ctx is done, and then once more.
 func (d *demonstration) show(ctx context.Context) {
 	every := reprintEach
 	if d.terminal {
@@ -156,7 +156,7 @@ func (d *demonstration) draw() {
 	defer cancel()
 	tallies, err := d.service.store.Tally(ctx)
 	if err != nil {
-		return // the next one may come through; the check at the end does not pass over it
+		return // the next one may succeed; the check at the end does not ignore errors
 	}
 	text := d.summary(tallies)
 	if d.terminal && d.drawn > 0 {
@@ -166,12 +166,12 @@ func (d *demonstration) draw() {
 	fmt.Fprint(d.out, text)
 }
 
-// summary is what the service has made of the traffic so far.
+// summary says what the service has made of the traffic so far.
 func (d *demonstration) summary(tallies []store.Tally) string {
 	counts := d.sender.Counts()
 	e := counts.Events
 	var b strings.Builder
-	fmt.Fprintf(&b, "after %v: %d posts answered, in %.1f ms in the mean\n",
+	fmt.Fprintf(&b, "after %v: %d posts answered, in %.1f ms on average\n",
 		time.Since(d.began).Round(100*time.Millisecond), counts.Posts, d.service.ingest.Figures().MeanLatency.Seconds()*1000)
 	fmt.Fprintf(&b, "  sent      %s\n", d.kinds.line())
 	fmt.Fprintf(&b, "  answered  %d accepted, %d known before, %d with a sender ID that breaks the rules, %d refused and kept\n",
@@ -200,8 +200,8 @@ type carrierRow struct {
 	status     map[sms.Status]int64
 }
 
-// failureRate is the share of all messages that failed, were rejected or expired, as the console and
-// the API have it.
+// failureRate returns the share of all messages that failed, were rejected or expired, as the console and
+// the API define it.
 func (r *carrierRow) failureRate() string {
 	if r.messages == 0 {
 		return "-"
@@ -210,7 +210,7 @@ func (r *carrierRow) failureRate() string {
 	return fmt.Sprintf("%.1f %%", 100*float64(failed)/float64(r.messages))
 }
 
-// byCarrier sums up tallies by carrier, in the order of their names.
+// byCarrier sums up tallies by carrier, in the order of the carriers' names.
 func byCarrier(tallies []store.Tally) []*carrierRow {
 	rows := make(map[string]*carrierRow)
 	for _, t := range tallies {

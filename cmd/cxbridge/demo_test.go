@@ -1,10 +1,12 @@
 package main
 
 import (
+	"math"
 	"net"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -45,7 +47,21 @@ func TestDemoConfig(t *testing.T) {
 	}
 }
 
-// Whoever has the address of the demo, each of two demos finds one.
+func TestDemoRefusesFlags(t *testing.T) {
+	t.Parallel()
+	for _, c := range []demoCommand{
+		{Duration: 0, Rate: 1}, {Duration: time.Second, Rate: 0}, {Duration: time.Second, Rate: 10_001}, {Duration: time.Second, Rate: math.NaN()},
+	} {
+		if c.Validate() == nil {
+			t.Errorf("%+v passes", c)
+		}
+	}
+	if err := (demoCommand{Duration: time.Second, Rate: 10_000}).Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Two demos at once each find an address, whatever listens on the usual one.
 func TestListenDemoTwice(t *testing.T) {
 	t.Parallel()
 	for range 2 {

@@ -29,9 +29,9 @@ type threadsDemo struct {
 
 // stormReport is how a storm ended.
 type stormReport struct {
-	events   int           // told during it
+	events   int           // posted during it
 	caughtUp time.Duration // from its last event until the CRM was equal
-	threads  int           // in CXone then
+	threads  int           // in CXone at the end
 	messages int
 }
 
@@ -57,7 +57,7 @@ func newThreadsDemo(d *demonstration, crm *sim.CRM, seed uint64) *threadsDemo {
 		demo: d, crm: crm, rng: rand.New(rand.NewPCG(seed, 3)), parked: newParkedThread(time.Now()),
 		conversations: sim.NewConversations(rand.New(rand.NewPCG(seed, 1)), sim.Social{Threads: 80}),
 	}
-	crm.SetFaults(t.parked.befalls(demoTrouble.Faults(rand.New(rand.NewPCG(seed, 2)))))
+	crm.SetFaults(t.parked.faults(demoTrouble.Faults(rand.New(rand.NewPCG(seed, 2)))))
 	crm.SetETags(true)
 	t.sender = &sim.Sender{
 		URL:  d.service.address() + threadsPath,
@@ -67,9 +67,9 @@ func newThreadsDemo(d *demonstration, crm *sim.CRM, seed uint64) *threadsDemo {
 	return t
 }
 
-// play lets storms come until the time is up, and compares after each.
+// play plays storms until the time is up, and compares after each.
 func (t *threadsDemo) play(ctx context.Context, until time.Time) error {
-	if err := t.tellOfParked(ctx); err != nil {
+	if err := t.postParked(ctx); err != nil {
 		return err
 	}
 	for {
@@ -82,8 +82,8 @@ func (t *threadsDemo) play(ctx context.Context, until time.Time) error {
 	}
 }
 
-// tellOfParked posts the thread that the CRM refuses.
-func (t *threadsDemo) tellOfParked(ctx context.Context) error {
+// postParked posts the thread that the CRM refuses.
+func (t *threadsDemo) postParked(ctx context.Context) error {
 	post, err := t.parked.post()
 	if err != nil {
 		return err
@@ -99,7 +99,7 @@ func (t *threadsDemo) tellOfParked(ctx context.Context) error {
 	return nil
 }
 
-// thread is what CXone tells when it is asked.
+// thread returns a thread as CXone answers when it is asked for it.
 func (t *threadsDemo) thread(id string) (sim.Conversation, bool) {
 	if id == parkedThreadID {
 		return t.parked.conversation, true
@@ -107,7 +107,7 @@ func (t *threadsDemo) thread(id string) (sim.Conversation, bool) {
 	return t.conversations.Thread(id)
 }
 
-// storm plays one storm, tells the rest of its events, and waits until the CRM is equal.
+// storm plays one storm, posts the rest of its events, and waits until the CRM is equal.
 func (t *threadsDemo) storm(ctx context.Context, until time.Time) error {
 	before := t.sender.Counts().Posts
 	meddling, stopMeddling := context.WithCancel(ctx)
@@ -156,7 +156,7 @@ func (t *threadsDemo) meddle(ctx context.Context) {
 }
 
 // awaitEqual waits until cxbridge says that every thread is synced, and then compares the CRM with
-// CXone: what cxbridge says is not believed.
+// CXone, as cxbridge is not to be believed. It returns the error of ctx when that ends first.
 func (t *threadsDemo) awaitEqual(ctx context.Context) error {
 	waiting, cancel := context.WithTimeout(ctx, equalWithin)
 	defer cancel()
@@ -171,7 +171,7 @@ func (t *threadsDemo) awaitEqual(ctx context.Context) error {
 		case <-poll.C:
 		case <-waiting.Done():
 			if ctx.Err() != nil {
-				return nil
+				return ctx.Err()
 			}
 			return fmt.Errorf("after %v %d threads are not in the CRM: %w", equalWithin, busy, errors.Join(err, waiting.Err()))
 		}
@@ -189,7 +189,7 @@ func (t *threadsDemo) awaitEqual(ctx context.Context) error {
 	return nil
 }
 
-// differences compares the CRM with CXone. What was made up at the console meanwhile is none of ours.
+// differences compares the CRM with CXone. It leaves out threads that were made up at the console meanwhile.
 func (t *threadsDemo) differences(ctx context.Context) ([]string, error) {
 	st, want := t.demo.service.store, t.conversations.Expected()
 	state, err := t.parked.state(ctx, st)
@@ -207,7 +207,7 @@ func (t *threadsDemo) differences(ctx context.Context) ([]string, error) {
 	for _, c := range t.crm.Conversations() {
 		if !ours[c.ThreadID] {
 			if _, err := st.Thread(ctx, c.ThreadID); err == nil {
-				continue // an event told of it, which we did not post
+				continue // it came by an event that we did not post
 			}
 		}
 		got = append(got, c)
@@ -215,8 +215,8 @@ func (t *threadsDemo) differences(ctx context.Context) ([]string, error) {
 	return sim.Differences(want, got, t.crm.Foreign()), nil
 }
 
-// unsynced counts the threads that are not synced, up to a few. The one that is to be parked does not
-// count when it is.
+// unsynced counts the threads that are not synced, up to 100 of each state. The thread that the CRM
+// refuses does not count while it is parked.
 func (t *threadsDemo) unsynced(ctx context.Context) (n int, err error) {
 	for _, state := range []store.SyncState{store.StatePending, store.StateRetrying, store.StateParked} {
 		rows, err := t.demo.service.store.Threads(ctx, store.ThreadQuery{State: state, Limit: 100})
@@ -232,7 +232,7 @@ func (t *threadsDemo) unsynced(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// summary tells how it goes.
+// summary says how it goes.
 func (t *threadsDemo) summary() string {
 	f := t.demo.service.syncer.Figures()
 	counts := t.crm.Counts()
@@ -240,9 +240,9 @@ func (t *threadsDemo) summary() string {
 	for _, n := range counts.Requests {
 		requests += n
 	}
-	text := fmt.Sprintf("  threads   %d posts of CXone; %d pushes acknowledged, %.0f ms after the event in the mean; %d failed and tried again\n",
+	text := fmt.Sprintf("  threads   %d posts of CXone; %d pushes acknowledged, %.0f ms after the event on average; %d failed and tried again\n",
 		t.sender.Counts().Posts, f.Pushes, f.MeanLag.Seconds()*1000, f.Failures)
-	text += fmt.Sprintf("  crm       %d requests; another user was quicker %d times; %d of his changes are kept as they are\n",
+	text += fmt.Sprintf("  crm       %d requests; another user was quicker %d times; %d of their changes are kept as they are\n",
 		requests, f.Conflicts, f.Kept)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -262,6 +262,6 @@ func (t *threadsDemo) verdict(parked store.SyncState) string {
 	}
 	last := t.storms[len(t.storms)-1]
 	return fmt.Sprintf("Checked: after each of %d storms the CRM was equal to CXone, at the end %d threads with %d messages;\n"+
-		"nothing was applied twice, and all %d messages and participants that another user had changed are as he left them.\n",
+		"nothing was applied twice, and all %d messages and participants that another user had changed are as they were left.\n",
 		len(t.storms), last.threads, last.messages, foreign) + t.parked.verdict(parked)
 }
