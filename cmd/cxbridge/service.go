@@ -28,10 +28,10 @@ import (
 type service struct {
 	config     Config
 	log        *slog.Logger
-	failures   *access.Failures  // of all doors together
+	failures   *access.Failures  // of the webhooks, the API and the console together
 	traces     *telemetry.Traces // nil: off
 	store      store.Store
-	spool      *ingest.Spool  // nil with SQLite: where the database is, there is the disk
+	spool      *ingest.Spool  // nil with SQLite, whose database is on the local disk anyway
 	syncer     *syncer.Syncer // nil: no CRM is set
 	ingest     *ingest.Ingest
 	cxone      *cxone.Client // nil: CXone is not called
@@ -45,7 +45,7 @@ type service struct {
 	readiness  readiness
 }
 
-// postgresWriters is how many group commits run at a time on PostgreSQL: one is prepared while the
+// postgresWriters is how many group commits run at once on PostgreSQL: one is prepared while the
 // other waits for the disk.
 const postgresWriters = 2
 
@@ -64,7 +64,7 @@ const (
 	threadsPath = "/api/webhooks/cxone-threads"
 )
 
-// newService opens everything behind the listener, which it takes over, but serves nothing yet.
+// newService opens all parts, but serves nothing yet. It takes over the listener, even when it fails.
 func newService(ctx context.Context, cfg Config, log *slog.Logger, listener net.Listener) (_ *service, err error) {
 	s := &service{config: cfg, log: log, failures: access.NewFailures(), listener: listener, started: time.Now()}
 	defer func() {
@@ -117,11 +117,10 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger, listener net.
 
 // openTelemetry opens the traces, and registers the metrics that belong to no part.
 func (s *service) openTelemetry(ctx context.Context, registry prometheus.Registerer) (err error) {
-	release := versionOf(version, built, nil).version
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	telemetry.RegisterBuild(registry, release)
+	telemetry.RegisterBuild(registry, release())
 	s.traces, err = telemetry.OpenTraces(ctx, telemetry.TraceConfig{
-		Endpoint: s.config.OTLPEndpoint, Ratio: s.config.TraceRatio, Version: release, Registry: registry, Log: s.log,
+		Endpoint: s.config.OTLPEndpoint, Ratio: s.config.TraceRatio, Version: release(), Registry: registry, Log: s.log,
 	})
 	return err
 }
@@ -169,8 +168,8 @@ func (s *service) wakeSyncer() {
 	}
 }
 
-// run serves until the context ends, then stops in order: it accepts nothing more and begins no push,
-// answers what is in flight, commits what it has accepted, and records the pushes that end.
+// run serves until the context ends, then stops in order: it accepts no more requests and begins no
+// push, answers what is in flight, commits what it has accepted, and records the pushes that end.
 func (s *service) run(ctx context.Context) error {
 	if err := s.ingest.Start(ctx); err != nil {
 		return err
@@ -218,7 +217,7 @@ func (s *service) serve() error {
 	return s.server.Serve(s.listener)
 }
 
-// address is where the service is reached from this machine.
+// address returns the URL at which the service is reached from this machine.
 func (s *service) address() string {
 	host, port, err := net.SplitHostPort(s.listener.Addr().String())
 	if err != nil {
@@ -234,7 +233,7 @@ func (s *service) address() string {
 	return scheme + net.JoinHostPort(host, port)
 }
 
-// close releases what newService opened, in the reverse order. It does so after run, or instead.
+// close releases what newService opened. It is called after run, or instead of it.
 func (s *service) close() error {
 	var errs []error
 	if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
@@ -250,7 +249,7 @@ func (s *service) close() error {
 	return errors.Join(errs...)
 }
 
-// closeTimeout is how long a database may take to let its connections go.
+// closeTimeout is how long a database may take to close its connections.
 const closeTimeout = 3 * time.Second
 
 // closeStore does not wait for a database that hangs. Nothing is under way by now, and what is
@@ -262,7 +261,7 @@ func (s *service) closeStore() error {
 	case err := <-closed:
 		return err
 	case <-time.After(closeTimeout):
-		s.log.Warn("the database does not close its connections; left without waiting", "waited", closeTimeout.String())
+		s.log.Warn("the database does not close its connections; not waiting any longer", "waited", closeTimeout.String())
 		return nil
 	}
 }

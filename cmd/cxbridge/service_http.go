@@ -29,7 +29,7 @@ func (s *service) reconciler() api.Reconciler {
 	return r
 }
 
-// gate is what the webhooks are behind.
+// gate returns the gate in front of the webhooks.
 func (s *service) gate(registry prometheus.Registerer) (*webhook.Gate, error) {
 	texts := make([]string, len(s.config.WebhookSecrets))
 	for i, secret := range s.config.WebhookSecrets {
@@ -53,7 +53,7 @@ func (s *service) simulator(receipts, threads http.Handler) api.Simulator {
 	return &simulator.Simulator{Receipts: receipts, Threads: threads, Secret: s.config.WebhookSecrets[0].Reveal()}
 }
 
-// handler is the one place that says which path leads where.
+// handler returns the handler of all paths. It is the one place that says which path leads where.
 func (s *service) handler(gate *webhook.Gate, registry *prometheus.Registry) (http.Handler, error) {
 	var synced webhook.Synced
 	if s.syncer != nil {
@@ -64,7 +64,7 @@ func (s *service) handler(gate *webhook.Gate, registry *prometheus.Registry) (ht
 	if err != nil {
 		return nil, err
 	}
-	// No ServeMux: it would redirect paths that are not clean, where the API tells an error.
+	// No ServeMux: it would redirect paths that are not clean, where the API returns an error.
 	return s.config.TrustedProxies.Handler(requestid.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case smsPath:
@@ -77,9 +77,9 @@ func (s *service) handler(gate *webhook.Gate, registry *prometheus.Registry) (ht
 	}))), nil
 }
 
-// people returns what people and their tools look at: the API, and the console beside it.
+// people returns what people and their tools use: the API and the console.
 func (s *service) people(simulator api.Simulator, registry *prometheus.Registry) (http.Handler, error) {
-	cfg, release := s.config, versionOf(version, built, nil).version
+	cfg := s.config
 	delivery := answers.New(s.store, cfg.Analytics.RateCard, cfg.Analytics.Policy)
 	replayer := &ingest.Replayer{Store: s.store, Reader: s.ingest.Reader(), Submit: s.ingest.Submit, Wake: s.wakeSyncer}
 	tools, err := api.New(api.Config{
@@ -87,7 +87,7 @@ func (s *service) people(simulator api.Simulator, registry *prometheus.Registry)
 		Store: s.store, Delivery: delivery, Replayer: replayer, Figures: s, Health: s,
 		Reconciler: s.reconciler(), HasCRM: s.syncer != nil, Simulator: simulator,
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
-		Version: release, Log: s.log,
+		Version: release(), Log: s.log,
 	})
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func (s *service) people(simulator api.Simulator, registry *prometheus.Registry)
 		Store: s.store, Delivery: delivery, Replayer: replayer, Figures: s, Health: s,
 		HasCRM: s.syncer != nil, Waker: replayer, Reconciler: s.reconciler(), Simulator: simulator,
 		Settings: cfg.shown(), OpenAPI: tools.OpenAPI(), SLA: cfg.Analytics.SLA, Policy: cfg.Analytics.Policy,
-		Version: release, Log: s.log,
+		Version: release(), Log: s.log,
 	})
 	if err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func (s *service) people(simulator api.Simulator, registry *prometheus.Registry)
 	}), nil
 }
 
-// isBrowser reports whether somebody looks at a page: who asks for HTML by name, as no tool does.
+// isBrowser reports whether a browser asks for a page: it asks for HTML by name, as no tool does.
 func isBrowser(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.Contains(strings.ToLower(r.Header.Get("Accept")), "text/html")
 }

@@ -18,10 +18,10 @@ type task interface {
 	Run(ctx context.Context)
 }
 
-// minSlowSample is how many messages tell whether a carrier is slow.
+// minSlowSample is how many messages it takes to say whether a carrier is slow.
 const minSlowSample = 20
 
-// housekeeping returns what is done from time to time.
+// housekeeping returns the work that is done from time to time.
 func (s *service) housekeeping(registry prometheus.Registerer) []task {
 	judge := s.config.Analytics
 	host, err := os.Hostname()
@@ -36,7 +36,7 @@ func (s *service) housekeeping(registry prometheus.Registerer) []task {
 		},
 		housekeeping.NewRetention(s.store, s.config.Retention, registry, s.log),
 		&housekeeping.Heartbeat{Store: s.store, Log: s.log, Replica: store.Replica{
-			ID: rand.Text(), Host: cmp.Or(host, "unknown"), Version: versionOf(version, built, nil).version,
+			ID: rand.Text(), Host: cmp.Or(host, "unknown"), Version: release(),
 			Started: s.started.UTC().Truncate(time.Microsecond),
 		}},
 	}

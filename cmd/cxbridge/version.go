@@ -9,7 +9,7 @@ import (
 )
 
 // version and built are set by the release build: -ldflags "-X main.version=v1.2.3 -X main.built=…".
-// Without them the build information that Go itself keeps in the binary has to do.
+// Without them, the build information that Go itself keeps in the binary is used.
 var (
 	version string
 	built   string // when; RFC 3339
@@ -17,16 +17,24 @@ var (
 
 type versionCommand struct{}
 
-func (versionCommand) Run(p *program) error {
+func (versionCommand) Run(p *program) error { return printVersion(p.stdout, thisBuild()) }
+
+// thisBuild describes this binary.
+func thisBuild() build {
 	info, _ := debug.ReadBuildInfo()
-	return printVersion(p.stdout, versionOf(version, built, info))
+	return versionOf(version, built, info)
 }
 
-// build tells which code a binary was made from.
+// release returns the version of this binary, as `cxbridge version` prints it.
+func release() string { return thisBuild().version }
+
+// build says which code a binary was made from.
 type build struct {
 	version, commit, built string
 }
 
+// versionOf describes a binary by what the release build has set, and else by Go's build information,
+// which may be nil.
 func versionOf(version, built string, info *debug.BuildInfo) build {
 	b := build{version: version, commit: "unknown", built: built}
 	if info == nil {
