@@ -13,7 +13,7 @@ import (
 type Setting struct {
 	Name   string // as an environment variable
 	Shown  string // its text; for a secret, whether it is set
-	Source string // where it was found; "default" when nowhere
+	Source string // where it was found; "default" when it was found nowhere
 }
 
 // Summary lists every setting in the order of the help, without any secret.
@@ -62,8 +62,8 @@ func (s *Settings) all() []Value {
 	return list
 }
 
-// isExposed reports whether a secret stands in the command line itself. Most addresses of databases hold
-// no password.
+// isExposed reports whether a secret is in the command line itself. A DATABASE_URL without a password is
+// no secret.
 func (v Value) isExposed(cfg *Config) bool {
 	if v.name == "DATABASE_URL" && !strings.Contains(cfg.Database.String(), "***") {
 		return false
@@ -71,6 +71,7 @@ func (v Value) isExposed(cfg *Config) bool {
 	return v.secret && strings.HasPrefix(v.source, flagSource)
 }
 
+// show returns the text of a setting as it may be shown.
 func (v Value) show(cfg *Config) string {
 	switch {
 	case v.broken:
@@ -85,8 +86,8 @@ func (v Value) show(cfg *Config) string {
 		}
 		return cfg.Database.String()
 	case v.name == "SERVER_URL" && cfg.ServerURL == "", v.name == "CXONE_DOMAIN" && cfg.CXone.BaseURL == "",
-		v.name == "CRM_API_URL" && (cfg.CRM == nil || cfg.CRM.BaseURL == ""):
-		return "set" // and refused: a password may stand in it
+		v.name == "CRM_API_URL" && cfg.CRM.BaseURL == "", v.name == "OTEL_EXPORTER_OTLP_ENDPOINT" && cfg.OTLPEndpoint == "":
+		return "set" // and refused: it may hold a password
 	case v.name == "WEBHOOK_SECRET" && len(cfg.WebhookSecrets) > 1:
 		return fmt.Sprintf("set (%d values)", len(cfg.WebhookSecrets))
 	case v.secret:

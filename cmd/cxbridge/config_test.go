@@ -270,6 +270,9 @@ func TestNoSecretInProblems(t *testing.T) {
 		"CXONE_CLIENT_SECRET": {""},
 		"CRM_API_URL":         {"https://u:canary@h", "u:canary@h", "https://u:canary", "https://h?canary", "https://h#canary", "canary", ""},
 		"CRM_API_TOKEN":       {"canary canary", "canary\x7f", ""},
+
+		"OTEL_EXPORTER_OTLP_ENDPOINT": {"https://u:canary@h", "https://h?canary", "canary"},
+
 		"CRM_API_TOKEN_FILE":  {"canary"},
 		"WEBHOOK_SECRET_FILE": {"canary"},
 		"ADMIN_TOKEN_FILE":    {"canary"},
