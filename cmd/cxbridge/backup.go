@@ -20,22 +20,22 @@ type backupCommand struct {
 	File string `arg:"" placeholder:"FILE" help:"The file to make. It must not exist, and its folder must."`
 }
 
-const backupDetail = `Copies the SQLite database into a file, while the service runs, and checks the copy. What was
-acknowledged before the command began is in it. The file has its name only when it is whole; until then
+const backupDetail = `Copies the SQLite database into a file, while the service runs, and checks the copy. It holds all that
+was acknowledged before the command began. The file gets its name only once it is complete; until then
 it is called FILE.partial. Other ways to copy the database are not safe while the service runs.
 
-PostgreSQL has backups of its own. docs/backup.md tells how both are made and restored.
+PostgreSQL has backups of its own. docs/backup.md says how both are made and restored.
 
 Example:
   cxbridge backup /mnt/backup/cxbridge-2026-03-01.db`
 
-// Help is what the help of the command says beside its settings.
+// Help returns what the help of the command says besides its settings.
 func (backupCommand) Help() string { return backupDetail }
 
-// errNoBackupOfPostgres says what to do in place of the command.
+// errNoBackupOfPostgres says what to use instead of the command.
 var errNoBackupOfPostgres = errors.New("this command is for SQLite: PostgreSQL has pg_dump and pg_basebackup, see docs/backup.md")
 
-// Run needs the settings of the database alone.
+// Run needs only the settings of the database.
 func (c *backupCommand) Run(ctx context.Context, p *program, k *kong.Context) error {
 	r := &resolver{problems: load(k, p.env)}
 	db := r.database(c.DatabaseURL)
@@ -46,13 +46,13 @@ func (c *backupCommand) Run(ctx context.Context, p *program, k *kong.Context) er
 	case db.SQLite == "":
 		return errNoBackupOfPostgres
 	case !exists(db.SQLite):
-		return fmt.Errorf("%v does not exist", db) // to open it would make it
+		return fmt.Errorf("%v does not exist", db) // opening it would create it
 	}
 	bar := backupProgress{terminal: isTerminal(p.stderr), out: p.stderr}
 	size, err := sqlitedb.Backup(ctx, db.SQLite, c.File, bar.reach)
 	bar.clear()
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("nothing was copied, lest something be overwritten: %w", err)
+		return fmt.Errorf("nothing was copied, so that no file is overwritten: %w; give another name, or remove that file if no other backup is writing it", err)
 	}
 	if err != nil {
 		return fmt.Errorf("back up %v: %w", db, err)
@@ -61,14 +61,14 @@ func (c *backupCommand) Run(ctx context.Context, p *program, k *kong.Context) er
 	return nil
 }
 
-// backupProgress is a bar that is drawn from the first step on, which tells how long it is.
+// backupProgress is a bar that is drawn from the first step on, which says how long it is.
 type backupProgress struct {
 	terminal bool
 	out      io.Writer
 	*progress
 }
 
-// reach draws that so much of all is done.
+// reach draws that so many of all pages are done.
 func (b *backupProgress) reach(done, all int) {
 	if !b.terminal {
 		return

@@ -19,7 +19,7 @@ func TestBackup(t *testing.T) {
 		t.Fatalf("exit code %d: %s%s", code, &p.out, &p.err)
 	}
 	again := newTrial(map[string]string{"DATABASE_URL": source})
-	if code := again.run(t.Context(), []string{"backup", file}); code != exitFailure || !strings.Contains(again.err.String(), "lest something be overwritten") {
+	if code := again.run(t.Context(), []string{"backup", file}); code != exitFailure || !strings.Contains(again.err.String(), "so that no file is overwritten") {
 		t.Errorf("the file is there: exit code %d: %s", code, &again.err)
 	}
 	verify := newTrial(nil)

@@ -17,7 +17,7 @@ type migrateCommand struct {
 	DatabaseSettings `group:"Database"`
 }
 
-// Run needs the settings of the database alone, so that a job that only migrates is given nothing
+// Run needs only the settings of the database, so that a job that only migrates is given nothing
 // else.
 func (c *migrateCommand) Run(ctx context.Context, p *program, k *kong.Context) (err error) {
 	r := &resolver{problems: load(k, p.env)}
@@ -39,17 +39,17 @@ func (c *migrateCommand) Run(ctx context.Context, p *program, k *kong.Context) (
 		return fmt.Errorf("check %v after the migration: %w", cfg.Database, err)
 	}
 	if before == nil {
-		fmt.Fprintf(p.stdout, "%v: the schema was up to date; nothing was to do\n", cfg.Database)
+		fmt.Fprintf(p.stdout, "%v: the schema was up to date; there was nothing to do\n", cfg.Database)
 		return nil
 	}
 	fmt.Fprintf(p.stdout, "%v: the schema is up to date now\n", cfg.Database)
 	return nil
 }
 
-// migrateAgain is how long migrate leaves tables to those who use them.
+// migrateAgain is how long migrate leaves locked tables alone before it tries again.
 const migrateAgain = 5 * time.Second
 
-// migrate tries for as long as the context allows to get at tables that others use, and tells so once.
+// migrate tries again, for as long as the context allows, while others use the tables, and says so once.
 func migrate(ctx context.Context, st store.Store, out io.Writer) error {
 	for attempt := 1; ; attempt++ {
 		bar := newSpinner(out, "migrating")
@@ -59,7 +59,7 @@ func migrate(ctx context.Context, st store.Store, out io.Writer) error {
 			return err
 		}
 		if attempt == 1 {
-			fmt.Fprintf(out, "cxbridge: not yet, and tried again every %v: %v\n", migrateAgain, err)
+			fmt.Fprintf(out, "cxbridge: cannot migrate yet, trying again every %v: %v\n", migrateAgain, err)
 		}
 		select {
 		case <-ctx.Done():

@@ -50,7 +50,7 @@ func TestMigrate(t *testing.T) {
 		want  string
 	}{
 		"new database":    {&schemaStore{}, 0, "is up to date now"},
-		"nothing to do":   {&schemaStore{ready: true}, 0, "nothing was to do"},
+		"nothing to do":   {&schemaStore{ready: true}, 0, "there was nothing to do"},
 		"migration fails": {&schemaStore{migrateErr: away}, 1, "migrate postgres://bridge:***@db/x: " + away.Error()},
 		"does not hold":   {&schemaStore{pingErr: away}, 1, "after the migration"},
 	}

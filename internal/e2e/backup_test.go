@@ -272,8 +272,8 @@ func TestBackupIsMisused(t *testing.T) {
 		code      int
 		says      string
 	}{
-		{s.settings["DATABASE_URL"], file, 1, "lest something be overwritten"},
-		{s.settings["DATABASE_URL"], s.path(), 1, "lest something be overwritten"},
+		{s.settings["DATABASE_URL"], file, 1, "so that no file is overwritten"},
+		{s.settings["DATABASE_URL"], s.path(), 1, "so that no file is overwritten"},
 		{s.settings["DATABASE_URL"], other, 1, "no such file"},
 		{"sqlite:" + other, file + "-2", 1, "does not exist"},
 		{"postgres://user:llama-77fe@127.0.0.1:1/none", file + "-3", 1, "pg_dump"},

@@ -72,7 +72,7 @@ func TestSettingsFromEverywhere(t *testing.T) {
 func TestMigrate(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {
 		only := settings{"DATABASE_URL": s.settings["DATABASE_URL"]} // it needs no other
-		for i, want := range []string{"up to date now", "nothing was to do"} {
+		for i, want := range []string{"up to date now", "there was nothing to do"} {
 			code, stdout, stderr := finish(t, only, "migrate")
 			if code != 0 || !strings.Contains(stdout, want) {
 				t.Errorf("run %d: exit code %d: %s%s", i+1, code, stdout, stderr)

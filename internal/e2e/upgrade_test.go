@@ -375,7 +375,7 @@ func TestDatabaseOfANewerVersion(t *testing.T) {
 		s.change(t, "ALTER TABLE sms_messages ADD COLUMN of_the_future text")
 		s.change(t, "CREATE TABLE future (id bigint)")
 		s.change(t, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true)")
-		if code, stdout, stderr := finish(t, only, "migrate"); code != 0 || !strings.Contains(stdout, "nothing was to do") {
+		if code, stdout, stderr := finish(t, only, "migrate"); code != 0 || !strings.Contains(stdout, "there was nothing to do") {
 			t.Errorf("migrate once more: exit code %d: %s%s", code, stdout, stderr)
 		}
 		p := serve(t, s.settings)
