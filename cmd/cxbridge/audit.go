@@ -24,7 +24,7 @@ type auditVerifyCommand struct {
 // errAuditBroken says that the audit log is not as it was written, as the output tells.
 var errAuditBroken = errors.New("the audit log is not as it was written")
 
-// Run needs the settings of the database alone.
+// Run needs only the settings of the database.
 func (c *auditVerifyCommand) Run(ctx context.Context, p *program, k *kong.Context) (err error) {
 	r := &resolver{problems: load(k, p.env)}
 	cfg := Config{Database: r.database(c.DatabaseURL)}
@@ -32,7 +32,7 @@ func (c *auditVerifyCommand) Run(ctx context.Context, p *program, k *kong.Contex
 		return err
 	}
 	if path := cfg.Database.SQLite; path != "" && !exists(path) {
-		return fmt.Errorf("%v does not exist", cfg.Database) // to open it would make it
+		return fmt.Errorf("%v does not exist", cfg.Database) // opening it would create it
 	}
 	st, err := p.openStore(cfg)
 	if err != nil {
@@ -59,9 +59,9 @@ func (c *auditVerifyCommand) Run(ctx context.Context, p *program, k *kong.Contex
 // auditPage is how many entries are read at a time.
 const auditPage = 1000
 
-// verifyAudit checks every chain, those of a page of ends at a time, so that memory does not grow with the
-// log. The ends are read before the entries: a service that goes on writing makes a chain longer than its
-// end says, and not shorter.
+// verifyAudit checks all chains, one page of chain ends at a time, so that memory does not grow with the
+// log. The ends are read before the entries: a service that goes on writing can make a chain longer than
+// its end says, but not shorter.
 func verifyAudit(ctx context.Context, log store.AuditLog, terminal io.Writer) (*audit.Verifier, error) {
 	total, err := auditLength(ctx, log, terminal)
 	if err != nil {
@@ -93,8 +93,8 @@ func verifyAudit(ctx context.Context, log store.AuditLog, terminal io.Writer) (*
 	}
 }
 
-// verifyChains checks the entries after one, up to those of the last subject, "" for no last one. It returns
-// the last entry that it has checked.
+// verifyChains checks the entries after one, up to those of the subject last; "" is to the end of the log.
+// It returns the last entry that it has checked.
 func verifyChains(ctx context.Context, log store.AuditLog, v *audit.Verifier, after audit.Entry, last string, bar *progress) (audit.Entry, error) {
 	for {
 		page, err := log.AuditChains(ctx, after.Subject, after.Seq, auditPage)
@@ -114,7 +114,7 @@ func verifyChains(ctx context.Context, log store.AuditLog, v *audit.Verifier, af
 	}
 }
 
-// auditLength returns how many entries there are up to the ends of all chains.
+// auditLength returns the number of entries in all chains, by their ends.
 func auditLength(ctx context.Context, log store.AuditLog, terminal io.Writer) (entries int, err error) {
 	bar := newProgress(terminal, endless, "chains")
 	defer bar.clear()

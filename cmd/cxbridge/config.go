@@ -41,20 +41,20 @@ type Config struct {
 	CRM       *CRM // nil: threads are kept and wait
 
 	CXone     *CXone // nil: no calls to CXone
-	ServerURL string // without a slash at its end; "" is not set
+	ServerURL string // without a slash at its end; "" when it is not set
 
 	Analytics Analytics
-	Retention map[store.Expirable]time.Duration // what is not in it is kept for ever
+	Retention map[store.Expirable]time.Duration // data that is not in it is kept for ever
 
 	Simulator bool
 
-	OTLPEndpoint string  // base URL; "" is no traces
+	OTLPEndpoint string  // base URL; "" for no traces
 	TraceRatio   float64 // 0 to 1
 
 	LogLevel  slog.Level
 	LogFormat string // "json" or "text"
 
-	// Warnings tell of settings that are valid and unwise, each fit to be shown.
+	// Warnings are about settings that are valid but unwise, each fit to be shown.
 	Warnings []string
 
 	settings []Setting
@@ -78,7 +78,7 @@ type CRM struct {
 	Schema  *crm.Schema
 }
 
-// Secret is a text that must not be shown. Printing and logging it tell only whether it is set.
+// Secret is a text that must not be shown. Printing and logging it show only whether it is set.
 type Secret string
 
 // Reveal returns the text itself, for the one place that needs it.
@@ -91,7 +91,7 @@ func (s Secret) String() string {
 	return "set"
 }
 
-// GoString is what %#v prints.
+// GoString implements fmt.GoStringer, for %#v.
 func (s Secret) GoString() string { return s.String() }
 
 // LogValue implements slog.LogValuer.
@@ -100,9 +100,9 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // MarshalText keeps the text out of JSON.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Resolve checks every setting and returns what they mean together. Where it finds mistakes, on
-// top of those that were found in the sources, it returns a *SettingsError with all of them; the
-// fields of the Config whose settings are right are set then as well.
+// Resolve checks every setting and returns what they mean together. If there are mistakes, its own
+// findings or those already found in the sources, it returns a *SettingsError with all of them; the
+// fields of the Config whose settings are right are set even then.
 func (s *Settings) Resolve(found *problems) (Config, error) {
 	p := &resolver{problems: found}
 	cfg := Config{
@@ -169,7 +169,7 @@ func (p *resolver) required(v Value) {
 	}
 }
 
-// compareSecrets looks at the secrets together.
+// compareSecrets checks the secrets against each other.
 func (p *resolver) compareSecrets(s *Settings, cfg *Config) {
 	if cfg.ViewerToken != "" && cfg.ViewerToken == cfg.AdminToken {
 		p.wrong(s.ViewerToken, "is the same as ADMIN_TOKEN, so every viewer would be an operator", "give each a text of its own")

@@ -14,7 +14,7 @@ import (
 
 // Analytics says how carriers are judged.
 type Analytics struct {
-	RateCard *analytics.RateCard // nil: only costs that receipts name are counted
+	RateCard *analytics.RateCard // nil: only costs named in receipts are counted
 	SLA      time.Duration
 	Policy   analytics.Policy
 
@@ -50,13 +50,13 @@ func (p *resolver) rateCard(v Value) *analytics.RateCard {
 	}
 	card, err := analytics.ParseRateCard(v.text, text)
 	if err != nil {
-		p.wrong(v, fmt.Sprintf("is %q, which is no rate card, %s", v.text, oneLine(err)), "mend the file; docs/analytics.md tells its format")
+		p.wrong(v, fmt.Sprintf("is %q, which is no rate card, %s", v.text, oneLine(err)), "mend the file; docs/analytics.md describes its format")
 		return nil
 	}
 	return card
 }
 
-// retention takes a list of KIND=TIME.
+// retention reads a list of KIND=TIME.
 func (p *resolver) retention(v Value) map[store.Expirable]time.Duration {
 	kinds := []store.Expirable{store.ExpireMessages, store.ExpireThreads, store.ExpireJournal, store.ExpireDeadLetters}
 	keep := make(map[store.Expirable]time.Duration)
@@ -69,7 +69,7 @@ func (p *resolver) retention(v Value) map[store.Expirable]time.Duration {
 		d, isLength := lengthOf(text)
 		switch _, twice := keep[k]; {
 		case !slices.Contains(kinds, k):
-			p.wrong(v, fmt.Sprintf("has nothing that can be kept for a time in %q", strings.TrimSpace(item)), "write KIND=TIME, with messages, threads, journal or dead-letters as KIND")
+			p.wrong(v, fmt.Sprintf("names no kind of data in %q", strings.TrimSpace(item)), "write KIND=TIME, with messages, threads, journal or dead-letters as KIND")
 			continue
 		case twice:
 			p.wrong(v, fmt.Sprintf("names %s twice", k), "keep one")
@@ -82,7 +82,7 @@ func (p *resolver) retention(v Value) map[store.Expirable]time.Duration {
 	return keep
 }
 
-// length takes a duration that may be in days.
+// length reads a duration that may be in days.
 func (p *resolver) length(v Value, least, most time.Duration) time.Duration {
 	d, ok := lengthOf(v.text)
 	if v.broken {
@@ -106,7 +106,7 @@ func lengthOf(text string) (time.Duration, bool) {
 	return d, err == nil
 }
 
-// share takes a number as in 0.15, or per cent as in 15%.
+// share reads a number as in 0.15, or per cent as in 15%.
 func (p *resolver) share(v Value, least, most float64) float64 {
 	text, isPercent := strings.CutSuffix(strings.TrimSpace(v.text), "%")
 	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)

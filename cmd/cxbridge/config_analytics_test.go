@@ -24,7 +24,7 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-// Every mistake in a list is told.
+// Every mistake in a list is reported.
 func TestRetentionTellsEveryProblem(t *testing.T) {
 	t.Parallel()
 	_, err := resolve(t, nil, with(map[string]string{"RETENTION": "mesages=1d,threads=1m,journal,journal=2d,,dead-letters=1d"}))
@@ -37,8 +37,8 @@ func TestRetentionTellsEveryProblem(t *testing.T) {
 		got = append(got, strings.TrimPrefix(p.Wrong, "has no"))
 	}
 	want := []string{
-		`thing that can be kept for a time in "mesages=1d"`, ` time from 1h to 36500d in "threads=1m"`, ` time from 1h to 36500d in "journal"`,
-		"names journal twice", `thing that can be kept for a time in ""`,
+		`names no kind of data in "mesages=1d"`, ` time from 1h to 36500d in "threads=1m"`, ` time from 1h to 36500d in "journal"`,
+		"names journal twice", `names no kind of data in ""`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

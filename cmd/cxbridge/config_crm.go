@@ -50,7 +50,7 @@ func (p *resolver) crmSchema(v Value) *crm.Schema {
 	return schema
 }
 
-// count takes a whole number.
+// count reads a whole number.
 func (p *resolver) count(v Value, least, most int) int {
 	n, err := strconv.Atoi(strings.TrimSpace(v.text))
 	if v.broken {

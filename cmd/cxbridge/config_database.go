@@ -13,13 +13,13 @@ type Database struct {
 	Postgres Secret // URL
 }
 
-// The ways to write DATABASE_URL, as told to who wrote it otherwise.
+// The ways to write DATABASE_URL, shown to anyone who wrote it otherwise.
 const (
 	rightDatabase = "give sqlite:PATH, or postgres://USER:PASSWORD@HOST:5432/DATABASE"
 	rightPostgres = "give postgres://USER:PASSWORD@HOST:5432/DATABASE, with signs in the password percent-encoded"
 )
 
-// database reads DATABASE_URL. Its problems do not repeat the text, in which a password stands.
+// database reads DATABASE_URL. Its problems do not repeat the text, which may hold a password.
 func (p *resolver) database(v Value) Database {
 	text := strings.TrimSpace(v.text)
 	scheme, rest, ok := strings.Cut(text, ":")
@@ -39,8 +39,8 @@ func (p *resolver) database(v Value) Database {
 	return Database{}
 }
 
-// sqlite takes the path as it is. Of the form with slashes only the one that can mean but one
-// path is taken: sqlite:///absolute/path.
+// sqlite takes the path as it is. Of the forms with slashes it accepts only the one that can mean
+// just one path: sqlite:///absolute/path.
 func (p *resolver) sqlite(v Value, path string) Database {
 	if rest, slashes := strings.CutPrefix(path, "//"); slashes {
 		if !strings.HasPrefix(rest, "/") {
@@ -100,5 +100,5 @@ func (d Database) String() string {
 	return strings.ReplaceAll(u.String(), mark, "***")
 }
 
-// GoString is what %#v prints.
+// GoString implements fmt.GoStringer, for %#v.
 func (d Database) GoString() string { return d.String() }

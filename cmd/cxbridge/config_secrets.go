@@ -8,7 +8,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/webhook"
 )
 
-// webhookSecrets splits a list of secrets. Empty items and repeated ones are left out.
+// webhookSecrets reads a list of secrets. Empty items and repeated ones are left out.
 func (p *resolver) webhookSecrets(v Value) []Secret {
 	var secrets []Secret
 	var texts []string
@@ -33,7 +33,7 @@ func (p *resolver) webhookSecrets(v Value) []Secret {
 	return secrets
 }
 
-// token takes a token that fits into an Authorization header.
+// token reads a token, which must fit into an Authorization header.
 func (p *resolver) token(v Value) Secret {
 	if strings.ContainsFunc(v.text, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		p.wrong(v, "holds a character that a bearer token cannot", "use letters, digits and signs, without spaces")
@@ -65,7 +65,7 @@ func (c *Config) secrets() []namedSecret {
 	return list
 }
 
-// secretWarnings tells which secrets are unwise, without showing them.
+// secretWarnings says which secrets are unwise, without showing them.
 func (c *Config) secretWarnings() []string {
 	var warnings []string
 	for _, named := range c.secrets() {
@@ -74,13 +74,13 @@ func (c *Config) secretWarnings() []string {
 		}
 	}
 	if slices.ContainsFunc(c.WebhookSecrets, func(s Secret) bool { return s == c.AdminToken || s == c.ViewerToken }) {
-		warnings = append(warnings, "WEBHOOK_SECRET holds a token of the API, which CXone could use then: give each a text of its own")
+		warnings = append(warnings, "WEBHOOK_SECRET holds a token of the API, so CXone could use the API: give each a text of its own")
 	}
 	return append(warnings, c.crmTokenWarnings()...)
 }
 
-// crmTokenWarnings looks at the token of the CRM. How long it is and what it is made of is the CRM's
-// business, so only one that was plainly never filled in is pointed out.
+// crmTokenWarnings checks the token of the CRM. Its length and its characters are the CRM's business, so
+// only a token that was plainly never filled in, or is one of ours, is pointed out.
 func (c *Config) crmTokenWarnings() []string {
 	if c.CRM == nil || c.CRM.Token == "" {
 		return nil
@@ -90,17 +90,18 @@ func (c *Config) crmTokenWarnings() []string {
 		warnings = append(warnings, "CRM_API_TOKEN looks like a sample value: give the token that the CRM has issued")
 	}
 	if slices.ContainsFunc(c.secrets(), func(ours namedSecret) bool { return ours.secret == c.CRM.Token }) {
-		warnings = append(warnings, "CRM_API_TOKEN is also a secret of cxbridge itself, which the CRM could use then: give each a text of its own")
+		warnings = append(warnings, "CRM_API_TOKEN is also a secret of cxbridge itself, so the CRM knows that secret: give each a text of its own")
 	}
 	return warnings
 }
 
 const strongLength = 16
 
-// samples are words that stand in examples, and that no random text of digits holds.
+// samples are words that are used in examples. A random text of hexadecimal digits hardly ever
+// holds one.
 var samples = []string{"changeme", "change-me", "change_me", "secret", "password", "example", "sample", "token", "test", "demo", "12345678"}
 
-// isSample reports whether a text is made of the words of samples alone.
+// isSample reports whether a text consists of the words in samples alone.
 func isSample(secret Secret) bool {
 	rest := strings.ToLower(string(secret))
 	for _, sample := range samples {

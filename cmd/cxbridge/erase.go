@@ -25,8 +25,8 @@ type eraseCommand struct {
 	DatabaseSettings `group:"Database"`
 
 	Recipient   string `placeholder:"NUMBER" help:"The number that messages were sent to, with its country code. It is found in the forms in which people write it."`
-	Participant string `placeholder:"ID" help:"The id of a participant in threads, or that of the person on the platform."`
-	Yes         bool   `help:"Does not ask before it begins."`
+	Participant string `placeholder:"ID" help:"The id of a participant in threads, or the person's id on the platform."`
+	Yes         bool   `help:"Do not ask before beginning."`
 }
 
 const eraseDetail = `Takes a person out of the whole database: numbers, names, the text of messages, and the bodies of
@@ -34,21 +34,21 @@ receipts, events and dead letters that name the person. States, counts and the a
 reads everything once more and says where the person is still found; exits 1 if there is such a place.
 What it did cannot be undone. If it is stopped, run it again.
 
-It works on the database itself, as migrate does, also while the service runs. While a thread of the
-person is being pushed to the CRM it waits for the end of that, for a minute at most. Erase the person in
-CXone and the CRM first, lest they come back from there. docs/privacy.md says what is kept where.
+It works on the database itself, as migrate does, even while the service runs. While a thread of the
+person is being pushed to the CRM, it waits for the push to end, for a minute at most. Erase the person in
+CXone and the CRM first, or they may come back from there. docs/privacy.md says what is kept where.
 
 Example:
   cxbridge erase --recipient +4915112345678`
 
-// Help is what the help of the command says beside its settings.
+// Help returns what the help of the command says besides its settings.
 func (eraseCommand) Help() string { return eraseDetail }
 
-// eraseStays says what may be found at the end.
-const eraseStays = `What is an id of a message or thread, or is in the audit log, stays, though it holds the number or names
-the id. What else is left has come meanwhile: run it again. docs/privacy.md says what to do about ids.`
+// eraseStays says what may still be found at the end.
+const eraseStays = `Ids of messages and threads, and the audit log, are not changed, even where they hold the number or the
+id. Anything else that is listed came in meanwhile: run it again. docs/privacy.md says what to do about ids.`
 
-// leastDigits is how many digits make a number that is nobody else's, nor a time or a count.
+// leastDigits is how many digits a number needs so that it is nobody else's, nor a time or a count.
 const leastDigits = 6
 
 // Validate is called by kong. Its errors do not repeat who is to be erased.
@@ -75,13 +75,13 @@ func (c *eraseCommand) Validate() error {
 	return nil
 }
 
-// errTraces says that the person is still found, as the output tells.
+// errTraces says that the person is still found; the output says where.
 var errTraces = errors.New("the person is still found in the database")
 
 // eraseStep is how many rows of a table one transaction looks at.
 const eraseStep = 1000
 
-// Run needs the settings of the database alone.
+// Run needs only the settings of the database.
 func (c *eraseCommand) Run(ctx context.Context, p *program, k *kong.Context) (err error) {
 	r := &resolver{problems: load(k, p.env)}
 	cfg := Config{Database: r.database(c.DatabaseURL)}
@@ -89,7 +89,7 @@ func (c *eraseCommand) Run(ctx context.Context, p *program, k *kong.Context) (er
 		return err
 	}
 	if path := cfg.Database.SQLite; path != "" && !exists(path) {
-		return fmt.Errorf("%v does not exist", cfg.Database) // to open it would make it
+		return fmt.Errorf("%v does not exist", cfg.Database) // opening it would create it
 	}
 	if err := c.confirm(p, cfg.Database); err != nil {
 		return err
@@ -105,7 +105,7 @@ func (c *eraseCommand) Run(ctx context.Context, p *program, k *kong.Context) (er
 	person := store.Person{Recipient: c.Recipient, Participant: c.Participant}
 	rows, err := erase(ctx, st, person, p.stderr)
 	if err != nil {
-		return fmt.Errorf("erase from %v, and it is not over: run it again: %w", cfg.Database, err)
+		return fmt.Errorf("erase from %v: not finished, run it again: %w", cfg.Database, err)
 	}
 	fmt.Fprintf(p.stdout, "%v: erased: %s\n", cfg.Database, listRows(rows))
 	bar := newSpinner(p.stderr, "looking for what is left")
@@ -128,7 +128,7 @@ func (c *eraseCommand) confirm(p *program, db Database) error {
 		return nil
 	}
 	if file, ok := p.stdin.(*os.File); !ok || !isatty.IsTerminal(file.Fd()) {
-		return errors.New("nobody is there to be asked: give --yes to erase without a question")
+		return errors.New("the input is not a terminal, so nobody can be asked: give --yes to erase without a question")
 	}
 	return askYes(p.stdin, p.stderr, fmt.Sprintf("This takes the person out of %v for good. Type yes to go on: ", db))
 }
@@ -146,11 +146,11 @@ func askYes(in io.Reader, out io.Writer, question string) error {
 	return nil
 }
 
-// erase takes a person out in steps, and returns how many rows were changed, by table. The audit log
-// is told that somebody was erased, before and after, and not who.
+// erase takes a person out in steps, and returns how many rows were changed, by table. It notes in the
+// audit log, before and after, that somebody is erased, but not who.
 func erase(ctx context.Context, st store.Store, person store.Person, terminal io.Writer) (map[string]int, error) {
 	note := func(outcome string, detail audit.Detail) error {
-		return st.Audit(ctx, audit.Note{Subject: "erasure", Action: audit.ActionErase, Outcome: outcome, Detail: detail},
+		return st.Audit(ctx, audit.Note{Subject: audit.ErasureSubject, Action: audit.ActionErase, Outcome: outcome, Detail: detail},
 			time.Now().UTC().Truncate(time.Microsecond))
 	}
 	if err := note("begun", nil); err != nil {
@@ -180,15 +180,15 @@ func erase(ctx context.Context, st store.Store, person store.Person, terminal io
 }
 
 const (
-	// leaseLook is how often a step is tried again that finds a lease. A push takes a fraction of a
+	// leaseLook is how often a step that finds a lease is tried again. A push takes a fraction of a
 	// second, and a thread may be pushed again soon.
 	leaseLook = 100 * time.Millisecond
 
-	// leasePatience is for how long. A lease whose worker is gone runs for 15 s.
+	// leasePatience is how long a step is tried. A lease whose worker is gone runs for 15 s.
 	leasePatience = time.Minute
 )
 
-// eraseNext does a step, once nobody pushes what it is to erase.
+// eraseNext does one step, as soon as nobody pushes what it has to erase.
 func eraseNext(ctx context.Context, st store.Store, person store.Person, cursor string) (store.Erased, error) {
 	for begin := time.Now(); ; {
 		step, err := st.Erase(ctx, person, cursor, eraseStep)
@@ -203,7 +203,7 @@ func eraseNext(ctx context.Context, st store.Store, person store.Person, cursor 
 	}
 }
 
-// listRows tells how many rows of which tables there are.
+// listRows lists how many rows there are, by table.
 func listRows(rows map[string]int) string {
 	if len(rows) == 0 {
 		return "no row"

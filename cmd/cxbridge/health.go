@@ -18,26 +18,26 @@ const (
 	unreadyFor = 100 * time.Millisecond // so that the return of a part shows at once
 )
 
-// lookTimeout bounds a look: a probe that hangs tells nothing.
+// lookTimeout bounds a look: a probe that hangs must not hold up the answer.
 const lookTimeout = 2 * time.Second
 
 // readiness remembers the last look.
 type readiness struct {
 	mu    sync.Mutex
-	until time.Time // it holds
+	until time.Time // the last look holds
 	ok    bool
 	parts map[string]api.Part
 
 	spool, database probedPart
 }
 
-// probedPart is asked whether it works, without waiting for it when it hangs.
+// probedPart is a part that is asked whether it works, without waiting for it when it hangs.
 type probedPart struct{ asking atomic.Bool }
 
 var errHangs = errors.New("it does not answer")
 
-// ask gives up when the context ends, as a disk that hangs knows nothing of contexts. The part is not asked
-// again before it has answered.
+// ask returns what the part answers, or errHangs when the context ends first: a disk that hangs knows
+// nothing of contexts. The part is not asked again before it has answered; until then, ask returns errHangs.
 func (p *probedPart) ask(ctx context.Context, part func(context.Context) error) error {
 	if !p.asking.CompareAndSwap(false, true) {
 		return errHangs
@@ -56,7 +56,7 @@ func (p *probedPart) ask(ctx context.Context, part func(context.Context) error) 
 	}
 }
 
-// Ready implements api.Health. A look is for all who ask, whoever of them goes away.
+// Ready implements api.Health. A look serves all callers, so it does not end when one of them goes away.
 func (s *service) Ready() (bool, map[string]api.Part) {
 	r := &s.readiness
 	r.mu.Lock()
@@ -78,7 +78,7 @@ func (s *service) Ready() (bool, map[string]api.Part) {
 	return r.ok, r.parts
 }
 
-// look asks every part for its state.
+// look asks every part for its state, and reports whether events can be accepted.
 func (s *service) look(ctx context.Context) (bool, map[string]api.Part) {
 	parts := map[string]api.Part{"database": {State: "up"}}
 	ready := false
@@ -97,7 +97,7 @@ func (s *service) look(ctx context.Context) (bool, map[string]api.Part) {
 	return ready, parts
 }
 
-// crmPart tells how the way to the CRM is. Events are accepted whatever it is.
+// crmPart returns the state of the way to the CRM. Events are accepted whatever it is.
 func (s *service) crmPart() api.Part {
 	if s.syncer == nil {
 		return api.Part{State: "off", Detail: "threads are kept and wait: CRM_API_URL is not set"}
@@ -108,7 +108,7 @@ func (s *service) crmPart() api.Part {
 	return api.Part{State: "up"}
 }
 
-// spoolPart also tells whether the spool could take an event now.
+// spoolPart returns the state of the spool, and whether it could take an event now.
 func (s *service) spoolPart(ctx context.Context) (part api.Part, usable bool) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout/2) // the rest is the database's
 	defer cancel()

@@ -20,7 +20,7 @@ type healthcheckCommand struct {
 // at once, whatever its database does.
 const healthTimeout = 2 * time.Second
 
-// Run needs the address alone, so that it can run beside a service whose secrets it may not read.
+// Run needs only the address, so that it can run next to a service whose secrets it may not read.
 func (c *healthcheckCommand) Run(ctx context.Context, p *program, k *kong.Context) error {
 	r := &resolver{problems: load(k, p.env)}
 	addr, speaksTLS := r.addr(c.Addr, c.Port), !c.TLSCertFile.isMissing()
@@ -32,10 +32,10 @@ func (c *healthcheckCommand) Run(ctx context.Context, p *program, k *kong.Contex
 	return askHealth(ctx, addr, speaksTLS)
 }
 
-// askHealth returns an error unless the service that listens on addr answers that it is alive. To dial
-// an address without a host, or one that is unspecified, is to dial this machine: no name is resolved,
-// which a container may not be able to, and no proxy of the environment is asked. The certificate is not
-// checked: it names the service as others know it, and the question holds no secret.
+// askHealth returns an error unless the service that listens on addr answers that it is alive. Dialling
+// an address without a host, or an unspecified one, reaches this machine: no name is resolved, which a
+// container may not be able to do, and no proxy of the environment is used. The certificate is not
+// checked: it names the service as others know it, and the request holds no secret.
 func askHealth(ctx context.Context, addr string, speaksTLS bool) error {
 	scheme := "http"
 	if speaksTLS {

@@ -11,8 +11,8 @@ import (
 // logFlush is how long a line of the log may wait for others before it is written.
 const logFlush = 200 * time.Millisecond
 
-// newLogger logs to w. Lines are written together, as one call to the system for each would cost
-// more than the event that it tells of; close writes what is left.
+// newLogger logs to w. Lines are written together, as one system call for each would cost more than
+// the event that the line is about; close writes what is left.
 func newLogger(cfg Config, w io.Writer) (log *slog.Logger, close func()) {
 	lines := newLineBuffer(w)
 	var flushing sync.WaitGroup
@@ -32,7 +32,7 @@ func newLogger(cfg Config, w io.Writer) (log *slog.Logger, close func()) {
 type lineBuffer struct {
 	mu   sync.Mutex
 	to   io.Writer
-	out  *bufio.Writer // to it
+	out  *bufio.Writer // writes to it
 	done chan struct{}
 	once sync.Once
 }
@@ -70,9 +70,9 @@ func (b *lineBuffer) flush() {
 	b.recover(b.out.Flush())
 }
 
-// recover gives up what could not be written, as on a full disk, so that later lines may be. A
-// bufio.Writer writes nothing more after an error. There is no place to tell of it. The last line that is
-// there may have lost its end.
+// recover drops what could not be written, as on a full disk, so that later lines can be: a bufio.Writer
+// writes nothing more after an error. There is no place to report it. It begins a new line, because the
+// last line that was written may have lost its end.
 func (b *lineBuffer) recover(err error) {
 	if err != nil {
 		b.out.Reset(b.to)

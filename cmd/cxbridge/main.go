@@ -2,14 +2,16 @@
 //
 // Its files:
 //
-//	main.go       the command line and the exit codes; help.go what the help says beside the settings
+//	main.go       the command line and the exit codes; help.go what the help says besides the settings
 //	settings*.go  the settings as texts: the table of them, their sources, what is wrong with them
 //	config*.go    the settings as what they mean, checked
-//	serve.go      the command serve; service.go what it runs, and health.go how that is
+//	serve.go      the command serve; service*.go what it runs, tls.go its certificate, health.go its state
 //	wire.go       which store, which CRM and which client of CXone a configuration asks for
 //	log.go        the log
+//	progress.go   progress bars and spinners
 //	migrate.go, version.go, audit.go, backup.go, erase.go, healthcheck.go, reconcile.go, replay.go
-//	              the commands of these names; api_client.go how the last one asks a service that runs
+//	              the commands of these names
+//	api_client.go how reconcile, replay and simulate call a running service
 //	doctor*.go    the command doctor, its checks grouped by what they look at
 //	demo*.go      the command demo: its parts, its course, its summary
 //	simulate*.go  the command simulate: its settings, the posting, the verification, the summary
@@ -23,9 +25,10 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
-	// The time zones of carriers are known also where the system has no table of them.
+	// The time zones of carriers are known even where the system has no table of them.
 	_ "time/tzdata"
 
 	"github.com/alecthomas/kong"
@@ -41,7 +44,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr))
 }
 
-// The exit codes, as the help tells them.
+// The exit codes, as the help lists them.
 const (
 	exitOK          = 0
 	exitFailure     = 1
@@ -65,7 +68,7 @@ func run(ctx context.Context, args []string, env environment, stdout, stderr io.
 	return p.run(ctx, args)
 }
 
-// program is the binary with everything it has from outside.
+// program is the binary with everything it gets from outside.
 type program struct {
 	env            environment
 	stdin          io.Reader
@@ -82,23 +85,23 @@ type program struct {
 
 // commands is the command line.
 type commands struct {
-	Help helpFlag `short:"h" help:"Show help; after a command, that of the command."`
+	Help helpFlag `short:"h" help:"Show help; after a command, the help of that command."`
 
 	Serve       serveCommand       `cmd:"" help:"Take webhooks until told to stop."`
-	Demo        demoCommand        `cmd:"" help:"Show everything in one process, with simulated traffic. Takes no setting."`
-	Simulate    simulateCommand    `cmd:"" help:"Post made-up receipts and threads to a cxbridge that serves, and verify what arrived."`
-	Replay      replayCommand      `cmd:"" help:"Replay dead letters, by a cxbridge that serves."`
-	Reconcile   reconcileCommand   `cmd:"" help:"Fetch threads from CXone and bring them to the CRM, by a cxbridge that serves."`
+	Demo        demoCommand        `cmd:"" help:"Show everything in one process, with simulated traffic. Needs no settings."`
+	Simulate    simulateCommand    `cmd:"" help:"Post made-up receipts and threads to a running cxbridge, and verify what arrived."`
+	Replay      replayCommand      `cmd:"" help:"Replay dead letters, through a running cxbridge."`
+	Reconcile   reconcileCommand   `cmd:"" help:"Fetch threads from CXone and bring them to the CRM, through a running cxbridge."`
 	Audit       auditCommand       `cmd:"" help:"Look after the audit log."`
 	Erase       eraseCommand       `cmd:"" help:"Take a person out of the database, and prove it."`
 	Backup      backupCommand      `cmd:"" help:"Copy the SQLite database while it is in use."`
 	Migrate     migrateCommand     `cmd:"" help:"Bring the schema of the database up to date."`
-	Healthcheck healthcheckCommand `cmd:"" help:"Ask the cxbridge of this machine whether it is alive."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask the cxbridge on this machine whether it is alive."`
 	Doctor      doctorCommand      `cmd:"" help:"Check every setting and every remote system, and say what to do."`
-	Version     versionCommand     `cmd:"" help:"Tell the version of this binary."`
+	Version     versionCommand     `cmd:"" help:"Print the version of this binary."`
 }
 
-// run parses the command line, runs the command and tells what went wrong.
+// run parses the command line, runs the command, reports what went wrong and returns the exit code.
 func (p *program) run(ctx context.Context, args []string) int {
 	switch {
 	case len(args) == 0:
@@ -131,14 +134,17 @@ func (p *program) parser(c *commands) (*kong.Kong, error) {
 	)
 }
 
-// report tells an error and returns the exit code for it.
+// explained are the errors of commands whose output already says what is wrong.
+var explained = []error{errUnhealthy, errNotReconciled, errNotReplayed, errAuditBroken, errSimulationWrong, errTraces}
+
+// report prints an error, unless the output has explained it, and returns the exit code for it.
 func (p *program) report(err error) int {
 	var usage *kong.ParseError
 	var settings *SettingsError
 	switch {
 	case err == nil, errors.Is(err, errHelpShown):
 		return exitOK
-	case errors.Is(err, errUnhealthy), errors.Is(err, errNotReconciled), errors.Is(err, errNotReplayed), errors.Is(err, errAuditBroken), errors.Is(err, errSimulationWrong), errors.Is(err, errTraces): // the output says it
+	case slices.ContainsFunc(explained, func(e error) bool { return errors.Is(err, e) }):
 		return exitFailure
 	case errors.As(err, &settings):
 		fmt.Fprintf(p.stderr, "cxbridge: %v\n", err)

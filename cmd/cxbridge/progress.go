@@ -7,13 +7,14 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// progress is a progress bar. The nil one, for what is no terminal, draws nothing.
+// progress is a progress bar. A nil *progress, for an output that is no terminal, draws nothing.
 type progress struct{ bar *progressbar.ProgressBar }
 
 // endless is the total of a bar when nobody knows how much there is.
 const endless = -1
 
-// newProgress returns a bar of so many steps, which are called by what they are.
+// newProgress returns a bar of a total of steps, or of endless ones; unit is what a step is called. It
+// returns nil when out is no terminal.
 func newProgress(out io.Writer, total int, unit string) *progress {
 	if !isTerminal(out) {
 		return nil
@@ -21,8 +22,8 @@ func newProgress(out io.Writer, total int, unit string) *progress {
 	return drawProgress(out, total, unit)
 }
 
-// drawProgress draws no more often than a terminal can be read. Of no steps there is nothing to fill, so
-// their bar has no end.
+// drawProgress draws no more often than a terminal can be read. A bar of no steps has nothing to fill, so
+// it is drawn as one without an end.
 func drawProgress(out io.Writer, total int, unit string) *progress {
 	if total < 1 {
 		total = endless
@@ -32,19 +33,18 @@ func drawProgress(out io.Writer, total int, unit string) *progress {
 		progressbar.OptionSetRenderBlankState(true))}
 }
 
-// The errors are those of drawing, and there is no better place to tell them.
-
+// step goes one step on.
 func (p *progress) step() { p.add(1) }
 
-// add does several steps.
+// add goes several steps on. An error is one of drawing, and there is no better place to report it.
 func (p *progress) add(steps int) {
 	if p != nil {
 		_ = p.bar.Add(steps)
 	}
 }
 
-// newSpinner returns a bar for work that does not tell how far it is: it says what is done, and for how
-// long, and turns by itself.
+// newSpinner returns a bar for work that does not report how far it is: it says what is done, and for how
+// long, and turns by itself. It returns nil when out is no terminal.
 func newSpinner(out io.Writer, what string) *progress {
 	if !isTerminal(out) {
 		return nil
@@ -64,8 +64,8 @@ func (p *progress) extend() {
 	}
 }
 
-// clear ends the bar and makes room for what is printed next. One without a total would else go on
-// drawing itself there.
+// clear ends the bar and makes room for what is printed next. Otherwise, a bar without a total would go
+// on drawing itself there.
 func (p *progress) clear() {
 	if p != nil {
 		_ = p.bar.Finish()

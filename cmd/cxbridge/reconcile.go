@@ -24,10 +24,10 @@ type reconcileCommand struct {
 	OperatorSettings `group:"Secrets and tokens"`
 
 	IDs      []string      `arg:"" optional:"" name:"thread" help:"Ids of threads."`
-	From     string        `placeholder:"FILE" help:"Reads more ids from a file, one a line; - is the standard input."`
+	From     string        `placeholder:"FILE" help:"Read more ids from a file, one a line; - is the standard input."`
 	Since    string        `placeholder:"TIME" help:"Every thread that changed here since then: a time of RFC 3339, or how long ago, such as 24h."`
 	Parallel int           `default:"4" placeholder:"N" help:"Threads at a time, from 1 to 64."`
-	Server   *url.URL      `default:"http://localhost:3000" placeholder:"URL" help:"Where cxbridge serves."`
+	Server   *url.URL      `default:"http://localhost:3000" placeholder:"URL" help:"Where cxbridge runs."`
 	Timeout  time.Duration `default:"60s" placeholder:"TIME" help:"How long one thread may take."`
 }
 
@@ -50,7 +50,7 @@ func (c *reconcileCommand) Validate() error {
 	return nil
 }
 
-// errNotReconciled says that some threads failed, as the output tells.
+// errNotReconciled says that some threads failed; the output says which.
 var errNotReconciled = errors.New("some threads could not be reconciled")
 
 func (c *reconcileCommand) Run(ctx context.Context, p *program, k *kong.Context) error {
@@ -107,7 +107,7 @@ func (c *reconcileCommand) threads(ctx context.Context, p *program, api *apiClie
 	}), nil
 }
 
-// readIDs reads ids, one a line. Empty lines are passed over.
+// readIDs reads ids, one a line, and skips empty lines.
 func readIDs(name string, stdin io.Reader) (ids []string, err error) {
 	from := stdin
 	if name != "-" {
@@ -127,7 +127,7 @@ func readIDs(name string, stdin io.Reader) (ids []string, err error) {
 	return ids, lines.Err()
 }
 
-// parseSince takes a time, or how long ago it was.
+// parseSince reads a time, or how long ago it was.
 func parseSince(text string, now time.Time) (time.Time, error) {
 	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
 		return now.Add(-ago), nil
@@ -166,9 +166,9 @@ type reconciliation struct {
 	mu     sync.Mutex
 	counts map[reconcile.Status]int
 	differ []string // a line for each that was not up to date
-	aside  []string // those of which something is set aside
+	aside  []string // a line for each of which something is set aside
 	failed []string // a line for each that failed
-	left   int      // were not begun
+	left   int      // how many were not begun
 }
 
 func (r *reconciliation) add(id string, outcome reconcile.Outcome, err error) {
@@ -197,7 +197,7 @@ func (r *reconciliation) leave() {
 	r.left++
 }
 
-// print prints the summary. It is called when all is over.
+// print prints the summary. It is called when all threads are done.
 func (r *reconciliation) print(out io.Writer) {
 	for _, part := range []struct {
 		title string

@@ -18,10 +18,10 @@ type replayCommand struct {
 	OperatorSettings `group:"Secrets and tokens"`
 
 	IDs     []int64       `arg:"" optional:"" name:"id" help:"Ids of dead letters."`
-	All     bool          `help:"Every dead letter, or all that --kind and --text leave."`
+	All     bool          `help:"Every dead letter, or all that --kind and --text select."`
 	Kind    string        `placeholder:"KIND" enum:",sms,thread,thread-item,thread-push" default:"" help:"With --all, only those of a kind: sms, thread, thread-item or thread-push."`
-	Text    string        `placeholder:"TEXT" help:"With --all, only those whose subject or reason holds this text."`
-	Server  *url.URL      `default:"http://localhost:3000" placeholder:"URL" help:"Where cxbridge serves."`
+	Text    string        `placeholder:"TEXT" help:"With --all, only those whose subject or reason contains this text."`
+	Server  *url.URL      `default:"http://localhost:3000" placeholder:"URL" help:"Where cxbridge runs."`
 	Timeout time.Duration `default:"60s" placeholder:"TIME" help:"How long one request may take."`
 }
 
@@ -42,7 +42,7 @@ func (c *replayCommand) Validate() error {
 	return nil
 }
 
-// errNotReplayed says that some dead letters stay, as the output tells.
+// errNotReplayed says that some dead letters stay; the output says which, or how many.
 var errNotReplayed = errors.New("some dead letters could not be replayed")
 
 func (c *replayCommand) Run(ctx context.Context, p *program, k *kong.Context) error {
@@ -74,7 +74,7 @@ func (c *replayCommand) Run(ctx context.Context, p *program, k *kong.Context) er
 	return nil
 }
 
-// replaySum is what became of dead letters, in the words of the API.
+// replaySum counts what became of dead letters, in the words of the API.
 type replaySum struct {
 	Replayed       int
 	Refused        int
@@ -90,7 +90,7 @@ func (s *replaySum) print(out io.Writer) {
 	fmt.Fprintln(out)
 }
 
-// replayEach replays the dead letters that are named, and tells why one stays.
+// replayEach replays the dead letters that are named, and prints why one stays.
 func (c *replayCommand) replayEach(ctx context.Context, api *apiClient, out io.Writer, sum *replaySum) {
 	for _, id := range c.IDs {
 		var answer struct{ QueuedForRetry bool }
@@ -113,7 +113,7 @@ func (c *replayCommand) replayEach(ctx context.Context, api *apiClient, out io.W
 	}
 }
 
-// replayAll replays what matches, a thousand at most in each request.
+// replayAll replays all that match, at most a thousand in each request.
 func (c *replayCommand) replayAll(ctx context.Context, api *apiClient, terminal io.Writer, sum *replaySum) error {
 	bar := newProgress(terminal, endless, "dead letters")
 	defer bar.clear()

@@ -29,20 +29,20 @@ func (c *serveCommand) Run(ctx context.Context, p *program, k *kong.Context) err
 	return p.serve(ctx, cfg, log)
 }
 
-// gcPercent lets the heap grow to four times what is in use before it is collected. What is in use
-// is little, since MAX_IN_FLIGHT_BYTES bounds it; with Go's default of twice, a tenth of the CPU
-// time under load went into collecting garbage. With five times, arrays at full speed took more than
-// the 150 MB that are to be enough.
+// gcPercent lets the heap grow to four times what is in use before it is collected. Little is in use,
+// since MAX_IN_FLIGHT_BYTES bounds it; with Go's default of twice, a tenth of the CPU time under load
+// went into collecting garbage. With five times, arrays at full speed took more than the 150 MB that
+// should be enough.
 const gcPercent = 300
 
-// Memory is collected harder as it nears what the bodies in flight may take: an event is held about
-// four times over between its body and its row. The rest of the program needs little.
+// The garbage collector works harder as memory use nears what the bodies in flight may take: between its
+// body and its row, an event is held about four times over. The rest of the program needs little.
 const (
 	memoryBase    = 128 << 20
 	memoryPerByte = 4
 )
 
-// tuneMemory leaves alone what the operator has set by Go's own variables.
+// tuneMemory sets how garbage is collected, except what the operator has set by Go's own variables.
 func tuneMemory(cfg Config) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)

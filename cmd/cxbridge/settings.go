@@ -14,11 +14,11 @@ import (
 //
 //	help     what it does
 //	default  its text when no source gives one
-//	secret   it is never shown, and may be named as a file: NAME_FILE
-//	needed   there is no start without it
-//	list     the separator of its items; the settings file may write them as a list
+//	secret   it is never shown, and may be in a file that NAME_FILE names
+//	needed   serve does not start without it
+//	list     the separator of its items; in the settings file they may be a YAML list
 //
-// The texts are checked by Resolve, which makes a Config of them.
+// Resolve checks the texts and makes a Config of them.
 type Settings struct {
 	FileSettings
 	HTTPSettings      `group:"HTTP"`
@@ -70,7 +70,7 @@ type AccessSettings struct {
 	ViewerToken Value `placeholder:"TEXT" secret:"" help:"Bearer token of the viewer, who may only read. Without it the operator alone may."`
 }
 
-// OperatorSettings say how an operator proves himself to the API.
+// OperatorSettings say how an operator proves to the API who they are.
 type OperatorSettings struct {
 	AdminToken Value `placeholder:"TEXT" secret:"" needed:"" help:"Bearer token of the operator, who may replay and delete dead letters, and reconcile threads."`
 }
@@ -80,7 +80,7 @@ type DatabaseSettings struct {
 	DatabaseURL Value `placeholder:"URL" default:"sqlite:cxbridge.db" secret:"" help:"sqlite:PATH for the embedded database, or postgres://USER:PASSWORD@HOST/DATABASE."`
 }
 
-// SpoolSettings say where events wait while PostgreSQL is away.
+// SpoolSettings say where events wait while PostgreSQL is away, and how many.
 type SpoolSettings struct {
 	SpoolDir      Value `placeholder:"DIR" default:"cxbridge-spool" help:"Folder where events wait while PostgreSQL is away; it must survive a restart. Not used with SQLite."`
 	SpoolMaxBytes Value `placeholder:"SIZE" default:"1GiB" help:"Most bytes of events waiting in the spool; its file is somewhat larger. When it is full the answer is 503."`
@@ -153,7 +153,7 @@ type LogSettings struct {
 }
 
 // Value is the text of one setting and where it was found. Command lines, variables and files hold
-// nothing but text, and all of it is checked in one place.
+// nothing but text, all of which is checked in one place.
 type Value struct {
 	name   string // as an environment variable
 	text   string // "" when it is not set
@@ -162,7 +162,7 @@ type Value struct {
 	broken bool // its source could not be read, which is already reported
 }
 
-// isMissing reports whether no source gives the setting, nor has it a default.
+// isMissing reports whether no source gives the setting and it has no default.
 func (v *Value) isMissing() bool { return v.text == "" && !v.broken }
 
 // Decode takes the text from the command line.

@@ -39,12 +39,12 @@ func (e *SettingsError) Error() string {
 	return b.String()
 }
 
-// problems gathers what is wrong, so that all of it is told at once.
+// problems gathers what is wrong, so that all of it is reported at once.
 type problems struct {
 	list []Problem
 }
 
-// wrong notes a problem with a value. The text of a secret must not be in what is told.
+// wrong notes a problem with a value. The text of a secret must not be in it.
 func (p *problems) wrong(v Value, what, right string) {
 	p.list = append(p.list, Problem{Setting: v.name, Source: v.source, Wrong: what, Right: right})
 }

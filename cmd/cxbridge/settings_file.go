@@ -35,7 +35,7 @@ func (l *loader) openFile(v *Value, names map[string]known) {
 }
 
 // settingsFile reads a YAML file of settings. It takes the text of a value as it is written, so
-// that a token of digits is not made a number on its way.
+// that a token of digits does not become a number on its way.
 type settingsFile struct {
 	*problems
 	name     string
@@ -74,7 +74,7 @@ func (f *settingsFile) parse(data []byte) bool {
 }
 
 // malformed notes a mistake in the YAML. The parser's own text is not used as a whole, because it
-// quotes the lines around the mistake, and a secret may stand there.
+// quotes the lines around the mistake, which may hold a secret.
 func (f *settingsFile) malformed(err error) {
 	line, what := 0, "is not YAML"
 	var syntax yaml.Error
@@ -116,7 +116,7 @@ func (f *settingsFile) take(pair *ast.MappingValueNode) {
 	}
 }
 
-// text returns the text of a value; of a list, the items with the separator between them.
+// text returns the text of a value; for a list, the items with the separator between them.
 func (f *settingsFile) text(node ast.Node, list string) (string, bool) {
 	switch n := node.(type) {
 	case *ast.NullNode:
@@ -144,7 +144,7 @@ func (f *settingsFile) text(node ast.Node, list string) (string, bool) {
 	return "", false
 }
 
-// config is the setting that named the file, at a line of the file.
+// config returns the setting that named the file, at a line of the file; 0 is no particular line.
 func (f *settingsFile) config(line int) Value {
 	return Value{name: "CONFIG", source: f.where(line)}
 }

@@ -19,34 +19,34 @@ type simulateCommand struct {
 	FileSettings
 	SimulateSettings `group:"Secrets and tokens"`
 
-	Server   *url.URL       `arg:"" optional:"" name:"url" default:"http://localhost:3000" help:"Where cxbridge serves; http://localhost:3000 when left out."`
+	Server   *url.URL       `arg:"" optional:"" name:"url" default:"http://localhost:3000" help:"Where cxbridge runs; http://localhost:3000 when left out."`
 	Scenario string         `placeholder:"NAME|FILE" help:"What to post: bad-carrier, black-friday, merge-and-split, or the path of a YAML file. See docs/simulator.md."`
 	Rate     *float64       `placeholder:"N" help:"Posts per second without a scenario, up to 20000; 200 when left out."`
 	Duration *time.Duration `placeholder:"TIME" help:"How long to post without a scenario, up to 24h; 30s when left out."`
-	Kind     simulator.Kind `placeholder:"KIND" help:"Which webhooks get posts without a scenario: sms, threads or both, which it is when left out."`
+	Kind     simulator.Kind `placeholder:"KIND" help:"Which webhooks get posts without a scenario: sms, threads or both; both when left out."`
 	Seed     uint64         `default:"0" placeholder:"N" help:"Repeats the events of an earlier run; 0 draws new ones."`
 	Workers  int            `default:"64" placeholder:"N" help:"Posts under way at a time for each webhook, from 1 to 1000."`
-	Retries  int            `default:"10" placeholder:"N" help:"Attempts after the first one, from 0 to 100. They come after the answer's Retry-After, or a second."`
-	Verify   int            `default:"2000" placeholder:"N" help:"Messages, threads and dead letters that are looked at in the end, at most so many of each, up to 100000. 0 looks at none."`
+	Retries  int            `default:"10" placeholder:"N" help:"Attempts after the first one, from 0 to 100, each after the answer's Retry-After, or a second."`
+	Verify   int            `default:"2000" placeholder:"N" help:"How many messages, threads and dead letters to look at in the end, at most, up to 100000 of each. 0 looks at none."`
 	Settle   time.Duration  `default:"30s" placeholder:"TIME" help:"How long to wait in the end for what cxbridge has spooled, up to 1h."`
 	Timeout  time.Duration  `default:"30s" placeholder:"TIME" help:"How long one answer may take."`
 
-	ThreadIDs string `name:"thread-ids" default:"any" placeholder:"FORMAT" enum:"any,uuid" help:"Ids of threads: any are texts as networks give them, uuid is for a cxbridge that takes no others."`
+	ThreadIDs string `name:"thread-ids" default:"any" placeholder:"FORMAT" enum:"any,uuid" help:"Ids of threads: any makes texts as social networks use them, uuid is for a cxbridge that accepts only UUIDs."`
 
 	script *simulator.Script
 }
 
-// SimulateSettings say how the simulator proves itself. Their names are those of the settings of serve.
+// SimulateSettings say how the simulator proves who it is. Their names are those of the settings of serve.
 type SimulateSettings struct {
 	WebhookSecret Value `placeholder:"TEXT" secret:"" needed:"" list:"," help:"What the webhooks take as a proof. Of several the first is sent."`
 	AdminToken    Value `placeholder:"TEXT" secret:"" help:"Bearer token of the operator, to verify all that arrived."`
-	ViewerToken   Value `placeholder:"TEXT" secret:"" help:"Bearer token of the viewer, to verify messages and threads where there is no token of the operator."`
+	ViewerToken   Value `placeholder:"TEXT" secret:"" help:"Bearer token of the viewer, to verify messages and threads without the token of the operator."`
 }
 
-const simulateDetail = `Posts made-up receipts and threads to a cxbridge that serves, as CXone would, at a rate that does not
-wait for its answers. Then it asks the API what has become of them, and tells where that differs. What
-it posts stays, and goes to the CRM: do not point it at a cxbridge that real systems hang on. The same
-seed posts the same events in the same order, at times as far from the start. Exits 1 if anything is
+const simulateDetail = `Posts made-up receipts and threads to a running cxbridge, as CXone would, at a rate that does not
+wait for its answers. Then it asks the API what has become of them, and says what differs. What
+it posts stays, and goes to the CRM: do not point it at a cxbridge that real systems depend on. The same
+seed posts the same events in the same order, at the same times after the start. Exits 1 if anything is
 wrong, or if it is stopped early.
 
 Examples:
@@ -54,12 +54,12 @@ Examples:
   cxbridge simulate https://cxbridge.example.com --rate 1000 --duration 5m --kind sms --seed 7
   cxbridge simulate --scenario bad-carrier
 
-With --scenario the file says the rates, times and kinds.`
+With --scenario the scenario sets the rates, times and kinds.`
 
-// Help is what the help of the command says beside its settings.
+// Help returns what the help of the command says besides its settings.
 func (simulateCommand) Help() string { return simulateDetail }
 
-// Validate is called by kong. It tells all that is wrong.
+// Validate is called by kong. Its error lists all that is wrong.
 func (c *simulateCommand) Validate() error {
 	var wrong []error
 	require := func(ok bool, what string) {
@@ -85,11 +85,11 @@ const (
 	usualDuration = 30 * time.Second
 )
 
-// whatToPlay takes the scenario, or else makes one of the flags, which it requires to be right.
+// whatToPlay returns the scenario, or else makes one from the flags, which it requires to be right.
 func (c *simulateCommand) whatToPlay(require func(ok bool, what string)) (*simulator.Script, error) {
 	if c.Scenario != "" {
 		require(c.Rate == nil && c.Duration == nil && c.Kind == "",
-			"--scenario says the rates, times and kinds: leave out --rate, --duration and --kind")
+			"--scenario sets the rates, times and kinds: leave out --rate, --duration and --kind")
 		script, err := simulator.LoadScript(c.Scenario)
 		if err != nil {
 			return nil, fmt.Errorf("the scenario %s cannot be played:\n%w", c.Scenario, err)
@@ -113,7 +113,7 @@ func (c *simulateCommand) whatToPlay(require func(ok bool, what string)) (*simul
 	return simulator.Steady(kind, rate, duration), nil
 }
 
-// errSimulationWrong says that something was wrong, as the output tells.
+// errSimulationWrong says that something was wrong; the output says what.
 var errSimulationWrong = errors.New("what was simulated did not arrive as it should")
 
 func (c *simulateCommand) Run(ctx context.Context, p *program, k *kong.Context) error {
@@ -158,8 +158,8 @@ func (c *simulateCommand) Run(ctx context.Context, p *program, k *kong.Context) 
 // maxDrawnSeed keeps the seeds that are drawn short enough to be typed.
 const maxDrawnSeed = 1_000_000
 
-// client returns a client that keeps a connection for each worker, and takes the secret to no other
-// host.
+// client returns a client that keeps a connection for each worker, and does not follow redirects, which
+// would carry the secret to another host.
 func (c *simulateCommand) client() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, 2*c.Workers
@@ -169,8 +169,7 @@ func (c *simulateCommand) client() *http.Client {
 	}
 }
 
-// reach sees before anything is posted that there is a cxbridge, and that it takes the token if there
-// is one.
+// reach returns an error unless there is a cxbridge at the address, and it takes the token if there is one.
 func reach(ctx context.Context, api *apiClient) error {
 	var answer any
 	if api.token == "" {

@@ -31,12 +31,12 @@ type simulation struct {
 
 	mu         sync.Mutex
 	latency    *hdrhistogram.Histogram // in microseconds
-	unexpected map[string]int          // posts that were not answered as they deserve, by how
-	lost       int                     // of them, posts that hold events of threads
-	broken     []string                // the last events that were refused as they deserve
-	brokenNext int                     // of these, the oldest
+	unexpected map[string]int          // posts with a wrong answer, by what is wrong with it
+	lost       int                     // how many of them hold events of threads
+	broken     []string                // the last events that were rightly refused
+	brokenNext int                     // index of the oldest of these
 	brokenAll  int
-	fatal      error // why there was no use in going on
+	fatal      error // why there was no point in going on
 	stop       context.CancelCauseFunc
 }
 
@@ -46,10 +46,10 @@ type stream struct {
 	sender *sim.Sender
 	next   func(now time.Time) sim.Post
 	rest   func() (sim.Post, bool)
-	enter  func(p *simulator.Phase) // a phase begins
+	enter  func(p *simulator.Phase) // is called when a phase begins
 }
 
-// longestLatency is the longest that is told apart, in microseconds.
+// longestLatency is the longest latency that is recorded as it is, in microseconds.
 const longestLatency = int64(time.Hour / time.Microsecond)
 
 func newSimulation(c *simulateCommand, secret Secret, client *http.Client) *simulation {
@@ -77,11 +77,11 @@ func newSimulation(c *simulateCommand, secret Secret, client *http.Client) *simu
 	return s
 }
 
-// play posts all of the script, and then what is left to be told of what it began.
+// play posts all of the script, and then the rest of the stories that it began.
 //
 // The events happen at the times for which the script has planned them, not when they are sent, so
 // that the same seed makes up the same events however fast the other end is. They begin on a whole
-// minute, because the dates of some receipts are cut to it.
+// minute, because the dates of some receipts are truncated to minutes.
 func (s *simulation) play(ctx context.Context, stderr io.Writer) {
 	ctx, s.stop = context.WithCancelCause(ctx)
 	defer s.stop(nil)
@@ -122,7 +122,7 @@ func (s *simulation) planned(one *stream) func() (sim.Post, bool) {
 	}
 }
 
-// unplanned returns what is left to be told.
+// unplanned returns the posts that are left when the script is over.
 func (s *simulation) unplanned(one *stream) func() (sim.Post, bool) {
 	return func() (sim.Post, bool) {
 		post, more := one.rest()
@@ -133,7 +133,7 @@ func (s *simulation) unplanned(one *stream) func() (sim.Post, bool) {
 	}
 }
 
-// answered takes note of the last answer to a post. It is called by several goroutines.
+// answered notes the last answer to a post. It is called by several goroutines.
 func (s *simulation) answered(p sim.Post, a sim.Answer) {
 	asDeserved := a.Status == p.Answer && (!a.OK() || a.Events.Refused == p.Invalid)
 	if asDeserved && a.Events.Quarantined == 0 {
@@ -145,7 +145,7 @@ func (s *simulation) answered(p sim.Post, a sim.Answer) {
 	s.bar.step()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// The histogram refuses nothing that is within its bounds.
+	// The histogram takes every value within its bounds, so there is no error.
 	_ = s.latency.RecordValue(min(max(1, a.Took.Microseconds()), longestLatency))
 	if asDeserved {
 		s.keepBroken(p)
@@ -178,7 +178,7 @@ func (s *simulation) keepBroken(p sim.Post) {
 	}
 }
 
-// howAnswered tells what is wrong with the answer to a post.
+// howAnswered says what is wrong with the answer to a post.
 func howAnswered(p sim.Post, a sim.Answer) string {
 	switch {
 	case a.Status == 0:
@@ -186,17 +186,17 @@ func howAnswered(p sim.Post, a sim.Answer) string {
 	case a.Status != p.Answer:
 		return fmt.Sprintf("answered with %d, want %d", a.Status, p.Answer)
 	}
-	return "answered as if another number of its events were invalid"
+	return "answered as if another number of their events were invalid"
 }
 
-// stopped returns why there was no use in going on; nil if there was.
+// stopped returns why there was no point in going on; nil if there was.
 func (s *simulation) stopped() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.fatal
 }
 
-// wrong counts the posts that were not answered as they deserve.
+// wrong counts the posts with a wrong answer.
 func (s *simulation) wrong() (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sim"
 )
 
-// print tells what was sent and how it was answered. It is called when all is over.
+// print prints what was sent and how it was answered. It is called when all is over.
 func (s *simulation) print(out io.Writer) {
 	c := s.command
 	title := "steady traffic"

@@ -14,7 +14,7 @@ import (
 // TLSFiles name a certificate and its key, in PEM.
 type TLSFiles struct{ Cert, Key string }
 
-// serverConfig returns the settings of a server that shows the certificate as it stands in the files.
+// serverConfig returns the settings of a server that presents the certificate in the files.
 func (f *TLSFiles) serverConfig(log *slog.Logger) (*tls.Config, error) {
 	c := &certificate{files: *f, log: log, now: time.Now}
 	if err := c.load(); err != nil {
@@ -28,7 +28,7 @@ func (f *TLSFiles) serverConfig(log *slog.Logger) (*tls.Config, error) {
 	}, nil
 }
 
-// certificateAge is how long a certificate is shown before its files are looked at again.
+// certificateAge is how long a certificate is presented before its files are looked at again.
 const certificateAge = time.Second
 
 // certificate is one that is read again when its files change, so that it is renewed without a restart.
@@ -44,7 +44,7 @@ type certificate struct {
 	complaint string // the last one in the log; "" after a good read
 }
 
-// fileState tells a file from what it was before. One that is not there has the zero value.
+// fileState shows whether a file has changed. A file that is missing has the zero value.
 type fileState struct {
 	changed time.Time
 	size    int64
@@ -60,8 +60,8 @@ func stateOf(path string) fileState {
 
 func (f *TLSFiles) state() [2]fileState { return [2]fileState{stateOf(f.Cert), stateOf(f.Key)} }
 
-// current returns the certificate to show. Files that are changed and broken, as between the writing of
-// the one and of the other, leave the last good one in use.
+// current returns the certificate to present. Files that are changed and broken, as when only one of the
+// two has been written yet, leave the last good certificate in use.
 func (c *certificate) current() *tls.Certificate {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,13 +78,13 @@ func (c *certificate) current() *tls.Certificate {
 		c.log.Info("the certificate was read again", "expires", c.shown.Leaf.NotAfter.UTC())
 	} else if c.complaint != err.Error() {
 		c.complaint = err.Error()
-		c.log.Error("the new certificate cannot be used; the last one is shown until it can", "error", err)
+		c.log.Error("the new certificate cannot be used; the last one stays in use", "error", err)
 	}
 	return c.shown
 }
 
-// load reads the files. The state is taken before, so that what is written meanwhile is read later. After
-// an error it stays as it was: who may read a file can change, and its state does not show that.
+// load reads the files. Their state is taken before that, so that a change made meanwhile is noticed
+// later. After an error the state stays as it was: a change of who may read a file does not show in it.
 func (c *certificate) load() error {
 	state := c.files.state()
 	c.checked = c.now()
@@ -104,7 +104,7 @@ func (f *TLSFiles) read() (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// tls returns nil when the service is not to speak TLS.
+// tls returns nil when the service does not speak TLS.
 func (p *resolver) tls(s *TLSSettings) *TLSFiles {
 	files := &TLSFiles{Cert: s.TLSCertFile.text, Key: s.TLSKeyFile.text}
 	switch noCert, noKey := s.TLSCertFile.isMissing(), s.TLSKeyFile.isMissing(); {
@@ -130,7 +130,7 @@ func (p *resolver) tls(s *TLSSettings) *TLSFiles {
 	return files
 }
 
-// proxies takes a list of addresses and networks.
+// proxies reads a list of addresses and networks.
 func (p *resolver) proxies(v Value) access.Proxies {
 	proxies, err := access.ParseProxies(items(v.text))
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // openStore opens the store on cfg.Database, which is all of the Config that it may read.
-// PostgreSQL need not be there yet. On an error the store is nil, not a nil of its own type.
+// PostgreSQL need not be up yet. With an error the interface itself is nil, not a typed nil in it.
 func openStore(cfg Config) (store.Store, error) {
 	if cfg.Database.Postgres != "" {
 		st, err := postgres.Open(cfg.Database.Postgres.Reveal())
@@ -30,7 +30,7 @@ func openStore(cfg Config) (store.Store, error) {
 	return st, nil
 }
 
-// newCXone returns the client of CXone, or nil when it is not to be called.
+// newCXone returns the client of CXone, or nil when CXone is not called.
 func newCXone(cfg Config) (*cxone.Client, error) {
 	if cfg.CXone == nil {
 		return nil, nil
@@ -54,15 +54,15 @@ func checkCXone(ctx context.Context, cfg Config) error {
 	return client.Check(ctx)
 }
 
-// newSink returns the CRM. It is called with a Config that has one.
+// newSink returns the sink of the CRM. It is called with a Config that has one.
 func newSink(cfg Config, traces *telemetry.Traces) (crm.Sink, error) {
 	return rest.New(rest.Config{
 		BaseURL: cfg.CRM.BaseURL, Token: cfg.CRM.Token.Reveal(), Timeout: cfg.CRM.Timeout, Traces: traces.Provider(),
 	})
 }
 
-// checkCRM asks the CRM for a thread that it does not have: that is answered when address and token
-// are right. It is called with a Config that has a CRM.
+// checkCRM asks the CRM for a thread that it does not have: when address and token are right, it says so.
+// It is called with a Config that has a CRM.
 func checkCRM(ctx context.Context, cfg Config) error {
 	sink, err := newSink(cfg, nil)
 	if err != nil {
@@ -75,7 +75,7 @@ func checkCRM(ctx context.Context, cfg Config) error {
 	return err
 }
 
-// checkCollector hands no spans to the collector of traces. It is called with a Config that has one.
+// checkCollector sends the collector of traces an empty batch. It is called with a Config that has one.
 func checkCollector(ctx context.Context, cfg Config) error {
 	return telemetry.CheckCollector(ctx, cfg.OTLPEndpoint)
 }
