@@ -34,8 +34,8 @@ build: ## Build bin/cxbridge
 demo: build ## Watch receipts and threads at work: one process, nothing to set up
 	./bin/cxbridge demo $(DEMOFLAGS)
 
-# The race detector checks every use of unsafe pointers, too. modernc.org's SQLite is C turned into
-# Go and is full of them: without these checks of code that is not ours its tests take half the time.
+# The race detector also checks every use of unsafe pointers. modernc.org's SQLite is C turned into Go
+# and is full of them: without these checks of code that is not ours, the tests take half the time.
 RACE := -race -gcflags='modernc.org/...=-d=checkptr=0'
 
 .PHONY: test
@@ -60,8 +60,8 @@ postgres: ## Install PostgreSQL with apt when it is missing
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends postgresql; }
 
-# The files in deploy/ are checked by what reads them. That is a module of its own, so that cxbridge
-# does not depend on all of it.
+# The files in deploy/ are checked by the libraries that read them. The checks are a module of their own,
+# so that cxbridge does not depend on all of those.
 .PHONY: deploy
 deploy: ## Check the files in deploy/
 	cd deploy/lint && $(GO) vet ./... && CGO_ENABLED=0 $(GO) test ./...
@@ -77,8 +77,8 @@ chromium: ## Install Chromium with apt when it is missing
 	@command -v chromium >/dev/null || \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; }
 
-# Two targets at a time, each with one worker: a target that finds something stops the others. That the
-# time was over in the middle of an input is no finding: Go reports it as an error of this one line.
+# Two targets at a time, each with one worker: a target that finds something stops the others. If the time
+# ends in the middle of an input, Go reports an error of the one line below, which is no finding.
 .PHONY: fuzz
 fuzz: ## Run every fuzz test for FUZZTIME
 	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' cmd internal | \
@@ -89,10 +89,10 @@ fuzz: ## Run every fuzz test for FUZZTIME
 			echo "$$0 $$1: nothing found"'
 
 .PHONY: bench
-bench: postgres strace ## Measure everything of docs/performance.md, and end with one table
+bench: postgres strace ## Measure everything in docs/performance.md, and end with one table
 	$(GO) run ./cmd/cxbench $(BENCHFLAGS)
 
-# It counts the system calls of a receipt.
+# The benchmark counts the system calls of a receipt with it.
 .PHONY: strace
 strace: ## Install strace with apt when it is missing
 	@command -v strace >/dev/null || \
@@ -107,15 +107,15 @@ chaos: postgres ## Kill, freeze and cut off replicas, harm the network and the C
 	$(GO) run ./cmd/cxproof chaos $(CHAOSFLAGS)
 
 .PHONY: overload
-overload: postgres ## Send more than can be taken, flood a thread, hold connections, and look what others feel
+overload: postgres ## Send more than can be taken, flood a thread, hold connections, and see what others notice
 	$(GO) run ./cmd/cxproof overload $(OVERLOADFLAGS)
 
 .PHONY: soak
-soak: postgres ## Let cxbridge work for two hours, and look what grows
+soak: postgres ## Let cxbridge work for two hours, and see what grows
 	$(GO) run ./cmd/cxproof soak $(SOAKFLAGS)
 
 .PHONY: screenshots
-screenshots: chromium ## Take the pictures of the README anew, into docs/img
+screenshots: chromium ## Take new pictures for the README, into docs/img
 	$(GO) test -count 1 -run '^TestReadmePictures$$' ./internal/e2e -readme "$(CURDIR)/docs/img"
 
 .PHONY: vuln

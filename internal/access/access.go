@@ -1,4 +1,4 @@
-// Package access knows who may do what: two tokens, and what each of them lets its bearer do.
+// Package access decides who may do what: it knows two tokens, and what each of them lets its bearer do.
 package access
 
 import (
@@ -17,20 +17,20 @@ const (
 	Operator      // may change, and see what was refused
 )
 
-// String returns the name of the role, as operator.
+// String returns the name of the role, such as operator.
 func (r Role) String() string {
 	return [...]string{"anyone", "viewer", "operator"}[r]
 }
 
-// Tokens knows the tokens by their SHA-256 digests. Digests are of one length, so that comparing
+// Tokens keeps the tokens as their SHA-256 digests. All digests have the same length, so comparing
 // them takes the same time for every token.
 type Tokens struct {
 	admin, viewer [sha256.Size]byte
 	hasViewer     bool
 }
 
-// NewTokens takes the token of the operator and that of the viewer. Without a viewer's, "", there is
-// none.
+// NewTokens takes the token of the operator and that of the viewer. With "" as the latter there is no
+// viewer.
 func NewTokens(admin, viewer string) Tokens {
 	return Tokens{
 		admin: sha256.Sum256([]byte(admin)), viewer: sha256.Sum256([]byte(viewer)),

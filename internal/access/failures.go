@@ -10,7 +10,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// How many wrong secrets an address may show: a few at once, as after a mistake, then one every two
+// How many wrong secrets an address may present: a few at once, as after a mistake, then one every two
 // seconds.
 const (
 	failureBurst = 10
@@ -21,11 +21,11 @@ const (
 // forgotten first; a table takes at most a few MB.
 const maxClients = 10_000
 
-// Failures limits how often each client address is told that its secret is wrong. It is asked about
-// failures alone, after the secret was found to be wrong: CXone and an attacker may come from one
-// address, that of a proxy, and whoever shows a right secret is never kept out. So it takes nothing
-// from the odds of guessing, which the length of the secrets makes hopeless. It keeps a flood of
-// guesses cheap, out of the log, and in sight.
+// Failures limits how often each client address is told that its secret is wrong. It is asked only
+// after a secret was found to be wrong: CXone and an attacker may share one address, that of a proxy,
+// and a caller with a right secret is never kept out. So it does not make guessing harder, which the
+// length of the secrets makes hopeless anyway. It keeps a flood of guesses cheap, out of the log, and
+// visible.
 //
 // A nil *Failures limits nothing. It is safe for concurrent use.
 type Failures struct {
@@ -45,8 +45,7 @@ func NewFailures() *Failures {
 	return &Failures{clients: make(map[netip.Prefix]*list.Element), most: maxClients}
 }
 
-// Failed notes a failure, and returns how long to wait before the next when there were too many: 0 when
-// there were not.
+// Failed notes a failure. When there were too many, it returns how long to wait before the next; otherwise 0.
 func (f *Failures) Failed(r *http.Request, now time.Time) (wait time.Duration) {
 	if f == nil {
 		return 0
@@ -76,8 +75,8 @@ func (f *Failures) bucketOf(client netip.Prefix) *rate.Limiter {
 	return bucket
 }
 
-// network is whom an address stands for: itself in IPv4, its /64 in IPv6, of which one machine may have
-// all the addresses.
+// network returns the network that counts as one client: in IPv4 the address itself, in IPv6 its /64, all
+// addresses of which one machine may have.
 func network(addr netip.Addr) netip.Prefix {
 	bits := 32
 	if addr.Is6() {
@@ -85,12 +84,12 @@ func network(addr netip.Addr) netip.Prefix {
 	}
 	prefix, err := addr.Prefix(bits)
 	if err != nil {
-		return netip.Prefix{} // of what has no address
+		return netip.Prefix{} // there is no address
 	}
 	return prefix
 }
 
-// Seconds writes a time to wait for a Retry-After header: in whole seconds, rounded up, at least 1.
+// Seconds returns a time to wait as a Retry-After header has it: whole seconds, rounded up, at least 1.
 func Seconds(wait time.Duration) int64 {
 	return max(1, int64((wait+time.Second-1)/time.Second))
 }

@@ -8,15 +8,14 @@ import (
 	"time"
 )
 
-// NoticeLength is how long a notice waits to be shown.
+// NoticeLength is how long a notice is valid.
 const NoticeLength = time.Minute
 
-// noticeEnd is the length of the end of a notice, in Unix time, which stands in front of its text.
+// noticeEnd is the length, in bytes, of the time at which a notice ends: Unix time, in front of its text.
 const noticeEnd = 8
 
-// SealNotice signs a text that we tell the bearer of a session, so that his browser can bring it along
-// to the page that shows it. Nobody else can make one, and it holds for NoticeLength. It is signed, and
-// not encrypted.
+// SealNotice signs a text for the bearer of a session, so that their browser can carry it to the page
+// that shows it. Nobody else can make one, and it is valid for NoticeLength. It is signed, not encrypted.
 func (s *Sessions) SealNotice(session, text string, now time.Time) string {
 	claim := append(binary.BigEndian.AppendUint64(nil, uint64(now.Add(NoticeLength).Unix())), text...)
 	return base64.RawURLEncoding.EncodeToString(append(claim, s.signNotice(session, claim)...))
@@ -36,7 +35,7 @@ func (s *Sessions) OpenNotice(session, notice string, now time.Time) (text strin
 	return string(claim[noticeEnd:]), true
 }
 
-// signNotice uses a key of the session's own, so that no notice can be taken for a session.
+// signNotice uses a key of the session's own, so that no notice passes as a session.
 func (s *Sessions) signNotice(session string, claim []byte) []byte {
 	mac := hmac.New(sha256.New, s.sign([]byte("notice\x00"+session)))
 	mac.Write(claim)

@@ -51,9 +51,9 @@ const (
 	headerProto = "X-Forwarded-Proto"
 )
 
-// Handler tells next the truth about where a request comes from. RemoteAddr becomes the address of the
-// client, as far as trusted proxies vouch for it. The headers of forwarding are taken from whoever is no
-// trusted proxy, so that nothing behind believes them.
+// Handler shows next where a request really comes from. RemoteAddr becomes the address of the client, as
+// far as trusted proxies vouch for it. Forwarding headers are removed unless a trusted proxy sent the
+// request, so that next can believe them.
 func (p Proxies) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.correct(r)
@@ -62,7 +62,7 @@ func (p Proxies) Handler(next http.Handler) http.Handler {
 }
 
 func (p Proxies) correct(r *http.Request) {
-	if len(p) > 0 { // else the address need not be read
+	if len(p) > 0 { // otherwise the address need not be read
 		if peer := AddressOf(r); p.trusts(peer) {
 			if client := p.client(peer, r.Header[headerFor]); client != peer {
 				r.RemoteAddr = netip.AddrPortFrom(client, 0).String()
@@ -75,8 +75,8 @@ func (p Proxies) correct(r *http.Request) {
 }
 
 // client goes back along the chain of proxies, from the nearest, to the first address that is not
-// trusted. Each proxy appends the address that it was asked from, so what stands further to the left is
-// what that stranger says of himself. It stops before what is no address.
+// trusted. Each proxy appends the address that its request came from, so everything further to the left
+// is that stranger's own claim. It stops before a part that is no address.
 func (p Proxies) client(peer netip.Addr, chain []string) netip.Addr {
 	hops := strings.Split(strings.Join(chain, ","), ",")
 	client := peer
@@ -90,7 +90,7 @@ func (p Proxies) client(peer netip.Addr, chain []string) netip.Addr {
 	return client
 }
 
-// parseHop takes an address with or without a port: some proxies write one.
+// parseHop reads an address with or without a port: some proxies write one.
 func parseHop(text string) (netip.Addr, error) {
 	if host, _, err := net.SplitHostPort(text); err == nil {
 		text = host
@@ -99,8 +99,8 @@ func parseHop(text string) (netip.Addr, error) {
 	return addr.Unmap().WithZone(""), err
 }
 
-// AddressOf returns the address that a request comes from, and the zero value for a RemoteAddr that is
-// none, as that of a pipe.
+// AddressOf returns the address that a request comes from, and the zero value when RemoteAddr is no
+// address, such as that of a pipe.
 func AddressOf(r *http.Request) netip.Addr {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

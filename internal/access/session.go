@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Sessions makes and reads the sessions of people who have shown a token once. A session is signed
-// with a key that is drawn from the tokens: every replica reads it, and it ends when a token is
+// Sessions makes and reads the sessions of people who have signed in with a token. A session is signed
+// with a key that is derived from the tokens: every replica can read it, and it ends when a token is
 // replaced. It is safe for concurrent use.
 type Sessions struct {
 	key    []byte
@@ -19,7 +19,7 @@ type Sessions struct {
 // SessionLength is how long a session lasts.
 const SessionLength = 12 * time.Hour
 
-// NewSessions returns the sessions of the bearers of some tokens.
+// NewSessions returns the sessions of the bearers of the operator's and the viewer's token; "" is no viewer.
 func NewSessions(admin, viewer string) *Sessions {
 	mac := hmac.New(sha256.New, []byte(admin))
 	mac.Write([]byte("cxbridge console session\x00" + viewer))

@@ -1,5 +1,5 @@
-// Package apiurl reads the URLs of far ends from settings. It is pure; the adapters share it, so that
-// all settings take and refuse the same.
+// Package apiurl reads the URLs of remote systems from settings. It is pure; the adapters share it, so
+// that all settings accept and refuse the same.
 package apiurl
 
 import (

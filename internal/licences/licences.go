@@ -1,6 +1,5 @@
-// Command licences writes docs/licences.md: every module that is built into the binaries of cxbridge,
-// with its licence. It reads the files of the modules themselves, from the module cache, and calls
-// nobody.
+// Command licences writes docs/licences.md: every module that is built into the binary of cxbridge,
+// with its licence. It reads the files of the modules themselves, from the module cache.
 //
 //	go run ./internal/licences > docs/licences.md
 package main
@@ -33,15 +32,15 @@ func main() {
 	}
 }
 
-// module is one that the binary holds code of.
+// module is one whose code is in the binary.
 type module struct {
 	Path, Version, Dir string
 
-	licences []string // SPDX identifiers, in the order of the alphabet
+	licences []string // SPDX identifiers, sorted
 }
 
-// builtIn returns the modules that a package is built of, without its own, in the order of the alphabet.
-// They are those of Linux, which the images and packages are made for.
+// builtIn returns the modules that a package is built from, without its own, sorted by path. They are
+// those of a build for Linux, which the images are made for.
 func builtIn(pkg string) ([]module, error) {
 	list := exec.Command("go", "list", "-deps", "-json=Module", pkg)
 	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0", "GOFLAGS=-mod=readonly")
@@ -79,7 +78,7 @@ func builtIn(pkg string) ([]module, error) {
 	return modules, nil
 }
 
-// licencesIn returns the licences that stand at the top of a module.
+// licencesIn returns the licences in the top folder of a module. It is an error if there is none.
 func licencesIn(dir string) ([]string, error) {
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -103,14 +102,15 @@ func licencesIn(dir string) ([]string, error) {
 	return slices.Compact(found), nil
 }
 
-// isLicence passes over lists of the licences of others: what of them is built in is listed by itself.
+// isLicence reports whether a file holds a licence of its module. A list of the licences of others does
+// not count: those of them that are built in have a line of their own.
 func isLicence(name string) bool {
 	name = strings.ToUpper(name)
 	return !strings.Contains(name, "3RD-PARTY") && (strings.HasPrefix(name, "LICENSE") || strings.HasPrefix(name, "LICENCE") || strings.HasPrefix(name, "COPYING"))
 }
 
-// marks are the words by which licences are told apart: all of a licence's must be there, and none of
-// those that it lacks.
+// marks are the words by which licences are told apart: the text must hold all that a licence has, and
+// not what it lacks.
 var marks = []struct {
 	name  string
 	has   []string
@@ -129,7 +129,7 @@ var marks = []struct {
 	{"AGPL", []string{"GNU AFFERO GENERAL PUBLIC LICENSE"}, ""},
 }
 
-// classify returns the licences that a text is, by their marks.
+// classify returns the licences in a text, by their marks.
 func classify(text string) (names []string) {
 	text = strings.Join(strings.Fields(text), " ")
 	for _, m := range marks {

@@ -13,7 +13,7 @@ var update = flag.Bool("update", false, "write docs/licences.md anew")
 
 const page = "../../docs/licences.md"
 
-// The page tells what the binary is made of, and every licence lets it be given on.
+// The page lists what the binary is made of, and every licence allows it to be passed on.
 func TestPageIsUpToDate(t *testing.T) {
 	modules, err := builtIn(binary)
 	if err != nil {
@@ -35,7 +35,7 @@ func TestPageIsUpToDate(t *testing.T) {
 	if string(told) != b.String() {
 		t.Error("docs/licences.md is out of date: run go test ./internal/licences -update")
 	}
-	// All of them ask for no more than to be named. MPL-2.0 asks for the source of its own files as well.
+	// None of them asks for more than to be named, except MPL-2.0, which asks for the source of its own files.
 	free := []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "FTL", "ISC", "MIT", "MPL-2.0"}
 	for _, m := range modules {
 		for _, licence := range m.licences {
@@ -64,7 +64,7 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-// A module without a licence that is known fails: nobody may give it on.
+// A module without a known licence fails: nobody may pass it on.
 func TestUnknownLicence(t *testing.T) {
 	dir := t.TempDir()
 	if got, err := licencesIn(dir); err == nil {

@@ -1,5 +1,5 @@
-// Package requestid gives every request an id, by which what is told of it in one log is found in
-// another. The header is X-Request-Id.
+// Package requestid gives every request an id, by which its lines in one log can be found in another. The
+// header is X-Request-Id.
 package requestid
 
 import (
@@ -18,7 +18,7 @@ const maxLength = 128
 func New() string { return rand.Text() }
 
 // Of returns the id that the sender or a proxy gave a request, if it is fit for a log and a header:
-// 1 to 128 printable ASCII characters, none of them a space. Else it draws one.
+// 1 to 128 printable ASCII characters, none of them a space. Otherwise it draws one.
 func Of(h http.Header) string {
 	if values := h[Header]; len(values) == 1 && isFit(values[0]) {
 		return values[0]
@@ -38,8 +38,8 @@ func isFit(id string) bool {
 	return true
 }
 
-// Handler gives each request an id before next sees it, in its header, and puts it into the header of
-// the answer.
+// Handler gives each request an id, in its header, before next sees it, and puts the same id into the
+// header of the answer.
 func Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := []string{Of(r.Header)}
@@ -51,10 +51,10 @@ func Handler(next http.Handler) http.Handler {
 
 type key struct{}
 
-// With returns a context for requests to others that are to have an id.
+// With returns a context whose requests to others are to carry an id.
 func With(ctx context.Context, id string) context.Context { return context.WithValue(ctx, key{}, id) }
 
-// From returns the id that requests to others are to have, "" when there is none.
+// From returns the id that requests to others are to carry, and "" when there is none.
 func From(ctx context.Context) string {
 	id, _ := ctx.Value(key{}).(string)
 	return id

@@ -27,7 +27,7 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// The handler behind, and the sender, are told the same id, also when the answer is an error.
+// The handler and the sender see the same id, even when the answer is an error.
 func TestHandler(t *testing.T) {
 	for given, isKept := range map[string]bool{"abc-1": true, "a b": false, "": false} {
 		var seen string

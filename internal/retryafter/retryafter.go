@@ -14,8 +14,8 @@ import (
 const Most = 5 * time.Minute
 
 // Read returns how long the server that answered with a header asks to be left alone, up to Most; 0 when
-// it does not say. A date is counted from the server's own clock, where it tells that, and else from now:
-// ours may be wrong.
+// it does not say. A date is counted from the server's own clock, if the header Date gives it, because ours
+// may be wrong; otherwise from now.
 func Read(header http.Header, now time.Time) time.Duration {
 	if theirs, err := http.ParseTime(header.Get("Date")); err == nil {
 		now = theirs

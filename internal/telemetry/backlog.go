@@ -10,14 +10,14 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// Waiting is the part of a store.Store that knows what waits.
+// Waiting is the part of a store.Store that knows what is waiting.
 type Waiting interface {
 	Backlog(ctx context.Context, most int) (store.Backlog, error)
 	CountDeadLetters(ctx context.Context, f store.LetterFilter, most int) (int, error)
 }
 
 const (
-	// backlogMost is how far each of the counts goes, so that a look costs the same whatever waits.
+	// backlogMost is how far each of the counts goes, so that a look costs the same however much waits.
 	backlogMost = 10_000
 
 	// backlogFor is how long a look at the database holds, however often Prometheus asks.
@@ -27,7 +27,7 @@ const (
 	backlogTimeout = 3 * time.Second
 )
 
-// backlog is the collector of what waits in the database. Where the database does not answer, its
+// backlog is the collector of what waits in the database. While the database does not answer, its
 // metrics are missing: a value that is too old would hide that something waits.
 type backlog struct {
 	waiting                      Waiting
@@ -74,7 +74,7 @@ func (b *backlog) Collect(metrics chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
-	// Those that are retried are pending for the store.
+	// The store counts threads that are retried as pending, too.
 	gauge(b.threads, float64(max(0, seen.Pending-seen.Retrying)), string(store.StatePending))
 	gauge(b.threads, float64(seen.Retrying), string(store.StateRetrying))
 	gauge(b.threads, float64(seen.Parked), string(store.StateParked))
@@ -86,8 +86,8 @@ func (b *backlog) Collect(metrics chan<- prometheus.Metric) {
 	gauge(b.oldest, age)
 }
 
-// seen returns the last look, or a new one when that is too old. One that failed holds as long: a
-// database in trouble is not asked more often.
+// seen returns the last look, or a new one when that is too old. A look that failed holds just as long, so
+// that a database in trouble is not asked more often.
 func (b *backlog) seen() *look {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -101,7 +101,7 @@ func (b *backlog) seen() *look {
 	return b.look
 }
 
-// ask returns nil when the database does not answer. Its other metrics tell of that.
+// ask returns nil when the database does not answer, which other metrics show.
 func (b *backlog) ask(ctx context.Context) *look {
 	threads, err := b.waiting.Backlog(ctx, backlogMost)
 	if err != nil {

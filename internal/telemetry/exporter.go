@@ -9,7 +9,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// exporter hands spans to the collector, and tells when that begins to fail and when it works again.
+// exporter hands spans to the collector, and logs when that begins to fail and when it works again.
 type exporter struct {
 	sdktrace.SpanExporter
 	dropped prometheus.Counter
@@ -46,6 +46,6 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 func (e *exporter) abort() {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	// It says no more than that the context has ended.
+	// The error only says that the context has ended.
 	_ = e.Shutdown(ended)
 }

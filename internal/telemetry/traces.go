@@ -1,10 +1,10 @@
 // Package telemetry makes visible what cxbridge does: traces by OpenTelemetry, and the metrics that
-// are drawn from the database or the binary.
+// are taken from the database or the binary.
 //
 //	traces.go   traces to a collector, by OTLP over HTTP
 //	exporter.go what happens while the collector is away
 //	backlog.go  what waits in the database
-//	build.go    which program this is
+//	build.go    the version of the program
 package telemetry
 
 import (
@@ -37,7 +37,7 @@ const (
 
 // TraceConfig says where traces go.
 type TraceConfig struct {
-	Endpoint string  // base URL of the collector, which /v1/traces is joined to; "" is no traces
+	Endpoint string  // base URL of the collector, to which /v1/traces is added; "" for no traces
 	Ratio    float64 // share of the requests that are traced, unless the caller has decided: 0 to 1
 	Version  string  // of the program
 
@@ -49,15 +49,15 @@ type TraceConfig struct {
 // Spans that the collector does not take in time are dropped. A nil *Traces is off, and costs
 // nothing.
 //
-// What else OpenTelemetry lets an operator set by its variables, such as the headers and the
-// certificate for the collector or more attributes of the resource, is taken from there.
+// Everything else is taken from the environment variables of OpenTelemetry, such as the headers and the
+// certificate for the collector, or more attributes of the resource.
 type Traces struct {
 	provider *sdktrace.TracerProvider
 	exporter *exporter
 }
 
-// OpenTraces makes no call; the collector need not be there. It returns nil when there are to be no
-// traces.
+// OpenTraces begins to send traces. It makes no call itself; the collector need not be there. It returns
+// nil when c names no collector.
 func OpenTraces(ctx context.Context, c TraceConfig) (*Traces, error) {
 	if c.Endpoint == "" {
 		return nil, nil
@@ -86,8 +86,8 @@ func OpenTraces(ctx context.Context, c TraceConfig) (*Traces, error) {
 	)}, nil
 }
 
-// CheckCollector hands no spans at all to the collector, once, which one that is there takes: see
-// https://opentelemetry.io/docs/specs/otlp/#otlphttp-response.
+// CheckCollector sends the collector an empty batch, once, and returns an error unless it is accepted, as
+// https://opentelemetry.io/docs/specs/otlp/#otlphttp-response wants it.
 func CheckCollector(ctx context.Context, endpoint string) error {
 	options, err := collectorAt(endpoint)
 	if err != nil {
@@ -112,7 +112,7 @@ func collectorAt(endpoint string) ([]otlptracehttp.Option, error) {
 }
 
 // proxyOf stops redirects, which would carry the headers for the collector to a place that nobody
-// configured. A client of our own could refuse them as well, but the exporter would then no longer use the
+// configured. A client of our own could refuse them as well, but then the exporter would not use the
 // certificates that the variables of OpenTelemetry name.
 func proxyOf(r *http.Request) (*url.URL, error) {
 	if r.Response != nil {
@@ -121,7 +121,7 @@ func proxyOf(r *http.Request) (*url.URL, error) {
 	return http.ProxyFromEnvironment(r)
 }
 
-// Provider returns what makes tracers, nil when there are no traces.
+// Provider returns the provider of tracers, or nil when there are no traces.
 func (t *Traces) Provider() trace.TracerProvider {
 	if t == nil {
 		return nil
@@ -129,8 +129,8 @@ func (t *Traces) Provider() trace.TracerProvider {
 	return t.provider
 }
 
-// Close hands the spans that have ended to the collector. It does not wait for long: what the
-// collector has not taken by then is dropped.
+// Close hands the spans that have ended to the collector. It waits for at most three seconds: spans that
+// the collector has not taken by then are dropped.
 func (t *Traces) Close() {
 	if t == nil {
 		return

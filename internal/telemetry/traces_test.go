@@ -133,7 +133,7 @@ func TestCheckCollectorHeedsItsContext(t *testing.T) {
 	}
 }
 
-// A collector that is away is told of once, and costs its spans.
+// A collector that is away is logged once, and its spans are lost.
 func TestCollectorAway(t *testing.T) {
 	var works atomic.Bool
 	var c telemetrytest.Collector
@@ -172,7 +172,7 @@ func TestCollectorAway(t *testing.T) {
 	}
 }
 
-// Neither one who makes spans nor the end of the program waits for a collector that hangs.
+// Neither the code that makes spans nor the end of the program waits for a collector that hangs.
 func TestCollectorHangs(t *testing.T) {
 	release := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))

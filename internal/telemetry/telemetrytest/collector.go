@@ -22,7 +22,7 @@ type Span struct {
 	Attributes map[string]string
 }
 
-// Collector takes spans by OTLP over HTTP. It is safe for concurrent use.
+// Collector collects spans by OTLP over HTTP. It is safe for concurrent use.
 type Collector struct {
 	mu       sync.Mutex
 	spans    []Span
@@ -85,7 +85,7 @@ func (c *Collector) Services() []string {
 	return slices.Compact(services)
 }
 
-// Problems returns the requests that were no spans.
+// Problems returns the requests that were no valid exports, by method and path.
 func (c *Collector) Problems() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
