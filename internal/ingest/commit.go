@@ -163,8 +163,8 @@ func (in *Ingest) tryCommit(ctx context.Context, batch store.Batch) (outcomes []
 	defer func() {
 		if recover() != nil {
 			// The value of the panic may hold a part of the event.
-			in.log.Error("a commit failed by a fault of the program", "stack", string(debug.Stack()))
-			err = fmt.Errorf("%w: a fault of the program, which the log tells more of", store.ErrRefused)
+			in.log.Error("a commit failed because of a fault in the program", "stack", string(debug.Stack()))
+			err = fmt.Errorf("%w: a fault in the program; the log says more", store.ErrRefused)
 		}
 	}()
 	return in.store.Commit(ctx, batch)

@@ -194,7 +194,7 @@ func (in *Ingest) recover(ctx context.Context) error {
 	}
 	in.log.Info("the spool is drained", "events", drained)
 	if err := in.spool.Shrink(); err != nil {
-		in.log.Warn("the file of the spool keeps its size", "error", err)
+		in.log.Warn("the file of the spool could not be shrunk", "error", err)
 	}
 	return nil
 }
