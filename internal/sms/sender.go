@@ -216,7 +216,7 @@ func compile(rule Rule, region string) (*formRule, error) {
 		if _, err := regexp.Compile(rule.Pattern); err != nil {
 			return nil, err
 		}
-		// The anchors may spoil it: a quotation that begins with \Q and never ends would hold them.
+		// It can still clash with the anchors: a \Q without its \E quotes the closing one.
 		var err error
 		if f.pattern, err = regexp.Compile(`\A(?:` + rule.Pattern + `)\z`); err != nil {
 			return nil, err
