@@ -21,13 +21,20 @@ func (c *Console) carriersPage() {
 		Name: "carriers", Path: "/carriers", Title: "Carriers", Menu: true, Need: access.Viewer,
 		load: func(ctx context.Context, r *http.Request) (any, error) { return c.loadCarriers(ctx, r) },
 		live: []string{"carriers-table", "carriers-charts"},
-		calm: []string{"carriers-charts"},
+		calm: []string{"carriers-charts"}, loadCalm: drawCarriers,
 	})
 	c.mux.HandleFunc("GET /carriers.csv", func(w http.ResponseWriter, r *http.Request) {
 		if c.allows(w, r, access.Viewer) {
 			c.exportCarriers(w, r)
 		}
 	})
+}
+
+// drawCarriers adds the charts to the carriers.
+func drawCarriers(_ context.Context, _ *http.Request, data any) (err error) {
+	d := data.(*carriers)
+	d.Charts, err = carrierCharts(d.Report)
+	return err
 }
 
 // carriers is what the page shows.
@@ -85,9 +92,6 @@ func (c *Console) loadCarriers(ctx context.Context, r *http.Request) (*carriers,
 	}
 	data.known(all)
 	data.rows()
-	if data.Charts, err = carrierCharts(data.Report); err != nil {
-		return nil, err
-	}
 	return data, nil
 }
 
@@ -162,9 +166,14 @@ var columns = map[string]func(*carrierRow) float64{
 	"total":    func(r *carrierRow) float64 { return float64(r.Total) },
 	"delivery": func(r *carrierRow) float64 { return orLowest(r.DeliveryRate) },
 	"failure":  func(r *carrierRow) float64 { return orLowest(r.FailureRate) },
-	"time":     func(r *carrierRow) float64 { return r.DeliveryTime.P95 },
-	"cost":     func(r *carrierRow) float64 { return orLowest(r.TotalCost) },
-	"each":     func(r *carrierRow) float64 { return orLowest(r.CostPerDelivered) },
+	"time": func(r *carrierRow) float64 {
+		if r.DeliveryTime.Messages == 0 {
+			return orLowest(nil)
+		}
+		return r.DeliveryTime.P95
+	},
+	"cost": func(r *carrierRow) float64 { return orLowest(r.TotalCost) },
+	"each": func(r *carrierRow) float64 { return orLowest(r.CostPerDelivered) },
 	"action": func(r *carrierRow) float64 {
 		return float64(slices.Index([]analytics.Action{analytics.Keep, analytics.InsufficientData, analytics.Reroute}, r.Action))
 	},

@@ -43,7 +43,7 @@ func carrierCharts(report *analytics.Report) ([]*drawing, error) {
 		return nil, err
 	}
 	times, err := byName("chart-delivery-time", "Delivery time", "from submission to the final receipt", chart.Bars{
-		Names: names, Format: orZero(seconds),
+		Names: names, Format: seconds,
 		Series: []chart.Series{
 			{Name: "p50", Color: "--chart-3", Values: p50}, {Name: "p95", Color: "--chart-1", Values: p95},
 		},

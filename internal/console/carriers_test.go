@@ -51,6 +51,23 @@ func TestCarriersOfSeveralCurrencies(t *testing.T) {
 	}
 }
 
+// A delivery time of 0 is known, as that of receipts which tell only minutes. That of no message is not.
+func TestCarriersDeliveryTime(t *testing.T) {
+	b := newBench()
+	b.report = reportWithReroute()
+	b.report.Carriers[0].DeliveryTime = analytics.DeliveryTime{Messages: 3, P95: 60}
+	page := b.get(t, "/carriers?sort=time", viewerToken).Body.String()
+	want(t, page, `>1 min<span class="sub">p50 0 s</span>`, `data-label="Time, p95" class="num"><span>–</span>`)
+	if n := strings.Count(page, `<span class="sub">p50`); n != 1 {
+		t.Errorf("%d rows have a delivery time", n)
+	}
+	b.report.Carriers[0].DeliveryTime.P95 = 0
+	page = b.get(t, "/carriers?sort=-time", viewerToken).Body.String()
+	if names := rowName.FindStringSubmatch(page); names[1] != "TELEFONICA" {
+		t.Errorf("%s, of which nothing is known, comes before 0 s", names[1])
+	}
+}
+
 func TestCarriersFilter(t *testing.T) {
 	b := newBench()
 	b.report = reportWithReroute()

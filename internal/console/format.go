@@ -75,7 +75,7 @@ func money(v *float64, currency string) string {
 	return amount(*v) + " " + currency
 }
 
-// millis writes a number of milliseconds.
+// millis writes a number of milliseconds. 0 stands for a mean or quantile of nothing.
 func millis(ms float64) string {
 	switch {
 	case ms == 0:
@@ -88,10 +88,10 @@ func millis(ms float64) string {
 	return fmt.Sprintf("%.1f s", ms/1000)
 }
 
-// seconds writes a number of seconds.
+// seconds writes a number of seconds. 0 is a time like any other: many receipts tell whole minutes alone.
 func seconds(s float64) string {
 	if s == 0 {
-		return unknown
+		return "0 s"
 	}
 	return formatDuration(time.Duration(s * float64(time.Second)))
 }
