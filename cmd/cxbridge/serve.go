@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"runtime/debug"
@@ -48,8 +49,13 @@ func tuneMemory(cfg Config) {
 		debug.SetGCPercent(gcPercent)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryBase + memoryPerByte*cfg.MaxInFlightBytes)
+		debug.SetMemoryLimit(memoryLimit(cfg.MaxInFlightBytes))
 	}
+}
+
+// memoryLimit returns the limit, in bytes, that fits MAX_IN_FLIGHT_BYTES. One that is huge means no limit.
+func memoryLimit(inFlight int64) int64 {
+	return memoryBase + memoryPerByte*min(inFlight, (math.MaxInt64-memoryBase)/memoryPerByte)
 }
 
 // serve takes webhooks until ctx is done.
