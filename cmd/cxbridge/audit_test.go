@@ -16,7 +16,7 @@ import (
 )
 
 // auditedDatabase returns the path of a database in which two chains of audit entries were written,
-// and then changed by a statement behind the back of its triggers, unless that is "".
+// and then changed by a statement without its triggers, unless that is "".
 func auditedDatabase(t *testing.T, change string) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "audited.db")
@@ -184,7 +184,7 @@ func TestVerifyAuditByPages(t *testing.T) {
 	}
 }
 
-// An end on a later page counts as well.
+// An end on a later page is checked as well.
 func TestVerifyAuditFindsAnEndOnALaterPage(t *testing.T) {
 	t.Parallel()
 	s := chained(auditPage+2, 1)
@@ -195,7 +195,7 @@ func TestVerifyAuditFindsAnEndOnALaterPage(t *testing.T) {
 	}
 }
 
-// What a service writes meanwhile is no damage.
+// Entries that a service writes meanwhile are not reported as damage.
 func TestVerifyAuditWhileItGrows(t *testing.T) {
 	t.Parallel()
 	s := chained(2, 2)

@@ -29,7 +29,7 @@ func TestBackup(t *testing.T) {
 	}
 }
 
-// On a terminal there is a bar that ends at its end.
+// On a terminal a bar is drawn, up to 100%.
 func TestBackupProgress(t *testing.T) {
 	t.Parallel()
 	var drawn bytes.Buffer

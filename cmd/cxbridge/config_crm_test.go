@@ -107,7 +107,7 @@ func TestAllProblemsOfTheCRMAtOnce(t *testing.T) {
 	}
 }
 
-// Settings of a CRM that is not set are checked all the same: they would be wrong on the day it is.
+// Settings of the CRM are checked even when no CRM is set: they would be wrong on the day it is.
 func TestCRMSettingsAreCheckedWithoutCRM(t *testing.T) {
 	t.Parallel()
 	_, err := resolve(t, nil, with(map[string]string{"CRM_WORKERS": "none"}))

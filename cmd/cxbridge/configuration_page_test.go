@@ -13,7 +13,7 @@ var update = flag.Bool("update", false, "write docs/configuration.md anew")
 
 const configurationPage = "../../docs/configuration.md"
 
-// TestConfigurationPage wants the page to tell the settings that there are.
+// TestConfigurationPage checks that the page lists the settings as they are.
 func TestConfigurationPage(t *testing.T) {
 	data, err := os.ReadFile(configurationPage)
 	if err != nil {
@@ -37,7 +37,7 @@ func TestConfigurationPage(t *testing.T) {
 	}
 }
 
-// settingsTables writes the settings as they stand in the page.
+// settingsTables returns the settings as the page shows them.
 func settingsTables(t *testing.T) string {
 	var b strings.Builder
 	group := ""
@@ -69,7 +69,7 @@ func settingsTables(t *testing.T) string {
 	return b.String() + "\n"
 }
 
-// TestConfigurationPageExample wants the file in the page to be a good one.
+// TestConfigurationPageExample checks that the settings file in the page is valid.
 func TestConfigurationPageExample(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile(configurationPage)

@@ -53,7 +53,7 @@ func (d *demonstration) letter(t *testing.T) store.DeadLetter {
 	return letters[0]
 }
 
-// replay does what an operator does who clicks.
+// replay does what an operator does with a click.
 func (d *demonstration) replay(t *testing.T) {
 	t.Helper()
 	var answer struct{ Replayed bool }
@@ -73,8 +73,8 @@ func (d *demonstration) missing(t *testing.T) (counts [2]int) {
 	return [2]int{missing, deleted}
 }
 
-// Whoever looks at the demo replays a dead letter in vain, and with success once the CRM takes it. What
-// is made up at the console meanwhile is no difference.
+// A replay of the dead letter fails at first, and succeeds once the CRM takes the thread. Threads that are
+// made up at the console meanwhile do not count as differences.
 func TestDemoReplay(t *testing.T) {
 	t.Parallel()
 	d, out := startDemo(t)

@@ -73,7 +73,7 @@ func TestListenDemoTwice(t *testing.T) {
 	}
 }
 
-// The demo says the same of a carrier as the console beside it.
+// The demo shows the same failure rate of a carrier as its console.
 func TestDemoFailureRate(t *testing.T) {
 	t.Parallel()
 	tally := func(status sms.Status, n int64) store.Tally {

@@ -55,7 +55,7 @@ func opens(st store.Store) func(Config) (store.Store, error) {
 	return func(Config) (store.Store, error) { return st, nil }
 }
 
-// serverStore is a store that tells of its server.
+// serverStore is a store that shows the settings of its server.
 type serverStore struct {
 	schemaStore
 	settings map[string]string
@@ -66,7 +66,7 @@ func (s *serverStore) ServerSettings(context.Context) (map[string]string, error)
 	return s.settings, s.err
 }
 
-// TestChecks spoils one thing at a time and looks at the check that is to find it.
+// TestChecks spoils one thing at a time and looks at the check that has to find it.
 func TestChecks(t *testing.T) {
 	t.Parallel()
 	away := fmt.Errorf("%w: connection refused", store.ErrUnavailable)
@@ -248,7 +248,7 @@ func TestCheckServerURLUnreachable(t *testing.T) {
 	}
 }
 
-// TestCheckDisk cannot tell how fast the disk of the machine is, so it takes a slow one as well.
+// TestCheckDisk cannot know how fast the disk of the machine is, so it accepts a slow one as well.
 func TestCheckDisk(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -98,7 +98,7 @@ func TestErase(t *testing.T) {
 	}
 }
 
-// A push ends, or it does not.
+// The command waits for a push that ends, and gives up on one that does not.
 func TestEraseWaitsForPushes(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A part that hangs costs the time that it was given, once, and is asked again when it has answered.
+// A part that hangs costs the time it was given only once, and is asked again when it has answered.
 func TestProbeDoesNotWaitForWhatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p probedPart

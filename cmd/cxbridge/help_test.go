@@ -39,7 +39,7 @@ func TestHelpOfEveryCommand(t *testing.T) {
 	}
 }
 
-// The examples in the help are such that they would run.
+// The command lines of the examples in the help are valid.
 func TestExamplesAreGood(t *testing.T) {
 	t.Parallel()
 	texts := []string{description}

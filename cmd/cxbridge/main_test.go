@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// environmentOf is an environment of a test's own.
+// environmentOf returns an environment that holds only the variables of a test.
 func environmentOf(vars map[string]string) environment {
 	return func(name string) (string, bool) {
 		text, ok := vars[name]
@@ -26,7 +26,7 @@ func environmentOf(vars map[string]string) environment {
 	}
 }
 
-// needed holds the settings without which there is no start.
+// needed holds the settings without which serve does not start.
 var needed = map[string]string{
 	"WEBHOOK_SECRET": "8c1b0f5e7a9d4e63b2f1", "ADMIN_TOKEN": "f04e9ab1c27d48835e6d",
 }

@@ -78,7 +78,7 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
-// lockedStore is one whose tables others use for a while.
+// lockedStore is a store whose tables others use for a while.
 type lockedStore struct {
 	schemaStore
 	until time.Time

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// What is no terminal gets no bar.
+// Where the output is no terminal, there is no bar.
 func TestNoProgress(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -39,7 +39,7 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// A bar is cleared whether its total is right or not, or none.
+// A bar is cleared whether its total is right, wrong or missing.
 func TestProgressBeyondItsTotal(t *testing.T) {
 	t.Parallel()
 	for _, total := range []int{-7, 0, 1} {
@@ -53,7 +53,7 @@ func TestProgressBeyondItsTotal(t *testing.T) {
 	}
 }
 
-// A spinner turns by itself, and what has no total draws nothing more once it is cleared.
+// A spinner turns by itself, and a bar without a total draws nothing more once it is cleared.
 func TestEndlessProgress(t *testing.T) {
 	t.Parallel()
 	for name, draw := range map[string]func(io.Writer) *progress{

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Who looks for a page that is not there gets a page that says so; a tool gets a problem, and so does a
-// browser at what is the API's.
+// A browser that asks for a page that does not exist gets a page that says so; a tool gets problem+json, and
+// so does a browser at a path of the API.
 func TestUnknownPaths(t *testing.T) {
 	t.Parallel()
 	s := startService(t, with(nil))
@@ -46,7 +46,7 @@ func TestUnknownPaths(t *testing.T) {
 	}
 }
 
-// Who is signed in keeps the menu.
+// The error page of somebody who is signed in has the menu.
 func TestUnknownPathSignedIn(t *testing.T) {
 	t.Parallel()
 	s := startService(t, with(nil))

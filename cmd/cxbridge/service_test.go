@@ -91,7 +91,7 @@ func postThread(t *testing.T, s *service, id string) {
 	}
 }
 
-// syncState asks how far a thread is on its way.
+// syncState asks how far the synchronization of a thread is.
 func syncState(t *testing.T, s *service, id string) string {
 	t.Helper()
 	var row struct{ Sync struct{ State string } }
@@ -142,7 +142,7 @@ func TestWithCRM(t *testing.T) {
 	}
 }
 
-// Events are accepted while the CRM is away, and readiness tells of it without failing.
+// Events are accepted while the CRM is away; readiness shows that without failing.
 func TestWithCRMAway(t *testing.T) {
 	t.Parallel()
 	gone := httptest.NewServer(nil)
@@ -160,7 +160,7 @@ func TestWithCRMAway(t *testing.T) {
 	}
 }
 
-// A thread that CXone tells is in the CRM after it is reconciled, though no event of it ever came.
+// A thread that CXone has is in the CRM after it is reconciled, though no event of it ever came.
 func TestReconcileThroughTheService(t *testing.T) {
 	t.Parallel()
 	remote, err := startRemotes()

@@ -79,8 +79,8 @@ func TestSettingsFile(t *testing.T) {
 	}
 }
 
-// TestUnreadableFileHidesNothingElse wants no complaint about settings that may well be in the file
-// that cannot be read, and every complaint about the others.
+// TestUnreadableFileHidesNothingElse checks that nothing is said about settings that may be in the file that
+// cannot be read, and all that is wrong with the others.
 func TestUnreadableFileHidesNothingElse(t *testing.T) {
 	t.Parallel()
 	_, err := resolve(t, []string{"--config", "/nonexistent.yaml"}, map[string]string{"PORT": "abc"})

@@ -22,7 +22,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/simulator"
 )
 
-// meddler stands before a cxbridge and does something wrong, or nothing.
+// meddler is a proxy in front of a cxbridge that does something wrong, or nothing.
 type meddler struct {
 	next http.Handler
 
@@ -58,7 +58,7 @@ func (m *meddler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, m.distort(r.URL.Path, answer.Body.String()))
 }
 
-// before puts a meddler before a service of its own.
+// before puts a meddler in front of a service of its own.
 func before(t *testing.T, m *meddler, vars map[string]string) (address string) {
 	t.Helper()
 	service, err := url.Parse(startService(t, with(vars)).address())
@@ -105,7 +105,7 @@ func TestSimulate(t *testing.T) {
 	}
 }
 
-// posted is what a cxbridge is posted that takes all, without the times.
+// posted returns what is posted to a server that accepts everything, without the times.
 func posted(t *testing.T, args ...string) map[string][]string {
 	t.Helper()
 	bodies := make(map[string][]string)
@@ -123,7 +123,7 @@ func posted(t *testing.T, args ...string) map[string][]string {
 	return bodies
 }
 
-// timeless finds what depends on the time: of RFC 3339, as dates of receipts, and these in UCS-2.
+// timeless matches what depends on the time: times of RFC 3339, dates of receipts, and these in UCS-2.
 var timeless = regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)?|date:[0-9]+|00640061007400650020?003a(003[0-9])+|"short_message_hex": ?"[0-9a-f]+"`)
 
 // The same seed posts the same events in the same order.
@@ -151,11 +151,11 @@ func TestSimulateRepeats(t *testing.T) {
 	}
 }
 
-// Whatever a cxbridge does to what it has acknowledged is found out.
+// Whatever a cxbridge does to events that it has acknowledged is detected.
 func TestSimulateFindsWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	var swallowed atomic.Int64
-	// One receipt could be a repeat, which is not missed.
+	// A single receipt could be a repeat, whose loss changes nothing.
 	some := func(_, body string) bool { return json.Valid([]byte(body)) && swallowed.Add(1) <= 5 }
 	replace := func(path, old, by string) func(string, string) string {
 		return func(at, answer string) string {
@@ -194,7 +194,7 @@ func TestSimulateFindsWhatIsWrong(t *testing.T) {
 	}
 }
 
-// What is in quarantine is no message, and that is right.
+// A quarantined receipt does not count as a missing message.
 func TestSimulateWithQuarantine(t *testing.T) {
 	t.Parallel()
 	address := before(t, &meddler{}, map[string]string{"SENDER_ID_POLICY": "quarantine"})
@@ -204,7 +204,7 @@ func TestSimulateWithQuarantine(t *testing.T) {
 	}
 }
 
-// With the token of the viewer all is verified but dead letters; without any nothing is.
+// With the viewer's token everything but dead letters is verified; without a token, nothing.
 func TestSimulateWithoutToken(t *testing.T) {
 	t.Parallel()
 	const viewer = "77d1c0a9be5f42e3"
@@ -228,7 +228,7 @@ func TestSimulateWithoutToken(t *testing.T) {
 	}
 }
 
-// A busy cxbridge gets its posts when it says.
+// A busy cxbridge gets its posts again after its Retry-After.
 func TestSimulateTriesAgain(t *testing.T) {
 	t.Parallel()
 	var posts atomic.Int64
@@ -246,7 +246,7 @@ func TestSimulateTriesAgain(t *testing.T) {
 	}
 }
 
-// What is spooled is waited for.
+// The verification waits for events in the spool.
 func TestSimulateWaitsForTheSpool(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -280,7 +280,7 @@ func TestSimulateWaitsForTheSpool(t *testing.T) {
 	}
 }
 
-// A simulation that is stopped tells how far it came.
+// A simulation that is stopped says how far it came.
 func TestSimulateInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -355,7 +355,7 @@ func TestSimulateRefused(t *testing.T) {
 	}
 }
 
-// The phases of a script change what is posted from their begin on.
+// The phases of a script change what is posted from their start on.
 func TestSimulationEntersPhases(t *testing.T) {
 	t.Parallel()
 	script, err := simulator.ParseScript([]byte(`

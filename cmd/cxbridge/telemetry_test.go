@@ -62,7 +62,7 @@ func named(spans []telemetrytest.Span, name string) (found []telemetrytest.Span)
 	return found
 }
 
-// One trace leads from the webhook to the CRM, also when the event waits in the database for another
+// One trace leads from the webhook to the CRM, even when the event waits in the database for another
 // process to push it.
 func TestTraceAcrossARestart(t *testing.T) {
 	t.Parallel()
@@ -108,7 +108,7 @@ func TestTraceAcrossARestart(t *testing.T) {
 	}
 }
 
-// Without traces, or of a request that is not sampled, the CRM gets no trace context.
+// Without traces, or for a request that is not sampled, the CRM gets no trace context.
 func TestNoTraceContext(t *testing.T) {
 	t.Parallel()
 	for name, vars := range map[string]map[string]string{

@@ -108,7 +108,7 @@ func TestCertificateIsRenewed(t *testing.T) {
 	}
 }
 
-// Who may read the files can change without their looking any different.
+// A change of who may read the files does not show in their times and sizes.
 func TestCertificateIsReadOnceItMayBe(t *testing.T) {
 	files, now := newTLSFiles(t), time.Now()
 	writeCertificate(t, files, 1, now.Add(time.Hour))

@@ -69,7 +69,7 @@ func TestFailuresOfNetworks(t *testing.T) {
 	}
 }
 
-// However many clients there are, the table keeps its size, and forgets the one that is longest ago.
+// However many clients there are, the table keeps its size, and forgets the one that failed longest ago.
 func TestFailuresAreForgotten(t *testing.T) {
 	f, now := NewFailures(), time.Now()
 	f.most = 3

@@ -41,7 +41,7 @@ func TestNotice(t *testing.T) {
 	})
 }
 
-// What is signed for one thing does not pass for the other.
+// A notice does not pass as a session, nor a session as a notice.
 func TestNoticeIsNoSession(t *testing.T) {
 	now := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
 	s := NewSessions("admin-token", "viewer-token")

@@ -14,7 +14,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// database is one with a backlog.
+// database is a fake database with a backlog.
 type database struct {
 	backlog store.Backlog
 	letters int
@@ -61,7 +61,7 @@ func samples(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 	return found
 }
 
-// scrape wants the metrics to have values.
+// scrape checks the values of the metrics.
 func scrape(t *testing.T, registry *prometheus.Registry, letters, parked, pending, retrying, oldest float64) {
 	t.Helper()
 	want := map[string]float64{
@@ -97,7 +97,7 @@ func TestBacklog(t *testing.T) {
 	})
 }
 
-// A database that is away leaves its metrics out, and is not asked more often.
+// While the database is away its metrics are missing, and it is not asked more often.
 func TestBacklogOfNoDatabase(t *testing.T) {
 	for name, d := range map[string]*database{"away": {err: store.ErrUnavailable}, "hangs": {hangs: true}} {
 		t.Run(name, func(t *testing.T) {

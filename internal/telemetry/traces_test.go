@@ -205,7 +205,7 @@ func TestCollectorHangs(t *testing.T) {
 	}
 }
 
-// A redirect is not followed: what is for the collector alone would go to a stranger.
+// A redirect is not followed: headers that are meant for the collector alone would go to a stranger.
 func TestCollectorRedirects(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "api-key=top-secret")
 	var visits, known atomic.Int32
