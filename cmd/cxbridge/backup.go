@@ -52,7 +52,7 @@ func (c *backupCommand) Run(ctx context.Context, p *program, k *kong.Context) er
 	size, err := sqlitedb.Backup(ctx, db.SQLite, c.File, bar.reach)
 	bar.clear()
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("nothing was copied, so that no file is overwritten: %w; give another name, or remove that file if no other backup is writing it", err)
+		return fmt.Errorf("nothing was copied, so that no file is overwritten: %w; give another name", err)
 	}
 	if err != nil {
 		return fmt.Errorf("back up %v: %w", db, err)
