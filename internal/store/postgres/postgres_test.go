@@ -41,6 +41,8 @@ func TestOpenSaysNoPassword(t *testing.T) {
 		"postgres://user:hunter2@host/db?synchronous_commit=off",
 		"postgres://user:hunter2@host/db?synchronous_commit=OFF",
 		"postgres://user:hunter2@host/db?pool_max_conns=none",
+		"postgres://user:hunter2@host/db?default_query_exec_mode=exec",
+		"postgres://user:hunter2@host/db?default_query_exec_mode=simple_protocol",
 	} {
 		_, err := postgres.Open(url)
 		if err == nil {

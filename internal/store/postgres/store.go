@@ -49,15 +49,15 @@ const (
 
 	// idleTimeout is how long a transaction that writes may wait for its next statement. A replica that is
 	// frozen or cut off in the middle of one holds locks, for which the others wait. It is shorter than
-	// the 3 s after which they would take the database for away.
+	// the 3 s after which they would treat the database as unavailable.
 	idleTimeout = 2 * time.Second
 
-	// lockTimeout is how long a migration waits for a table that others use. Meanwhile all who come after it
-	// wait as well, commits among them. So it is shorter than those 3 s, too.
+	// lockTimeout is how long a migration waits for a table that others use. Meanwhile everybody who comes
+	// after it waits too, commits included. So it is also shorter than those 3 s.
 	lockTimeout = 2 * time.Second
 
-	// idlePerItem is how much longer that is for each message and participant of threads in a transaction,
-	// of which one event may have half a million: they are read, folded and encoded in between.
+	// idlePerItem is added to idleTimeout for each message and participant of threads in a transaction, of
+	// which one event may have half a million: they are read, folded and encoded between two statements.
 	idlePerItem = 200 * time.Microsecond
 )
 
@@ -93,9 +93,9 @@ func Open(databaseURL string) (*Store, error) {
 	return s, nil
 }
 
-// writerConfig is for the statements that write many rows at once. They find rows by their primary
-// keys, or by the index of the queue, and do best so, however little the planner knows of tables
-// that grow by the thousand in a second.
+// writerConfig is for the statements that write many rows at once. They always do best when they find
+// rows by their primary keys, or by the index of the queue. The planner does not know that of tables
+// that grow by thousands of rows in a second.
 func writerConfig(databaseURL string, connections int32) (*pgxpool.Config, error) {
 	config, err := poolConfig(databaseURL, connections)
 	if err != nil {
@@ -103,8 +103,8 @@ func writerConfig(databaseURL string, connections int32) (*pgxpool.Config, error
 	}
 	config.AfterConnect = registerArrays
 	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds(idleTimeout)
-	// A connection that breaks while statements are on their way does not wait for a statement; it is
-	// found out by probes, after five seconds.
+	// A connection that breaks while statements are on their way is not idle. Probes detect it after five
+	// seconds.
 	for name, value := range map[string]string{"tcp_keepalives_idle": "2", "tcp_keepalives_interval": "1", "tcp_keepalives_count": "3"} {
 		config.ConnConfig.RuntimeParams[name] = value
 	}
@@ -136,6 +136,10 @@ func poolConfig(databaseURL string, connections int32) (*pgxpool.Config, error) 
 		params["application_name"] = "cxbridge"
 	}
 	params["timezone"] = "UTC"
+	switch config.ConnConfig.DefaultQueryExecMode {
+	case pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol: // they send an array as a bytea
+		return nil, errors.New("postgres: nothing could be stored with this default_query_exec_mode; remove it from the URL, or set it to cache_describe")
+	}
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = connectTimeout
 	}
@@ -183,8 +187,8 @@ func (s *Store) migrations() (*goose.Provider, *sql.DB, error) {
 // schemaVersion is the number of the newest migration.
 var schemaVersion = store.SchemaVersion(migrationFiles, "migrations")
 
-// Ping implements store.Store. It writes nothing: that a server with a full disk refuses rows shows
-// in Commit alone. A standby and a database that is set to read-only are found.
+// Ping implements store.Store. It writes nothing, so only Commit shows that the disk of the server is
+// full. It detects a standby, and a database that is set to read-only.
 func (s *Store) Ping(ctx context.Context) error {
 	var (
 		version  int
@@ -205,8 +209,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	return store.CheckSchema(version, schemaVersion)
 }
 
-// ServerSettings returns settings of the server by their own names: those that decide what is
-// promised.
+// ServerSettings returns settings of the server by their own names: those on which the promises
+// depend.
 func (s *Store) ServerSettings(ctx context.Context) (map[string]string, error) {
 	rows, err := s.reads.Query(ctx, `SELECT name, setting FROM pg_settings
 		WHERE name IN ('server_version', 'synchronous_commit', 'fsync')`)
@@ -235,7 +239,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// failed says what an operation died of, in the terms of the contract.
+// failed returns the error of an operation in the terms of the contract.
 func failed(op string, err error) error {
 	if errors.Is(err, pgx.ErrNoRows) || errors.Is(err, store.ErrNotFound) {
 		return store.ErrNotFound
