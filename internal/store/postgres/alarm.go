@@ -38,8 +38,8 @@ func (s *Store) Clear(ctx context.Context, a store.Alarm) (cleared bool, err err
 	return cleared, nil
 }
 
-// turnAlarm runs a statement that changes an alarm or finds that there is nothing to change, and tells
-// the audit of a change.
+// turnAlarm runs a statement that changes an alarm or finds that there is nothing to change, and records
+// a change in the audit log.
 func (s *Store) turnAlarm(ctx context.Context, statement string, a *store.Alarm, at time.Time, note audit.Note) (turned bool, err error) {
 	detail, err := json.Marshal(a.Detail)
 	if err != nil {
@@ -93,5 +93,6 @@ func scanAlarm(row pgx.CollectableRow) (store.Alarm, error) {
 		return a, err
 	}
 	a.Raised, a.Cleared = a.Raised.UTC(), timeOf(cleared)
-	return a, json.Unmarshal([]byte(detail), &a.Detail)
+	err := json.Unmarshal([]byte(detail), &a.Detail)
+	return a, err
 }

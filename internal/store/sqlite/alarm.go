@@ -28,8 +28,8 @@ func (s *Store) Clear(ctx context.Context, a store.Alarm) (cleared bool, err err
 	return s.turnAlarm(ctx, "clear alarm", clearAlarm, &a, a.Cleared, a.ClearedNote())
 }
 
-// turnAlarm runs a statement that changes an alarm or finds that there is nothing to change, and tells
-// the audit of a change.
+// turnAlarm runs a statement that changes an alarm or finds that there is nothing to change, and records
+// a change in the audit log.
 func (s *Store) turnAlarm(ctx context.Context, op, statement string, a *store.Alarm, at time.Time, note audit.Note) (turned bool, err error) {
 	detail, err := json.Marshal(a.Detail)
 	if err != nil {
@@ -60,5 +60,6 @@ func scanAlarm(r row) (a store.Alarm, err error) {
 	if err := r.Scan(&a.Name, &a.Subject, instant{&a.Raised}, instant{&a.Cleared}, &detail); err != nil {
 		return a, err
 	}
-	return a, json.Unmarshal(detail, &a.Detail)
+	err = json.Unmarshal(detail, &a.Detail)
+	return a, err
 }

@@ -29,7 +29,7 @@ const (
 		ON CONFLICT DO UPDATE SET seq = excluded.seq, hash = excluded.hash`
 )
 
-// writeAudit adds entries. The ends of their chains are written beside.
+// writeAudit adds entries. Its callers write the ends of the chains.
 func (p *statements) writeAudit(tx *sql.Tx, entries []audit.Entry) error {
 	insert := tx.Stmt(p.insertAudit)
 	for _, e := range entries {

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -15,7 +14,7 @@ import (
 const (
 	insertDelta = "INSERT INTO analytics_deltas (counts) VALUES (?)"
 
-	// oldestDeltas takes so many deltas, but no further one once they have so many bytes.
+	// oldestDeltas takes a number of deltas at most, and no more once they have a number of bytes.
 	oldestDeltas = `SELECT id, counts FROM (
 			SELECT id, counts, sum(length(counts)) OVER (ORDER BY id) - length(counts) AS before
 			FROM analytics_deltas ORDER BY id LIMIT ?
@@ -45,11 +44,7 @@ func (s *Store) Counts(ctx context.Context, ranges []analytics.Range, add func(c
 	for i, r := range ranges {
 		list[i] = [...]int64{int64(r.Level), r.From, r.To}
 	}
-	encoded, err := json.Marshal(list)
-	if err != nil {
-		return err
-	}
-	rows, err := s.readers.QueryContext(ctx, countsOf, string(encoded))
+	rows, err := s.readers.QueryContext(ctx, countsOf, jsonList(list))
 	if err != nil {
 		return failed("read counts", err)
 	}

@@ -15,8 +15,7 @@ const (
 	listedLetter = "id, kind, subject, reason, received_at, NULL, replays"
 )
 
-// letterFilter is the condition of a store.LetterFilter. Only the case of ASCII letters does not matter
-// to it.
+// letterFilter is the condition of a store.LetterFilter. It ignores the case of ASCII letters alone.
 const letterFilter = `(?1 = '' OR kind = ?1)
 	AND (instr(lower(subject), lower(?2)) OR instr(lower(reason), lower(?2)))`
 

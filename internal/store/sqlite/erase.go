@@ -55,17 +55,19 @@ type eraser struct {
 	rows   map[string]int
 }
 
-// change runs the transaction of a step. Only what was committed is counted.
-func (e *eraser) change(do func(t *erasure) error) error {
+// change runs the transaction of a step, and returns the next position. Only what was committed is counted.
+func (e *eraser) change(do func(t *erasure) (next string, err error)) (next string, err error) {
 	t := &erasure{eraser: e, rows: make(map[string]int)}
-	err := e.store.write(e.ctx, func(tx *sql.Tx) error {
+	err = e.store.write(e.ctx, func(tx *sql.Tx) (err error) {
 		t.tx = tx
-		return do(t)
+		next, err = do(t)
+		return err
 	})
-	if err == nil {
-		maps.Copy(e.rows, t.rows)
+	if err != nil {
+		return "", err
 	}
-	return err
+	maps.Copy(e.rows, t.rows)
+	return next, nil
 }
 
 // erasure is the transaction of a step.
@@ -99,7 +101,7 @@ func init() {
 	})
 }
 
-// hasNeedle is a condition that columns may hold the person: one of the needles is in one of them, or in
+// hasNeedle is a condition that columns may name the person: one of the needles is in one of them, or in
 // its digits. Its parameter is needles.
 func hasNeedle(columns ...string) string {
 	conditions := make([]string, len(columns))
@@ -112,7 +114,8 @@ func hasNeedle(columns ...string) string {
 
 func (e *eraser) needles() string { return jsonList(e.seeker.Needles()) }
 
-// rowPage returns the last of the next rows of a table by rowid, and the next position.
+// rowPage returns the rowids that bound the next page of a table, after the first and up to the last of
+// them, and the next position.
 func (t *erasure) rowPage(table, position string) (after, last int64, next string, err error) {
 	if position != "" {
 		if after, err = strconv.ParseInt(position, 10, 64); err != nil {
@@ -147,30 +150,36 @@ var (
 // receipts erases the messages that were sent to or by the person, or that name the person anywhere,
 // and their receipts.
 func (e *eraser) receipts(position string) (next string, err error) {
-	return next, e.change(func(t *erasure) error {
-		var after, last int64
-		if after, last, next, err = t.rowPage("sms_messages", position); err != nil {
-			return err
-		}
-		found, err := query(t.ctx, t.tx, func(r row) (m sentMessage, err error) {
-			return m, r.Scan(&m.rowid, &m.id, &m.recipient, &m.sender, &m.raw)
-		}, messagesNaming, after, last, t.needles(), t.needles())
+	return e.change(func(t *erasure) (string, error) {
+		after, last, next, err := t.rowPage("sms_messages", position)
 		if err != nil {
-			return err
+			return "", err
+		}
+		found, err := query(t.ctx, t.tx, scanSent, messagesNaming, after, last, t.needles(), t.needles())
+		if err != nil {
+			return "", err
 		}
 		for _, m := range found {
 			if err := t.message(&m); err != nil {
-				return err
+				return "", err
 			}
 		}
-		return nil
+		return next, nil
 	})
+}
+
+func scanSent(r row) (m sentMessage, err error) {
+	err = r.Scan(&m.rowid, &m.id, &m.recipient, &m.sender, &m.raw)
+	return m, err
 }
 
 func (t *erasure) message(m *sentMessage) error {
 	isNamed := t.seeker.In(m.recipient) || t.seeker.In(m.sender) || t.seeker.In(m.raw)
 	if !isNamed {
-		receipts, err := query(t.ctx, t.tx, func(r row) (raw []byte, err error) { return raw, r.Scan(&raw) }, receiptsNaming, m.id)
+		receipts, err := query(t.ctx, t.tx, func(r row) (raw []byte, err error) {
+			err = r.Scan(&raw)
+			return raw, err
+		}, receiptsNaming, m.id)
 		if err != nil || !slices.ContainsFunc(receipts, t.seeker.In) {
 			return err
 		}
@@ -296,20 +305,19 @@ func (t *erasure) eachItem(position string, kind thread.ItemKind, erase func(*th
 // messages erases what the person wrote in threads, and what names the number. Hashes and stamps
 // stay, so nothing is pushed and an event that is older changes nothing.
 func (e *eraser) messages(position string) (next string, err error) {
-	return next, e.change(func(t *erasure) error {
-		next, err = t.eachItem(position, thread.KindMessage, func(i *thread.Item) error {
+	return e.change(func(t *erasure) (string, error) {
+		return t.eachItem(position, thread.KindMessage, func(i *thread.Item) error {
 			return t.update("thread_items", "content = ?4 WHERE thread_id = ?1 AND kind = ?2 AND item_id = ?3 AND content <> ?4",
 				i.ThreadID, string(i.Kind), i.ID, string(store.EraseMessage(i.Content)))
 		})
-		return err
 	})
 }
 
 // participants erases the person. The row stays under another id, for the CRM has it. A push that
 // ended since the steps before knew the person, so what it left behind is looked at once more.
 func (e *eraser) participants(position string) (next string, err error) {
-	return next, e.change(func(t *erasure) error {
-		next, err = t.eachItem(position, thread.KindParticipant, func(i *thread.Item) error {
+	return e.change(func(t *erasure) (string, error) {
+		return t.eachItem(position, thread.KindParticipant, func(i *thread.Item) error {
 			if err := t.pushed(i); err != nil {
 				return err
 			}
@@ -317,7 +325,6 @@ func (e *eraser) participants(position string) (next string, err error) {
 			return t.update("thread_items", "item_id = ?, content = ? WHERE thread_id = ? AND kind = ? AND item_id = ?",
 				id, text(string(store.EraseParticipant(i.Content, id))), i.ThreadID, string(i.Kind), i.ID)
 		})
-		return err
 	})
 }
 
@@ -353,16 +360,18 @@ func (t *erasure) said(threadID, words string, seeker *store.Seeker) error {
 
 // threads erases what the CRM said about the person.
 func (e *eraser) threads(position string) (next string, err error) {
-	return next, e.change(func(t *erasure) error {
-		var after, last int64
-		if after, last, next, err = t.rowPage("threads", position); err != nil {
-			return err
+	return e.change(func(t *erasure) (string, error) {
+		after, last, next, err := t.rowPage("threads", position)
+		if err != nil {
+			return "", err
 		}
 		type said struct{ threadID, words string }
-		all, err := query(t.ctx, t.tx, func(r row) (s said, err error) { return s, r.Scan(&s.threadID, &s.words) },
-			"SELECT thread_id, last_error FROM threads WHERE rowid > ? AND rowid <= ? AND last_error <> ''", after, last)
+		all, err := query(t.ctx, t.tx, func(r row) (s said, err error) {
+			err = r.Scan(&s.threadID, &s.words)
+			return s, err
+		}, "SELECT thread_id, last_error FROM threads WHERE rowid > ? AND rowid <= ? AND last_error <> ''", after, last)
 		if err != nil {
-			return err
+			return "", err
 		}
 		ids := make([]string, len(all))
 		for i, s := range all {
@@ -370,14 +379,14 @@ func (e *eraser) threads(position string) (next string, err error) {
 		}
 		aliases, err := t.aliases(ids)
 		if err != nil {
-			return err
+			return "", err
 		}
 		for _, s := range all {
 			if err := t.said(s.threadID, s.words, t.seeker.With(aliases[s.threadID])); err != nil {
-				return err
+				return "", err
 			}
 		}
-		return nil
+		return next, nil
 	})
 }
 

@@ -23,24 +23,22 @@ const (
 
 // events erases the events of threads that name the person.
 func (e *eraser) events(position string) (next string, err error) {
-	return next, e.change(func(t *erasure) error {
-		next, err = t.eachBody("thread_events", eventBodies, position, func(b *body, seeker *store.Seeker) error {
+	return e.change(func(t *erasure) (string, error) {
+		return t.eachBody("thread_events", eventBodies, position, func(b *body, seeker *store.Seeker) error {
 			if !seeker.In(b.raw) {
 				return nil
 			}
 			return t.update("thread_events", "raw = ?1 WHERE rowid = ?2", store.ErasedBody, b.rowid)
 		})
-		return err
 	})
 }
 
 // letters erases the dead letters that name the person. Their digests stay: what comes again is known.
 func (e *eraser) letters(position string) (next string, err error) {
-	return next, e.change(func(t *erasure) error {
-		next, err = t.eachBody("dead_letters", letterBodies, position, func(b *body, seeker *store.Seeker) error {
+	return e.change(func(t *erasure) (string, error) {
+		return t.eachBody("dead_letters", letterBodies, position, func(b *body, seeker *store.Seeker) error {
 			return t.letter(&store.DeadLetter{ID: b.rowid, Kind: store.Kind(b.kind), Subject: b.subject, Reason: b.words, Raw: b.raw}, seeker)
 		})
-		return err
 	})
 }
 
@@ -59,7 +57,8 @@ func (t *erasure) eachBody(table, list, position string, erase func(*body, *stor
 		return "", err
 	}
 	rows, err := query(t.ctx, t.tx, func(r row) (b body, err error) {
-		return b, r.Scan(&b.rowid, &b.threadID, &b.kind, &b.subject, &b.words)
+		err = r.Scan(&b.rowid, &b.threadID, &b.kind, &b.subject, &b.words)
+		return b, err
 	}, list, after, last)
 	if err != nil {
 		return "", err

@@ -3,15 +3,12 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/store"
-	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
 // Expire implements store.Archive.
@@ -69,8 +66,8 @@ func oldRows(ctx context.Context, tx *sql.Tx, statement string, before any, curs
 }
 
 // Rows are in the order in which they came, so a page of which none is old ends the work: the index by
-// time that would tell the same costs every commit. A dead letter that was replayed has given a row
-// with an earlier time than its neighbours; it goes with them.
+// time that would show the same costs every commit. The row of a dead letter that was replayed has an
+// earlier time than its neighbours; it goes with them.
 const (
 	oldMessages = `SELECT rowid, first_seen_at < ? FROM sms_messages WHERE rowid > ? ORDER BY rowid LIMIT ?`
 	oldEvents   = `SELECT rowid, received_at < ? FROM thread_events WHERE rowid > ? ORDER BY rowid LIMIT ?`
@@ -131,8 +128,8 @@ const (
 	deleteItems = `DELETE FROM thread_items WHERE (thread_id, kind, item_id) IN (
 		SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?))`
 
-	// emptyThreads: see store.Archive. What the CRM has of the thread is to be read before anything is
-	// pushed again, because the items tell no more what that is.
+	// emptyThreads: see store.Emptying. What the CRM has of the thread is to be read before anything is
+	// pushed again, because no items are left that say it.
 	emptyThreads = `UPDATE threads SET own = FALSE, uncertain = TRUE, attempts = 0, last_error = ''
 		WHERE thread_id IN (SELECT value FROM json_each(?))`
 
@@ -166,37 +163,4 @@ func expireThreads(ctx context.Context, tx *sql.Tx, before any, cursor string, l
 		}
 	}
 	return store.Expired{Deleted: plan.Done, Cursor: plan.Next(page, after, limit)}, nil
-}
-
-func scanItemKey(r row) (k thread.ItemKey, err error) {
-	err = r.Scan(&k.ThreadID, &k.Kind, &k.ID)
-	return k, err
-}
-
-// jsonList is a list as one parameter: SQLite limits the number of parameters.
-func jsonList[T any](list []T) string {
-	encoded, err := json.Marshal(list)
-	if err != nil {
-		panic(err) // texts and numbers alone
-	}
-	if list == nil {
-		return "[]"
-	}
-	return string(encoded)
-}
-
-func itemTriples(keys []thread.ItemKey) [][3]string {
-	list := make([][3]string, len(keys))
-	for i, k := range keys {
-		list[i] = [3]string{k.ThreadID, string(k.Kind), k.ID}
-	}
-	return list
-}
-
-func hexadecimal(digests [][32]byte) []string {
-	list := make([]string, len(digests))
-	for i, d := range digests {
-		list[i] = hex.EncodeToString(d[:])
-	}
-	return list
 }

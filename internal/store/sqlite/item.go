@@ -20,6 +20,11 @@ func scanItem(r row) (*thread.Item, error) {
 	return &i, err
 }
 
+func scanItemKey(r row) (k thread.ItemKey, err error) {
+	err = r.Scan(&k.ThreadID, &k.Kind, &k.ID)
+	return k, err
+}
+
 func itemValues(i *thread.Item) []any {
 	view := i.View()
 	return []any{
@@ -65,11 +70,7 @@ const (
 
 // existingItems reads items, by key.
 func (p *statements) existingItems(tx *sql.Tx, keys []thread.ItemKey) (map[thread.ItemKey]*thread.Item, error) {
-	list := make([][3]string, len(keys))
-	for i, k := range keys {
-		list[i] = [3]string{k.ThreadID, string(k.Kind), k.ID}
-	}
-	found, err := selectAll(tx.Stmt(p.selectItems), scanItem, list)
+	found, err := selectAll(tx.Stmt(p.selectItems), scanItem, itemTriples(keys))
 	if err != nil {
 		return nil, err
 	}

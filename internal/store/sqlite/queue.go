@@ -35,9 +35,9 @@ const (
 	extendLease = "UPDATE threads SET lease_until = ?1 WHERE thread_id = ?2 AND epoch = ?3 AND lease_until > ?4"
 )
 
-// queueTime is the time by which leases, pauses and times to wait run. It begins as the wall clock, and
+// queueTime is the time by which leases, pauses and times to wait run. It starts as the wall clock, and
 // goes on as the monotonic one does: when somebody sets the clock, no lease ends early and no thread
-// waits for longer. What a former process has left is judged by store.MaxWait.
+// waits for longer. What an earlier process has left is judged by store.MaxWait.
 func (s *Store) queueTime() time.Time { return s.opened.Add(time.Since(s.opened)) }
 
 // ReleaseLeases implements store.Queue. What the workers had sent may have been applied.
@@ -150,7 +150,7 @@ func (p *statements) readWork(tx *sql.Tx, work []store.Work, limit int) error {
 	return nil
 }
 
-// readAside reads what of threads is set aside.
+// readAside reads which items of threads are set aside.
 func (p *statements) readAside(tx *sql.Tx, work []store.Work) error {
 	ids := make([]string, len(work))
 	for i := range work {
@@ -160,7 +160,10 @@ func (p *statements) readAside(tx *sql.Tx, work []store.Work) error {
 		threadID string
 		rev      int64
 	}
-	found, err := selectAll(tx.Stmt(p.selectAside), func(r row) (v revision, err error) { return v, r.Scan(&v.threadID, &v.rev) }, ids)
+	found, err := selectAll(tx.Stmt(p.selectAside), func(r row) (v revision, err error) {
+		err = r.Scan(&v.threadID, &v.rev)
+		return v, err
+	}, ids)
 	if err != nil {
 		return err
 	}
@@ -170,7 +173,7 @@ func (p *statements) readAside(tx *sql.Tx, work []store.Work) error {
 	return nil
 }
 
-// untilNextDue returns how long it is until a thread becomes due: 0 when none is to.
+// untilNextDue returns how long it is until a thread becomes due: 0 when none will.
 func (p *statements) untilNextDue(tx *sql.Tx, fresh bool, now time.Time) (time.Duration, error) {
 	var next time.Time
 	if err := tx.Stmt(p.selectNextDue).QueryRow(fresh).Scan(instant{&next}); err != nil || next.IsZero() {

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 )
 
@@ -74,11 +73,7 @@ func selectAll[T, K any](statement *sql.Stmt, scan func(row) (T, error), list []
 	if len(list) == 0 {
 		return nil, nil
 	}
-	encoded, err := json.Marshal(list)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := statement.Query(string(encoded))
+	rows, err := statement.Query(jsonList(list))
 	if err != nil {
 		return nil, err
 	}

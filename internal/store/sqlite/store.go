@@ -124,8 +124,8 @@ func (s *Store) version(ctx context.Context) (version int, err error) {
 	return version, err
 }
 
-// Close implements store.Store. It copies the write-ahead log back, so that the database is one
-// file again.
+// Close implements store.Store. It copies the write-ahead log back into the database, which is one file
+// again then.
 func (s *Store) Close() error {
 	s.closing.Lock()
 	defer s.closing.Unlock()
@@ -147,7 +147,7 @@ func (s *Store) write(ctx context.Context, change func(tx *sql.Tx) error) error 
 	return tx.Commit()
 }
 
-// failed says what an operation died of, in the terms of the contract.
+// failed returns the error of an operation in the terms of the contract.
 func failed(op string, err error) error {
 	if errors.Is(err, sql.ErrNoRows) || errors.Is(err, store.ErrNotFound) {
 		return store.ErrNotFound

@@ -64,7 +64,7 @@ var stateConditions = map[store.SyncState]string{
 	store.StateWaiting:  "NOT parked AND want_rev > done_rev",
 }
 
-// listThreads lists those that meet a condition. Only the case of ASCII letters does not matter to it.
+// listThreads lists those that meet a condition. It ignores the case of ASCII letters alone.
 func listThreads(condition string) string {
 	return "SELECT " + readThread + ` FROM threads
 		WHERE own AND thread_id > ?1 AND instr(lower(thread_id), lower(?2)) AND (?3 IS NULL OR changed_at >= ?3) AND ` + condition + `

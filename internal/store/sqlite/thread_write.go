@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"database/sql"
-	"encoding/hex"
 	"strings"
 
 	"github.com/cxbridge/cxbridge/internal/store"
@@ -24,13 +23,9 @@ const (
 		VALUES (?, ?, ?, ?, ?, ?, ?)`
 )
 
-// existingEvents tells which events are in the journal.
+// existingEvents returns which of some events are in the journal.
 func (p *statements) existingEvents(tx *sql.Tx, keys []thread.Key) (map[thread.Key]bool, error) {
-	list := make([]string, len(keys))
-	for i, k := range keys {
-		list[i] = hex.EncodeToString(k[:])
-	}
-	found, err := selectAll(tx.Stmt(p.selectEvents), scanEventKey, list)
+	found, err := selectAll(tx.Stmt(p.selectEvents), scanEventKey, hexadecimal(keys))
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +53,7 @@ func (p *statements) writeEvents(tx *sql.Tx, events []*thread.Event) error {
 	return nil
 }
 
-// writeThreads writes rows of threads, their items and what is told of them.
+// writeThreads writes rows of threads, their items and their audit entries.
 func (p *statements) writeThreads(tx *sql.Tx, w *store.ThreadWrites) error {
 	insert, update := tx.Stmt(p.insertThread), tx.Stmt(p.updateThread)
 	for _, r := range w.Inserts {

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"slices"
 
 	"github.com/cxbridge/cxbridge/internal/store"
@@ -72,15 +71,7 @@ func withoutRepeats(ctx context.Context, q querier, family []string, page []*thr
 	for i, item := range page {
 		ids[i] = item.ID
 	}
-	wanted, err := json.Marshal(ids)
-	if err != nil {
-		return nil, err
-	}
-	members, err := json.Marshal(family)
-	if err != nil {
-		return nil, err
-	}
-	all, err := query(ctx, q, scanPlace, selectFirst, string(wanted), string(members))
+	all, err := query(ctx, q, scanPlace, selectFirst, jsonList(ids), jsonList(family))
 	if err != nil {
 		return nil, err
 	}

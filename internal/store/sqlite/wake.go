@@ -3,13 +3,11 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"slices"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/store"
-	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
 // Wake implements store.Queue.
@@ -41,9 +39,7 @@ func (p *statements) retryAside(tx *sql.Tx, threadID string) error {
 	if err != nil {
 		return err
 	}
-	keys, err := scanAll(rows, func(r row) (key thread.ItemKey, err error) {
-		return key, r.Scan(&key.ThreadID, &key.Kind, &key.ID)
-	})
+	keys, err := scanAll(rows, scanItemKey)
 	if err != nil {
 		return err
 	}
@@ -66,17 +62,16 @@ const wakeParked = `UPDATE threads SET want_rev = want_rev + 1, since_at = ?1, d
 
 // WakeParked implements store.Queue. What was set aside stays so: the statuses are not about it.
 func (s *Store) WakeParked(ctx context.Context, statuses []int, now time.Time) (int64, error) {
-	list, err := json.Marshal(statuses)
-	if err != nil {
-		return 0, err
-	}
 	return store.WakeInSteps(ctx, func(ctx context.Context, after string, limit int) (woken int, last string, err error) {
 		err = s.write(ctx, func(tx *sql.Tx) error {
-			rows, err := tx.QueryContext(ctx, wakeParked, timeText(now), string(list), after, limit)
+			rows, err := tx.QueryContext(ctx, wakeParked, timeText(now), jsonList(statuses), after, limit)
 			if err != nil {
 				return err
 			}
-			ids, err := scanAll(rows, func(r row) (id string, err error) { return id, r.Scan(&id) })
+			ids, err := scanAll(rows, func(r row) (id string, err error) {
+				err = r.Scan(&id)
+				return id, err
+			})
 			if len(ids) > 0 {
 				woken, last = len(ids), slices.Max(ids)
 			}
