@@ -18,15 +18,16 @@ const backupStep = 1024
 
 // Backup copies the database in the file at from into the file at to, which must not exist; nor is its
 // folder made, which may be that of a disk that is not mounted. It returns the size of the copy in
-// bytes. Between its steps it tells progress how many pages of how many are done.
+// bytes. After each step it calls progress with how many pages of how many are done.
 //
 // The copy is the database of one moment, after the call began. Others read and write meanwhile, and
-// wait for nothing; but the write-ahead log keeps all that they write until the copy is made, and
-// cannot be shorter than that.
+// wait for nothing; but until the copy is made, the write-ahead log keeps all that they write and
+// grows with it.
 //
 // The copy has its name only when it is whole, was checked page by page and is on the disk. Until then
-// it is called to + ".partial". One that a crash left behind is in the way of the next Backup of this
-// name, so that two of them do not write into one file.
+// it is called to + ".partial". If a crash leaves such a file behind, the next Backup of this name
+// fails, because two of them must not write into one file. The error wraps fs.ErrExist where a file of
+// either name is there.
 func Backup(ctx context.Context, from, to string, progress func(pages, of int)) (bytes int64, err error) {
 	if err := vacant(to); err != nil {
 		return 0, err
@@ -86,7 +87,7 @@ func discard(path string) error {
 }
 
 // copyPages copies one state of the database. The steps share a transaction that reads: without it
-// SQLite would begin anew whenever another process commits between two of them.
+// SQLite would start again whenever another process commits between two of them.
 func copyPages(ctx context.Context, from, to string, progress func(pages, of int)) (err error) {
 	db, err := Open(from, Options{ReadOnly: true})
 	if err != nil {
@@ -98,7 +99,7 @@ func copyPages(ctx context.Context, from, to string, progress func(pages, of int
 		return err
 	}
 	defer conn.Close()
-	// The transaction begins with what it reads first.
+	// The transaction gets its snapshot with its first read.
 	for _, statement := range []string{"BEGIN", "SELECT count(*) FROM sqlite_schema"} {
 		if _, err := conn.ExecContext(ctx, statement); err != nil {
 			return err
@@ -134,7 +135,7 @@ func runBackup(ctx context.Context, backup *sqlite.Backup, progress func(pages, 
 	return written.Close()
 }
 
-// checkIntegrity reads every page of a file that nobody else has, and changes nothing around it.
+// checkIntegrity reads every page of a file that nobody else has open, and makes no files beside it.
 func checkIntegrity(ctx context.Context, path string) (err error) {
 	db, err := sql.Open("sqlite", fileURL(path, url.Values{"mode": {"ro"}, "immutable": {"1"}}))
 	if err != nil {
@@ -151,7 +152,7 @@ func checkIntegrity(ctx context.Context, path string) (err error) {
 	return nil
 }
 
-// syncFile returns the size of a file that is on the disk.
+// syncFile puts a file on the disk and returns its size.
 func syncFile(path string) (bytes int64, err error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {

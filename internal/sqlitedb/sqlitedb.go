@@ -33,12 +33,12 @@ type Options struct {
 	// from Open to Close or the end of the process. It is for pools of one connection.
 	Exclusive bool
 
-	// CacheBytes bounds the page cache of each connection; 0 leaves SQLite's 2 MB.
+	// CacheBytes bounds the page cache of each connection; 0 leaves SQLite's default of 2 MB.
 	CacheBytes int
 
 	// CheckpointPages is the length of the write-ahead log, in pages of 4 KiB, at which a commit
-	// copies it back into the database; 0 leaves SQLite's 1000. Only a transaction that takes
-	// long, a reading one too, makes the file longer; it is cut back afterwards.
+	// copies it back into the database; 0 leaves SQLite's default of 1000. Only a long transaction,
+	// even one that only reads, makes the file longer; it is cut back afterwards.
 	CheckpointPages int
 }
 
@@ -51,17 +51,16 @@ var ErrInUse = errors.New("the file is in use")
 
 const pageBytes = 4096 // SQLite's own choice, and the fastest of those measured
 
-// Open opens the database in the file at path, and creates the file when it is missing, readable
-// by its owner alone; so it does with the folders above it. SQLite gives its -wal and -shm files
-// the same mode.
+// Open opens the database in the file at path. It creates the file, and the folders above it, when they
+// are missing, for their owner alone. SQLite gives its -wal and -shm files the same mode.
 //
 // Every transaction takes the write lock when it begins (BEGIN IMMEDIATE), unless the pool is
 // ReadOnly: then none waits for it. A second process may open the same file. Their transactions
 // take turns, and one that waited for five seconds fails with SQLITE_BUSY. A file that is open
 // Exclusive is the exception: Open of it fails with ErrInUse.
 //
-// Open fails where the file system cannot keep the promise, as a network share that has no shared
-// memory cannot.
+// Open fails where the file system cannot keep the promise, such as a network share without shared
+// memory.
 func Open(path string, opts Options) (*sql.DB, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -90,7 +89,7 @@ func dsn(path string, opts Options) string {
 	q := url.Values{}
 	timeout := busyTimeout
 	if opts.Exclusive {
-		timeout = 0 // who has the file keeps it
+		timeout = 0 // whoever has the file keeps it
 		// It comes into force before the journal mode, which reads the file and so takes the lock.
 		q.Add("_pragma", "locking_mode(EXCLUSIVE)")
 	}
@@ -116,7 +115,7 @@ func dsn(path string, opts Options) string {
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}).String()
 }
 
-// verify reads the settings back: SQLite ignores those that it cannot have.
+// verify reads the settings back: SQLite ignores those that it cannot apply.
 func verify(db *sql.DB) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*busyTimeout)
 	defer cancel()

@@ -14,7 +14,7 @@ import (
 // Counts is the part of a Store that counts messages for analytics. Commit writes what each batch
 // changes, in its own transaction.
 type Counts interface {
-	// Counts gives add what is needed to answer a question: every rollup whose level and bucket lie in
+	// Counts passes to add what is needed to answer a question: every rollup whose level and bucket lie in
 	// one of the ranges, and every delta that is in no rollup yet, all of one snapshot of the
 	// database. The bytes are add's only until it returns. An error of add ends it and is returned.
 	Counts(ctx context.Context, ranges []analytics.Range, add func(counts []byte) error) error
@@ -30,7 +30,7 @@ type Counts interface {
 }
 
 // CompactBytes bounds what one Compact reads, and so the memory that it needs: once the deltas it has
-// taken have so many bytes it takes no further one.
+// taken have this many bytes, it takes no more.
 const CompactBytes = 8 << 20
 
 // Finder is the part of a Store by which people look for messages and dead letters.
@@ -39,8 +39,8 @@ type Finder interface {
 	// with and without a plus in front. Raw is left out: it may be large.
 	MessagesTo(ctx context.Context, recipient string, limit int) ([]*sms.Message, error)
 
-	// RecentMessages lists messages, those first seen last first: at most limit of them. Raw is left
-	// out.
+	// RecentMessages lists messages, newest first by when they were first seen: at most limit of them.
+	// Raw is left out.
 	RecentMessages(ctx context.Context, limit int) ([]*sms.Message, error)
 
 	// FindDeadLetters lists dead letters, newest first: at most limit of them, and only those with an
@@ -48,11 +48,11 @@ type Finder interface {
 	// left out: it may be large.
 	FindDeadLetters(ctx context.Context, f LetterFilter, before int64, limit int) ([]DeadLetter, error)
 
-	// CountDeadLetters counts dead letters, but no further than to most.
+	// CountDeadLetters counts dead letters, up to most.
 	CountDeadLetters(ctx context.Context, f LetterFilter, most int) (int, error)
 
-	// Events lists the events of a thread as they came, newest first: at most limit of them, and of
-	// each body the first bytes, at most rawBytes of them. A letter may be cut in two by it.
+	// Events lists the events of a thread as they came, newest first: at most limit of them, each with
+	// the first rawBytes bytes of its body at most. The cut may be within a character.
 	Events(ctx context.Context, threadID string, limit, rawBytes int) ([]ThreadEvent, error)
 }
 
@@ -78,27 +78,27 @@ type ThreadEvent struct {
 	Size      int64  // of the whole body, in bytes
 }
 
-// Overseer is the part of a Store by which the whole is watched.
+// Overseer is the part of a Store by which the whole service is watched.
 type Overseer interface {
-	// Backlog tells what waits for the CRM. Each count goes no further than to most: of the threads
-	// that wait, it looks at those that have waited longest.
+	// Backlog returns what waits for the CRM. Each count goes up to most: of the threads that wait, it
+	// looks at those that have waited longest.
 	Backlog(ctx context.Context, most int) (Backlog, error)
 
-	// Describe tells what the database is.
+	// Describe says what the database is.
 	Describe(ctx context.Context) (Description, error)
 
-	// Beat notes that a replica lives, at r.Seen. Those that had been silent for ReplicaSilence by then
+	// Beat notes that a replica is alive at r.Seen. Those that had been silent for ReplicaSilence by then
 	// are forgotten.
 	Beat(ctx context.Context, r Replica) error
 
-	// Replicas lists the replicas, those that started first first.
+	// Replicas lists the replicas in the order in which they started.
 	Replicas(ctx context.Context) ([]Replica, error)
 
-	// Raise notes that something is wrong since a.Raised, with the audit entry RaisedNote, and returns
-	// true. It changes nothing and returns false while the alarm is raised.
+	// Raise notes that something has been wrong since a.Raised, with the audit entry RaisedNote, and
+	// returns true. It changes nothing and returns false while the alarm is raised.
 	Raise(ctx context.Context, a Alarm) (raised bool, err error)
 
-	// Clear notes that it is over since a.Cleared, with the audit entry ClearedNote, and returns true.
+	// Clear notes that it was over at a.Cleared, with the audit entry ClearedNote, and returns true.
 	// It changes nothing and returns false unless the alarm is raised.
 	Clear(ctx context.Context, a Alarm) (cleared bool, err error)
 
@@ -114,7 +114,7 @@ type Backlog struct {
 	Oldest   time.Time // since when the one that waits longest lacks something, parked ones left out; zero when none waits
 }
 
-// Description tells what a database is.
+// Description says what a database is.
 type Description struct {
 	Engine  string // SQLite or PostgreSQL
 	Version string // of the engine
@@ -131,10 +131,10 @@ type Replica struct {
 	Host    string
 	Version string // of the program
 	Started time.Time
-	Seen    time.Time // when it last said that it lives
+	Seen    time.Time // when it last said that it is alive
 }
 
-// Alarm tells that something is wrong, or was.
+// Alarm says that something is wrong, or was.
 type Alarm struct {
 	Name    string // what is wrong
 	Subject string // whose fault it is
@@ -146,12 +146,12 @@ type Alarm struct {
 // AuditSubject names the chain of the alarm in the audit log.
 func (a *Alarm) AuditSubject() string { return audit.AlarmSubject(a.Name, a.Subject) }
 
-// RaisedNote tells the audit log that the alarm was raised.
+// RaisedNote returns the audit note that the alarm was raised.
 func (a *Alarm) RaisedNote() audit.Note {
 	return audit.Note{Subject: a.AuditSubject(), Action: audit.ActionRaise, Outcome: "raised", Detail: a.Detail}
 }
 
-// ClearedNote tells the audit log that the alarm was cleared.
+// ClearedNote returns the audit note that the alarm was cleared.
 func (a *Alarm) ClearedNote() audit.Note {
 	return audit.Note{Subject: a.AuditSubject(), Action: audit.ActionClear, Outcome: "cleared", Detail: a.Detail}
 }
@@ -159,10 +159,10 @@ func (a *Alarm) ClearedNote() audit.Note {
 // SlowCarrier is the name of the alarm about a carrier whose messages take long.
 const SlowCarrier = "slow-carrier"
 
-// Archive is the part of a Store that forgets.
+// Archive is the part of a Store that deletes what is too old, and what is about a person.
 type Archive interface {
 	// Expire deletes what is older than a time, in one transaction: it looks at no more than limit
-	// rows of a table, from a cursor on, and returns where to go on. The cursor is "" at the begin, and
+	// rows of a table, from a cursor on, and returns where to go on. The cursor is "" at the start, and
 	// again at the end. What somebody else is working on is left for another time. An embedded store
 	// may keep a row until those that were stored beside it are too old.
 	Expire(ctx context.Context, kind Expirable, before time.Time, cursor string, limit int) (Expired, error)
@@ -204,8 +204,8 @@ type Person struct {
 	Participant string // the id or the platform id of a participant in threads
 }
 
-// ErrLeased says that a worker has read what is to be erased, and would bring some of it back with the
-// end of its claim. The step can be tried again once that has come.
+// ErrLeased says that a worker has read what is to be erased, and would bring some of it back when its
+// claim ends. The step can be tried again after that.
 var ErrLeased = errors.New("a thread of the person is being pushed to the CRM")
 
 // Erased is what a step of Erase did: how many rows it changed, by the name of the table.

@@ -11,8 +11,8 @@ func (r *ThreadRow) LinkRoots() []string {
 	return append([]string{r.ID}, r.Links.Loose...)
 }
 
-// LinksAbove returns the links of some threads and of all above them, of those that were read for
-// many: what Work has, from the LinkRoots of its row.
+// LinksAbove picks the links of some threads and of all above them from those that were read for many.
+// With the LinkRoots of a row it returns the Links of its Work.
 func LinksAbove(roots []string, links map[string]thread.Link) map[string]thread.Link {
 	found := make(map[string]thread.Link)
 	for _, id := range roots {

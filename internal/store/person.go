@@ -15,10 +15,10 @@ import (
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
-// What stands in the place of what held something of a person who was erased.
+// What replaces something that named a person who was erased.
 const (
-	ErasedBody = sms.ErasedRaw // of the body of a receipt, an event or a dead letter
-	ErasedText = "erased"      // of a text
+	ErasedBody = sms.ErasedRaw // for the body of a receipt, an event or a dead letter
+	ErasedText = "erased"      // for a text
 )
 
 // Seeker finds a person in what is stored.
@@ -28,7 +28,7 @@ type Seeker struct {
 }
 
 // Seeker returns what finds the person: a number in the forms in which people write it, and an id where it
-// is the whole of a text or of a value in JSON.
+// is a whole value in JSON, or stands by itself in another text.
 func (p Person) Seeker() *Seeker {
 	s := &Seeker{number: parsePhone(p.Recipient)}
 	if p.Participant != "" {
@@ -45,9 +45,9 @@ func (s *Seeker) With(participants []string) *Seeker {
 	return &Seeker{s.number, slices.Concat(s.ids, participants)}
 }
 
-// Needles returns texts of which one at least stands in everything that s finds, byte by byte, or in its
-// Digits, so that a database can sort out most of the rest. Of an id it is the part that is written in
-// one way only, whoever wrote the JSON; that may be "", which is in every text.
+// Needles returns texts. Whatever s finds contains at least one of them, byte by byte or in its Digits, so
+// a database can rule out most other rows. For an id it is the part that is written in one way only,
+// whoever wrote the JSON; that may be "", which every text contains.
 func (s *Seeker) Needles() []string {
 	needles := s.number.needles()
 	for _, id := range s.ids {
@@ -68,7 +68,7 @@ func (s *Seeker) In(text []byte) bool {
 	return s.number.isIn(text) || len(s.ids) > 0 && s.hasID(text)
 }
 
-// InKey reports whether the id of something else than a participant, such as a thread, names the
+// InKey reports whether the id of something other than a participant, such as a thread, names the
 // number of the person: ids of threads may be made of it.
 func (s *Seeker) InKey(id []byte) bool { return s.number.isIn(id) }
 
@@ -87,7 +87,7 @@ func (s *Seeker) hasID(text []byte) bool {
 // isWord reports whether ids are made of such runes.
 func isWord(r rune) bool { return r == '_' || r == '-' || unicode.IsLetter(r) || unicode.IsDigit(r) }
 
-// contains reports whether a part of a text stands in it between runes that do not go on with it.
+// contains reports whether a part is in a text, between runes that do not continue it.
 func contains(text []byte, part string, goesOn func(rune) bool) bool {
 	for from := 0; ; {
 		i := bytes.Index(text[from:], []byte(part))
@@ -137,8 +137,8 @@ func isOfThing(place jsontext.Pointer) bool {
 	return place.Parent().LastToken() == "removedMessages"
 }
 
-// InItem reports whether an item of a thread is the person, is by the person, or names the number of
-// one.
+// InItem reports whether an item of a thread is the person, is by the person, or names the person's
+// number.
 func (s *Seeker) InItem(i *thread.Item) bool {
 	if s.number.isIn([]byte(i.ID)) || s.number.isIn(i.Content) {
 		return true
@@ -201,8 +201,9 @@ func (s *Seeker) Aliases(threads []string, links map[string]thread.Link, people 
 	return aliases
 }
 
-// EraseLetter takes the person out of a dead letter, and reports whether anything of it named one.
-// The subject of one that is about a thread in the database is needed to try it again.
+// EraseLetter takes the person out of a dead letter, and reports whether any part of it named the
+// person. The subject of a letter about a thread in the database stays: without it nobody could try
+// again.
 func (s *Seeker) EraseLetter(l *DeadLetter) (named bool) {
 	if s.In(l.Raw) {
 		l.Raw, named = []byte(ErasedBody), true
@@ -216,7 +217,7 @@ func (s *Seeker) EraseLetter(l *DeadLetter) (named bool) {
 	return named
 }
 
-// EraseMessage returns the content of a message without who wrote what. Nil stays nil.
+// EraseMessage returns the content of a message without its author and text. Nil stays nil.
 func EraseMessage(content []byte) []byte {
 	if content == nil {
 		return nil
@@ -226,8 +227,8 @@ func EraseMessage(content []byte) []byte {
 	return m.Content()
 }
 
-// EraseParticipant returns the content of a participant of whom the role alone is left, under another
-// id. Nil stays nil.
+// EraseParticipant returns the content of a participant with nothing but the role, under another id. Nil
+// stays nil.
 func EraseParticipant(content []byte, id string) []byte {
 	if content == nil {
 		return nil

@@ -11,11 +11,11 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// phone is a number as it may be written. docs/privacy.md tells the forms.
+// phone is a number as it may be written. docs/privacy.md lists the forms.
 type phone struct {
 	international []string // digits from the calling code on, also behind an international prefix
 	national      []string // digits as they are dialled within the country
-	exact         []string // of what libphonenumber takes for no number: as it was given, and its digits
+	exact         []string // where libphonenumber sees no number: the text as it was given, and its digits
 }
 
 // parsePhone reads a number with its calling code: behind +, 00 or 011, or with nothing before it.
@@ -52,8 +52,7 @@ func (p *phone) add(n *phonenumbers.PhoneNumber) {
 	}
 }
 
-// needles returns digits of which one at least stands in everything that names the number, when all else
-// is left out: see Digits.
+// needles returns texts, mostly digits. Whatever names the number has one of them in it, or in its Digits.
 func (p *phone) needles() (needles []string) {
 	forms := slices.Concat(p.national, p.international)
 	for _, form := range p.exact {
@@ -70,8 +69,8 @@ func (p *phone) needles() (needles []string) {
 	return needles
 }
 
-// How many digits a number without its calling code must have to be found: in a text, where one of eight
-// may be a date, and where it is the whole of one.
+// How many digits a number without its calling code must have to be found: within a text, where eight
+// digits may be a date, and where it is the whole text.
 const (
 	leastNational = 9
 	leastWhole    = 7
@@ -148,8 +147,8 @@ func isSign(r rune) bool {
 	return unicode.IsSpace(r) || unicode.In(r, unicode.Dash, unicode.Cf) || strings.ContainsRune("./()[]~", r)
 }
 
-// isAbroad reports whether a text ends with an international prefix and a calling code, so that what goes on
-// behind it is a number there.
+// isAbroad reports whether a text ends with an international prefix and a calling code, so that what follows
+// is a number in that country.
 func isAbroad(before []byte) bool {
 	var digits []byte // the last one first
 	for len(before) > 0 && len(digits) < len("00")+len("3530") {
@@ -180,8 +179,8 @@ func Digits(text []byte) []byte {
 	return digits
 }
 
-// unescape resolves the escapes of JSON, wherever they stand: their digits are none of a number. Nobody
-// writes a digit as one, so such a digit is none.
+// unescape resolves the escapes of JSON, wherever they are, so that their digits do not count as those of a
+// number. Nobody escapes a digit, so an escaped digit does not count either.
 func unescape(text []byte) []byte {
 	if bytes.IndexByte(text, '\\') < 0 {
 		return text

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Phase is a part of a work that is done in steps.
+// Phase is a part of a job that is done in steps.
 type Phase struct {
 	Name string
 
@@ -14,8 +14,9 @@ type Phase struct {
 	Step func(position string) (next string, err error)
 }
 
-// StepPhases does the step of a work that a cursor tells, and returns the next cursor: "" is the
-// begin, and the end. One phase follows the other.
+// StepPhases does the step of a job that a cursor points to, and returns the next cursor: "" is the
+// start, and the end. The phases follow each other. The error wraps ErrRefused when no phase has the
+// cursor.
 func StepPhases(phases []Phase, cursor string) (next string, err error) {
 	name, position, _ := strings.Cut(cursor, " ")
 	if cursor == "" {
@@ -23,7 +24,7 @@ func StepPhases(phases []Phase, cursor string) (next string, err error) {
 	}
 	i := slices.IndexFunc(phases, func(p Phase) bool { return p.Name == name })
 	if i < 0 {
-		return "", fmt.Errorf("%w: the cursor is of another work", ErrRefused)
+		return "", fmt.Errorf("%w: the cursor is of another job", ErrRefused)
 	}
 	if position, err = phases[i].Step(position); err != nil {
 		return "", err

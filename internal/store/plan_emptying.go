@@ -9,9 +9,8 @@ import (
 
 // Emptying is what the expiry of threads does to the database: it marks Threads as not their own, so
 // that they are not found any more, and deletes Items and the dead letters of Letters. The rows of
-// the threads stay, with the links, the versions and the end of the audit chain, and nothing that was
-// said: an event that comes again is known by its key and finds them, and one that is new goes on
-// from them.
+// the threads stay, with the links, the versions and the end of the audit chain, but nothing that was
+// said: an event that comes again is known by its key and finds the row, and a new event goes on from it.
 type Emptying struct {
 	Threads []string
 	Items   []thread.ItemKey

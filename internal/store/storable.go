@@ -39,7 +39,7 @@ func (e *Entry) storable() bool {
 	return true
 }
 
-// storableEvent looks at ids and times: other texts are kept inside of JSON, where a NUL is escaped.
+// storableEvent looks at ids and times: other texts are stored inside JSON, where a NUL is escaped.
 func storableEvent(e *thread.Event) bool {
 	for i := range e.Messages {
 		at, _ := thread.ParseTime(e.Messages[i].Timestamp)
@@ -55,8 +55,8 @@ func storableEvent(e *thread.Event) bool {
 	return storableText(e.ThreadID, e.Parent) && storableTime(e.UpdatedAt, e.Received) && utf8.Valid(e.Raw) && bytes.IndexByte(e.Raw, 0) < 0
 }
 
-// IsAskable reports whether a store can be asked for a text. No other text is in one, and PostgreSQL
-// takes such a question for an error.
+// IsAskable reports whether a store can be asked for a text. A store holds no other text, and PostgreSQL
+// fails when it is asked for one.
 func IsAskable(text string) bool { return storableText(text) }
 
 func storableText(texts ...string) bool {

@@ -28,14 +28,14 @@ type Store interface {
 	Archive
 
 	// Migrate brings the schema up to date. Replicas that call it at the same time take turns. It
-	// is idempotent. It returns ErrLocked, which wraps with ErrUnavailable, when others use a table
-	// for so long that those who come after would have to wait with it; it can be tried again.
+	// is idempotent. It returns an error that wraps ErrLocked and ErrUnavailable when others use a
+	// table for so long that everybody after them would have to wait too; it can be tried again.
 	Migrate(ctx context.Context) error
 
 	// Commit makes a batch durable in one transaction and returns when the commit has reached the
 	// disk. The outcomes are in the order of the entries. On an error nothing of the batch is
 	// kept, except that after ErrUnavailable it may be: the caller repeats the batch, which is
-	// idempotent but for what was observed. An error that wraps ErrRefused says that some entry of
+	// idempotent except for Observed. An error that wraps ErrRefused says that some entry of
 	// the batch can never be stored.
 	Commit(ctx context.Context, batch Batch) ([]Outcome, error)
 
@@ -61,9 +61,9 @@ type Store interface {
 	// DeleteDeadLetter removes a dead letter for good. It returns ErrNotFound when it is gone.
 	DeleteDeadLetter(ctx context.Context, id int64) error
 
-	// Ping asks whether the database answers, has the schema that this program needs, or a newer
-	// one, and takes commits, as far as that can be told beforehand. Where it answers with an older
-	// schema, the error wraps ErrSchema and not ErrUnavailable. Ping returns when ctx ends.
+	// Ping checks that the database answers, has the schema that this program needs or a newer one,
+	// and accepts commits, as far as that can be known beforehand. If the schema is older, the error
+	// wraps ErrSchema and not ErrUnavailable. Ping returns when ctx ends.
 	Ping(ctx context.Context) error
 
 	// Close releases the connections. A Commit in flight ends first.
@@ -73,7 +73,7 @@ type Store interface {
 // The errors a caller decides on. Any other error is a fault of ours or of the database, and is
 // handled like ErrUnavailable: the event is not lost, it is tried again.
 var (
-	// ErrUnavailable says that the database did not do its work: it could not be reached, did not
+	// ErrUnavailable says that the database did not do the work: it could not be reached, did not
 	// answer in time, or is out of a resource.
 	ErrUnavailable = errors.New("the database is unavailable")
 
@@ -83,7 +83,7 @@ var (
 	// ErrSchema says that the schema is older than this program: Migrate brings it up to date.
 	ErrSchema = errors.New("the schema of the database is older than this program: run cxbridge migrate")
 
-	// ErrLocked says that Migrate gave way to others, who use a table that it is to change.
+	// ErrLocked says that Migrate gave way to others who use a table that it is to change.
 	ErrLocked = errors.New("others use a table that is to be changed, by a long query or an open transaction")
 
 	// ErrNotFound says that there is no such thing.
@@ -96,7 +96,7 @@ type Batch struct {
 	Now     time.Time  // the one time of the transaction: UTC, whole microseconds
 	Judge   *sms.Judge // settles the derived columns of the messages that change
 
-	// Observed is what was observed of earlier commits. It is counted along; nil is nothing.
+	// Observed is what was observed of earlier commits. It is counted too; nil is nothing.
 	Observed *analytics.Delta
 }
 
@@ -121,16 +121,16 @@ type Entry struct {
 	Trace string
 }
 
-// Outcome tells what became of an Entry.
+// Outcome says what became of an Entry.
 type Outcome struct {
 	// Duplicate says that the event was known: the receipt, the event of a thread, or a dead letter
 	// of the same kind with the same bytes.
 	Duplicate bool
 
-	// Stale says that the event of a thread brought nothing new. One that is known does not.
+	// Stale says that the event of a thread brought nothing new. A known event is always stale.
 	Stale bool
 
-	// Rev is the revision of the thread that has the event in it: the CRM has the event once it has
+	// Rev is the revision of the thread that includes the event: the CRM has the event once it has
 	// that revision. 0 for other events.
 	Rev int64
 }
@@ -146,12 +146,12 @@ type DeadLetter struct {
 	Raw      []byte // the body as it came: any bytes
 	Replays  int    // how often it was replayed without success
 
-	// Key tells the dead letter apart from others of its kind, where its bytes do not: there is one
-	// for each thing that is wrong, and a later one replaces it. It is not kept. "" for events.
+	// Key identifies the dead letter among those of its kind, where its bytes do not: there is one
+	// for each thing that is wrong, and a later one replaces it. It is not stored. "" for events.
 	Key string
 }
 
-// Kind tells what an event is about.
+// Kind says what an event is about.
 type Kind string
 
 // The kinds of dead letters.
@@ -182,7 +182,7 @@ func ItemLetter(k thread.ItemKey) LetterKey {
 // PushLetter names the dead letter about a thread that is parked.
 func PushLetter(threadID string) LetterKey { return LetterKey{KindThreadPush, threadID} }
 
-// Digest is that of the dead letter.
+// Digest returns the digest of the dead letter.
 func (k LetterKey) Digest() [32]byte {
 	return sha256.Sum256([]byte(string(k.Kind) + "\x00\x00" + k.Key))
 }

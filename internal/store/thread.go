@@ -31,9 +31,9 @@ type Queue interface {
 	// another worker's, or because their lease had run out.
 	Extend(ctx context.Context, claims []Claim, lease time.Duration) (lost []Claim, err error)
 
-	// Record notes what became of claims and ends them, all in one transaction. It tells for each,
-	// in their order, whether it still held: of one that was lost nothing is noted. Now stamps the
-	// audit entries.
+	// Record notes what became of claims and ends them, all in one transaction. It reports for each,
+	// in their order, whether it still held; about one that was lost it notes nothing. Now is the time
+	// of the audit entries.
 	Record(ctx context.Context, pushes []Push, now time.Time) (held []bool, err error)
 
 	// Pause keeps all workers of all replicas from claiming for a time of MaxWait at most, unless they
@@ -54,12 +54,12 @@ type Queue interface {
 	DoneRev(ctx context.Context, threadID string) (done, aside int64, err error)
 }
 
-// MaxWait is how long a thread may be put off, and the sink be paused. Whatever is put off for longer is
-// the work of a clock that has been set.
+// MaxWait is how long a thread may be put off, and how long the sink may be paused. A longer wait can only
+// come from a clock that has been set.
 const MaxWait = 5 * time.Minute
 
-// ThreadReader is the part of a Store by which people look at threads. What is known only as
-// somebody's parent is not found.
+// ThreadReader is the part of a Store by which people look at threads. A thread that is known only as
+// the parent of others is not found.
 type ThreadReader interface {
 	// Threads lists threads, by id.
 	Threads(ctx context.Context, q ThreadQuery) ([]ThreadRow, error)
@@ -78,9 +78,9 @@ type ThreadReader interface {
 	Timeline(ctx context.Context, family []string, after ItemPosition, limit int) ([]*thread.Item, error)
 }
 
-// AuditLog is the part of a Store that keeps account. Entries are written once: the database
+// AuditLog is the part of a Store that records what was done. Entries are written once: the database
 // itself refuses to change or delete them. Those about threads are written by Commit, Record and
-// Wake, in the transaction that does what they tell.
+// Wake, in the transaction that does what they record.
 type AuditLog interface {
 	// Audit writes a note that is not about a thread.
 	Audit(ctx context.Context, note audit.Note, now time.Time) error
@@ -96,7 +96,7 @@ type AuditLog interface {
 	AuditHeads(ctx context.Context, after string, limit int) ([]AuditHead, error)
 }
 
-// AuditHead is the end of a chain as it is kept beside it.
+// AuditHead is the end of a chain, which is stored apart from its entries.
 type AuditHead struct {
 	Subject string
 	audit.Head
@@ -111,14 +111,14 @@ type ThreadRow struct {
 	Changed   time.Time  // when it last showed something new
 }
 
-// Sync tells how far a thread is on its way to the CRM.
+// Sync says how far a thread is on its way to the CRM.
 type Sync struct {
 	Want int64 // revision of the thread: raised by whatever the CRM is to be told
 	Done int64 // revision that the CRM has, but for what is set aside
 
-	Since      time.Time // when what the CRM lacks began to be lacking; zero when it lacks nothing
+	Since      time.Time // since when the CRM has lacked something; zero when it lacks nothing
 	Due        time.Time // when it may be tried again; zero: at once
-	Attempts   int       // without success since the last one with
+	Attempts   int       // that failed since the last one that did not
 	LeaseUntil time.Time // zero when nobody has it
 	Epoch      int64     // number of leases so far: the fencing epoch of the latest
 	Uncertain  bool      // a push may have been applied whose answer never came
@@ -136,7 +136,7 @@ type Sync struct {
 // SyncState is a Sync in a word.
 type SyncState string
 
-// The states. A store tells no StateWaiting: whether there is a CRM is not its business.
+// The states. A store never returns StateWaiting: it does not know whether there is a CRM.
 const (
 	StateSynced   SyncState = "synced"   // the CRM has all of it, but for what is set aside
 	StatePending  SyncState = "pending"  // the CRM is about to get it
@@ -158,7 +158,7 @@ func (s *Sync) State() SyncState {
 	return StatePending
 }
 
-// StateWith returns the state as people are told of it, who know whether there is a CRM.
+// StateWith returns the state as people see it, given whether there is a CRM.
 func (s *Sync) StateWith(hasCRM bool) SyncState {
 	state := s.State()
 	if !hasCRM && (state == StatePending || state == StateRetrying) {

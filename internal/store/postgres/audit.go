@@ -10,7 +10,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// auditColumns are the columns of audit, beside the id.
+// auditColumns are the columns of audit, besides the id.
 var auditColumns = columns[audit.Entry]{
 	text("subject", func(e audit.Entry) string { return e.Subject }),
 	number("seq", func(e audit.Entry) int64 { return e.Seq }),

@@ -59,12 +59,12 @@ func text[Row any](name string, value func(Row) string) column[Row] {
 	return column[Row]{name, "text", func(rows []Row) array { return someTexts(rows, value) }}
 }
 
-// textOrNull takes the empty text for null.
+// textOrNull writes the empty text as null.
 func textOrNull[Row any](name string, value func(Row) string) column[Row] {
 	return column[Row]{name, "text", func(rows []Row) array { return texts(rows, value) }}
 }
 
-// timeOrNull takes the zero time for null.
+// timeOrNull writes the zero time as null.
 func timeOrNull[Row any](name string, value func(Row) time.Time) column[Row] {
 	return column[Row]{name, "timestamptz", func(rows []Row) array { return times(rows, value) }}
 }
@@ -77,12 +77,12 @@ func flag[Row any](name string, value func(Row) bool) column[Row] {
 	return column[Row]{name, "boolean", func(rows []Row) array { return flags(rows, value) }}
 }
 
-// bytesOrNull takes no bytes for null.
+// bytesOrNull writes no bytes as null.
 func bytesOrNull[Row any](name string, value func(Row) []byte) column[Row] {
 	return column[Row]{name, "bytea", func(rows []Row) array { return someBytes(rows, value) }}
 }
 
-// hashOrNull takes the hash of no value, which is zeros alone, for null.
+// hashOrNull writes the hash of no value, which is all zeros, as null.
 func hashOrNull[Row any](name string, hash func(Row) []byte) column[Row] {
 	return bytesOrNull(name, func(row Row) []byte {
 		h := hash(row)

@@ -20,7 +20,7 @@ import (
 // other has committed, so a second meeting takes another new message.
 const raceAttempts = 10
 
-// manyItems is from how many items on a transaction asks for more time between its statements.
+// manyItems is above how many items a transaction asks for more time between its statements.
 const manyItems = 1000
 
 // Commit implements store.Store.
@@ -31,8 +31,9 @@ const manyItems = 1000
 // the order of their digests. In each step it waits only for a transaction that is in the same step
 // and further on, or in a later step. A step may be left out. In particular the insert of a message
 // or thread that another replica has committed meanwhile fails at once, where an upsert would wait for
-// the row's lock; only for one that changes or deletes the row it waits, and that one is in a later step. Whatever else a transaction writes belongs to a message or thread that it has locked
-// or inserted before, so there it waits for nobody.
+// the row's lock. It waits only for a transaction that changes or deletes the row, and that one is in a
+// later step. Whatever else a transaction writes belongs to a message or thread that it has locked or
+// inserted before, so there it waits for nobody.
 //
 // Those who push threads keep to the same: Record, Wake, WakeParked and Extend lock threads in the
 // order of their ids, and Claim passes over those that are locked.
@@ -52,7 +53,7 @@ func (s *Store) Commit(ctx context.Context, batch store.Batch) ([]store.Outcome,
 	return outcomes, err
 }
 
-// retryRaces runs a transaction, again while it fails because of what another one did meanwhile.
+// retryRaces runs a transaction, and runs it again if it fails because of what another one did meanwhile.
 func (s *Store) retryRaces(op string, transact func() error) (err error) {
 	for range raceAttempts {
 		if err = transact(); err == nil || !raced(err) {
@@ -121,8 +122,8 @@ func (s *Store) commit(ctx context.Context, batch store.Batch) (_ []store.Outcom
 	return plan.Outcomes(), nil
 }
 
-// commitNew commits a batch whose messages are taken for new ones. When one is not, its insert fails,
-// and with it the transaction, as when another replica has inserted it meanwhile: see raced.
+// commitNew commits a batch whose messages are assumed to be new. If one is not, its insert fails, and
+// with it the transaction, as when another replica has inserted it meanwhile: see raced.
 //
 // Without BEGIN and COMMIT what is sent together is one transaction, by the protocol. It is committed
 // at the end, and pgx waits for that and returns its error.

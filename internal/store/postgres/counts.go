@@ -17,13 +17,13 @@ import (
 const compactionLock = 7_204_511_903_284_406_113
 
 const (
-	// lockCompaction takes the lock if nobody has it. No request waits for it, so who has it may take its
-	// time between two statements: see idleTimeout.
+	// lockCompaction takes the lock if nobody has it. No request waits for it, so whoever has it may take
+	// longer between two statements: see idleTimeout.
 	lockCompaction = "SELECT pg_try_advisory_xact_lock($1), set_config('idle_in_transaction_session_timeout', '60s', true)"
 
 	insertDelta = "INSERT INTO analytics_deltas (counts) VALUES ($1)"
 
-	// oldestDeltas takes so many deltas, but no further one once they have so many bytes.
+	// oldestDeltas takes $1 deltas at most, and no more once they have $2 bytes.
 	oldestDeltas = `SELECT id, counts FROM (
 			SELECT id, counts, sum(octet_length(counts)) OVER (ORDER BY id) - octet_length(counts) AS before
 			FROM analytics_deltas ORDER BY id LIMIT $1

@@ -16,8 +16,8 @@ const (
 	listedLetter = "id, kind, subject, reason, received_at, NULL::bytea, replays"
 )
 
-// letterFilter is the condition of a store.LetterFilter. Letters are compared in any case where they are
-// those of ASCII, as SQLite does.
+// letterFilter is the condition of a store.LetterFilter. It ignores the case of ASCII letters alone, as
+// SQLite does.
 const letterFilter = `($1 = '' OR kind = $1) AND (strpos(lower(subject COLLATE "C"), lower($2 COLLATE "C")) > 0
 	OR strpos(lower(reason COLLATE "C"), lower($2 COLLATE "C")) > 0)`
 

@@ -162,7 +162,7 @@ const (
 		WHERE i.thread_id = old.thread_id AND i.kind = old.kind AND i.item_id = old.item_id`
 
 	// emptyThreads: see store.Emptying. What the CRM has of the thread is to be read before anything is
-	// pushed again, because the items tell no more what that is.
+	// pushed again, because no items are left that say it.
 	emptyThreads = `UPDATE threads SET own = false, uncertain = true, attempts = 0, last_error = '' WHERE thread_id = ANY($1)`
 )
 

@@ -70,7 +70,7 @@ const (
 		WHERE name = 'crm' AND (paused_until IS NULL OR paused_until < now() + $1 OR paused_until > now() + $2)`
 )
 
-// shortWait is for a thread that is due and was passed over, as another transaction had its lock.
+// shortWait is for a thread that is due and was passed over, because another transaction had its lock.
 const shortWait = 5 * time.Millisecond
 
 // ReleaseLeases implements store.Queue: any lease may be another replica's.
@@ -145,8 +145,8 @@ func queueAside(b *pgx.Batch, work map[string]*store.Work) {
 	})
 }
 
-// queueUnsure queues the read of what else the CRM may not have as it acknowledged it. It follows
-// queueDirty, which tells whether there are more dirty items.
+// queueUnsure queues the read of what else the CRM may not have as it acknowledged it. It comes after
+// queueDirty, which finds out whether there are more dirty items.
 func queueUnsure(b *pgx.Batch, work map[string]*store.Work) {
 	var uncertain []*store.Work
 	for _, w := range work {

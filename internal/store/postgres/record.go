@@ -33,7 +33,7 @@ const (
 )
 
 // Record implements store.Queue. It locks threads as Commit does. The dead letters that it deletes
-// and writes are about threads that it has locked, and only who has that lock writes them.
+// and writes are about threads that it has locked, and only whoever has that lock writes them.
 func (s *Store) Record(ctx context.Context, pushes []store.Push, now time.Time) ([]bool, error) {
 	if len(pushes) == 0 {
 		return nil, nil

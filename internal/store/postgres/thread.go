@@ -97,8 +97,8 @@ var stateConditions = map[store.SyncState]string{
 	store.StateWaiting:  "NOT t.parked AND t.want_rev > t.done_rev",
 }
 
-// listThreads lists those that meet a condition. Letters are compared in any case where they are those of
-// ASCII, as SQLite does.
+// listThreads lists those that meet a condition. It ignores the case of ASCII letters alone, as SQLite
+// does.
 func listThreads(condition string) string {
 	return `SELECT ` + selectedThread + ` FROM threads t
 		WHERE t.own AND t.thread_id > $1 AND strpos(lower(t.thread_id), lower($2 COLLATE "C")) > 0

@@ -9,7 +9,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// textColumns tells the columns that can hold text, of every table of the schema: so none is forgotten.
+// textColumns lists the columns that can hold text, of every table of the schema, so that none is forgotten.
 const textColumns = `SELECT c.table_name, array_agg(c.column_name::text ORDER BY c.ordinal_position),
 		array_agg(c.data_type = 'bytea' ORDER BY c.ordinal_position)
 	FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
