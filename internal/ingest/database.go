@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -230,13 +231,27 @@ func (in *Ingest) drainBatch(ctx context.Context) (int, error) {
 
 // read reads an event of the spool again. One of a kind that is not known was written by a newer
 // version, and is kept for it.
-func (in *Ingest) read(e SpoolEvent) Reading {
+//
+// An event that makes the program panic is kept as a dead letter: the spool would hand it out again at
+// every start.
+func (in *Ingest) read(e SpoolEvent) (reading Reading) {
+	defer func() {
+		if recover() != nil {
+			// The value of the panic may hold a part of the event.
+			in.log.Error("an event of the spool could not be read because of a fault in the program", "stack", string(debug.Stack()))
+			reading = e.refused(errors.New("it could not be read because of a fault in the program; the log says more"))
+		}
+	}()
 	reading, known := in.reader.read(e)
 	if !known {
-		err := errors.New("this version does not know events of the kind " + string(e.Kind))
-		reading = Reading{Refused: err, Entry: e.deadLetter("", err.Error())}
+		return e.refused(errors.New("this version does not know events of the kind " + string(e.Kind)))
 	}
 	return reading
+}
+
+// refused returns the reading of an event that cannot be read.
+func (e SpoolEvent) refused(err error) Reading {
+	return Reading{Refused: err, Entry: e.deadLetter("", err.Error())}
 }
 
 // fullJitter returns how long to wait after an attempt, counted from 1: a random time up to a bound

@@ -188,6 +188,22 @@ func TestRefusedEventInTheSpoolDoesNotStopTheOthers(t *testing.T) {
 	})
 }
 
+func TestEventOfTheSpoolThatMakesTheReaderPanicIsKept(t *testing.T) {
+	spool := newSpool(t, t.TempDir(), 1<<20)
+	synctest.Test(t, func(t *testing.T) {
+		st := &fakeStore{away: true}
+		in := start(t, st, spool)
+		mustSubmit(t, in, "a")
+		in.reader = &Reader{} // has no Judge to ask
+		st.setAway(false)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if diff := cmp.Diff([]string{"dead: "}, st.ids()); diff != "" {
+			t.Errorf("drained (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestLargeEventsDrainInBatchesOfABoundedSize(t *testing.T) {
 	dir := t.TempDir()
 	spool := newSpool(t, dir, 1<<30)
