@@ -212,7 +212,7 @@ func jsonOnly(ctx huma.Context, next func(huma.Context)) {
 }
 
 // refuseTheRest answers 405 on every path of the API for the methods it does not know, and 404 on every
-// other path. The paths have a mux of their own: beside "GET /a/{id}", "/a/b" would be ambiguous.
+// other path. The paths have a mux of their own: next to "GET /a/{id}", "/a/b" would be ambiguous.
 func (c *Handler) refuseTheRest() {
 	c.paths = http.NewServeMux()
 	for route, item := range c.huma.OpenAPI().Paths {

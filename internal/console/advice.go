@@ -151,7 +151,7 @@ func advice(r *route, policy analytics.Policy) string {
 	return text + ". " + gains(r)
 }
 
-// gains says what is gained by the other carrier.
+// gains says what one would gain with the other carrier.
 func gains(r *route) string {
 	text := fmt.Sprintf("About %s fewer messages would have failed with %s.", number(fewerFailures(r)), r.rows[0].RouteTo)
 	if money := savings(r); money != "" {

@@ -201,7 +201,7 @@ func (d *openAPI) contents(content map[string]apiMedia) []shownContent {
 	return all
 }
 
-// webhookSender is who may use a webhook.
+// webhookSender is what whoMay returns for a webhook.
 const webhookSender = "webhook secret"
 
 // whoMay returns who may use an operation, and the level of the badge that says so.

@@ -29,7 +29,7 @@ func (c *Console) allPages(do string, work workOnAll) {
 // allPath returns the path of the question and of the action.
 func allPath(do string) string { return deadLettersPath + "/" + do + "-all" }
 
-// confirmation is what is asked before all dead letters that match are worked on.
+// confirmation is what the page shows that asks before all dead letters that match are replayed or deleted.
 type confirmation struct {
 	letterFilter
 	Do     string // replay or delete

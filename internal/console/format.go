@@ -88,7 +88,7 @@ func millis(ms float64) string {
 	return fmt.Sprintf("%.1f s", ms/1000)
 }
 
-// seconds writes a number of seconds. 0 is a time like any other: many receipts tell whole minutes alone.
+// seconds writes a number of seconds. 0 is a time like any other: the times in many receipts are whole minutes.
 func seconds(s float64) string {
 	if s == 0 {
 		return "0 s"

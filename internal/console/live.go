@@ -99,8 +99,8 @@ func (c *Console) pageAt(r *http.Request) (*page, *http.Request) {
 	return nil, nil
 }
 
-// stream writes what changes until the context ends or the reader is gone.
-// A look that the end of the context cuts off tells nothing about the page.
+// stream writes what changes until the context ends or the reader is gone. A look that the end of the context
+// cuts off says nothing about the page, so its error is not sent.
 func (c *Console) stream(ctx context.Context, w http.ResponseWriter, p *page, r *http.Request) {
 	ticker := time.NewTicker(liveEvery)
 	defer ticker.Stop()

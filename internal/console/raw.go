@@ -23,7 +23,7 @@ const (
 // raw writes a body: JSON indented, and anything else as it is.
 func raw(body []byte) string { return rawOf(body, int64(len(body)), rawShown) }
 
-// rawOf is raw for the beginning of a body whose whole size is known. It shows at most most bytes of it.
+// rawOf is raw for the beginning of a body whose whole size is known. It shows no more than most bytes of it.
 // Indented JSON may become four times as long.
 func rawOf(start []byte, size int64, most int) string {
 	if size <= int64(most) && isShallow(start) {

@@ -223,7 +223,7 @@ func (m *made) add(posted simulator.Posted) {
 // madeShown is how many messages or threads the page shows.
 const madeShown = 12
 
-// told leads back to the page, which shows what was made.
+// told returns the path back to the page, which shows what was made, and the notice.
 func told(m *made) (next, notice string, err error) {
 	query := url.Values{
 		"message": m.Messages[:min(len(m.Messages), madeShown)], "thread": m.Threads[:min(len(m.Threads), madeShown)],

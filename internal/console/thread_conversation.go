@@ -254,7 +254,7 @@ func (c *conversation) lane(threadID string) int {
 	return c.lanes[threadID]
 }
 
-// cutText returns at most most bytes of a text, cut between characters.
+// cutText returns no more than most bytes of a text, cut between characters.
 func cutText(text string, most int) (shown string, isCut bool) {
 	if len(text) <= most {
 		return text, false

@@ -23,7 +23,7 @@ type receipt struct {
 	Timestamp   time.Time `json:"timestamp"`
 }
 
-// idPrefix tells simulated messages from real ones.
+// idPrefix distinguishes simulated messages from real ones.
 const idPrefix = "SIM-"
 
 // drawn are the statuses to draw from when none is asked for.
