@@ -21,7 +21,7 @@ type auditVerifyCommand struct {
 	DatabaseSettings `group:"Database"`
 }
 
-// errAuditBroken says that the audit log is not as it was written, as the output tells.
+// errAuditBroken says that the audit log is not as it was written; the output says where.
 var errAuditBroken = errors.New("the audit log is not as it was written")
 
 // Run needs only the settings of the database.

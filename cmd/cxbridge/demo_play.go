@@ -164,7 +164,7 @@ func (d *demonstration) check(ctx context.Context) error {
 		return errors.New("the demo found something wrong")
 	}
 	totals := d.ledger.Totals()
-	fmt.Fprintf(d.out, "Checked: all %d messages are in the state that their %d receipts tell, each receipt is kept once,\n"+
+	fmt.Fprintf(d.out, "Checked: all %d messages are in the state that follows from their %d receipts, each receipt is kept once,\n"+
 		"%d repeats changed nothing, and all %d broken bodies are kept as dead letters%s.\n",
 		len(expected), totals.Receipts, totals.Repeats, len(d.broken.bodies), butDeleted(missing))
 	return d.checkThreads(ctx)

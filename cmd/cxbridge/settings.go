@@ -44,7 +44,7 @@ type FileSettings struct {
 // HTTPSettings say how the service is reached.
 type HTTPSettings struct {
 	ListenSettings
-	TrustedProxies   Value `placeholder:"NETWORKS" list:"," help:"Addresses and networks of the reverse proxies in front, such as 10.0.0.0/8. Only they are believed in X-Forwarded-For and X-Forwarded-Proto."`
+	TrustedProxies   Value `placeholder:"NETWORKS" list:"," help:"Addresses and networks of the reverse proxies in front, such as 10.0.0.0/8. X-Forwarded-For and X-Forwarded-Proto are believed only from them."`
 	ShutdownDelay    Value `placeholder:"TIME" default:"0s" help:"How long to go on serving after the signal to stop, with /readyz at 503, so that a load balancer looks elsewhere first."`
 	ShutdownTimeout  Value `placeholder:"TIME" default:"15s" help:"How long to wait, when stopping, for requests in flight."`
 	MaxInFlightBytes Value `placeholder:"SIZE" default:"64MiB" help:"Most memory for requests in flight: their bodies, and 1 KiB for each item of an array. Above it the answer is 503 with Retry-After."`
@@ -52,14 +52,14 @@ type HTTPSettings struct {
 
 // ListenSettings say where the service listens.
 type ListenSettings struct {
-	Port Value `placeholder:"PORT" default:"3000" help:"TCP port to listen on, at every address of the machine. 0 takes any free port, and the log tells which."`
+	Port Value `placeholder:"PORT" default:"3000" help:"TCP port to listen on, at every address of the machine. 0 takes any free port; the log says which."`
 	Addr Value `placeholder:"HOST:PORT" help:"Address to listen on, such as 127.0.0.1:3000. Wins over PORT."`
 	TLSSettings
 }
 
 // TLSSettings say whether the service speaks TLS by itself.
 type TLSSettings struct {
-	TLSCertFile Value `name:"tls-cert-file" placeholder:"FILE" help:"Certificate of the service, and what is between it and its root, in PEM. With TLS_KEY_FILE the service speaks TLS alone, 1.2 or later. Unset: no TLS."`
+	TLSCertFile Value `name:"tls-cert-file" placeholder:"FILE" help:"Certificate of the service, followed by its intermediate certificates, in PEM. With TLS_KEY_FILE the service speaks only TLS, 1.2 or later. Unset: no TLS."`
 	TLSKeyFile  Value `name:"tls-key-file" placeholder:"FILE" help:"Private key of the certificate, in PEM. Both files are read again when they change."`
 }
 
@@ -67,7 +67,7 @@ type TLSSettings struct {
 type AccessSettings struct {
 	WebhookSecret Value `placeholder:"TEXT" secret:"" needed:"" list:"," help:"What CXone proves itself with. Several, separated by commas, are valid at once; the first is given to CXone."`
 	OperatorSettings
-	ViewerToken Value `placeholder:"TEXT" secret:"" help:"Bearer token of the viewer, who may only read. Without it the operator alone may."`
+	ViewerToken Value `placeholder:"TEXT" secret:"" help:"Bearer token of the viewer, who may only read. Unset: only the operator may read."`
 }
 
 // OperatorSettings say how an operator proves to the API who they are.
@@ -90,7 +90,7 @@ type SpoolSettings struct {
 type ReceiptSettings struct {
 	SenderIDPolicy   Value `placeholder:"POLICY" default:"flag" help:"What happens to a receipt whose sender ID breaks the rules: flag stores and marks it, quarantine keeps it as a dead letter."`
 	SenderIDRules    Value `placeholder:"RULES" default:"default" help:"Rules for sender IDs: default, seed, or the path of a YAML file."`
-	DefaultRegion    Value `placeholder:"REGION" default:"US" help:"Region of a message when neither its payload nor its recipient tells one, and where recipients without a calling code are dialled; ISO 3166-1 alpha-2."`
+	DefaultRegion    Value `placeholder:"REGION" default:"US" help:"Region of a message when neither its payload nor its recipient names one, and in which recipients without a calling code are dialled; ISO 3166-1 alpha-2."`
 	ReceiptTimeZones Value `placeholder:"ZONES" default:"UTC" list:"," help:"Time zone of the dates in receipt texts, which name none: one zone, or one for each carrier, as in VODAFONE=Europe/Madrid,*=UTC."`
 }
 
@@ -123,8 +123,8 @@ type AnalyticsSettings struct {
 	RateCard           Value `placeholder:"FILE" help:"What a segment costs, by carrier, region and day: a YAML or CSV file. Unset: only costs that receipts name are counted."`
 	SLAMs              Value `name:"sla-ms" placeholder:"MS" default:"500" help:"How long a receipt may take from its arrival until it is durable, in milliseconds."`
 	RerouteFailureRate Value `placeholder:"SHARE" default:"15%" help:"Failure rate above which another carrier is recommended."`
-	RerouteConfidence  Value `placeholder:"SHARE" default:"95%" help:"How sure it must be that the failure rate is above."`
-	RerouteMinSample   Value `placeholder:"N" default:"50" help:"Messages in a final state below which nothing is recommended."`
+	RerouteConfidence  Value `placeholder:"SHARE" default:"95%" help:"How sure it must be that the failure rate is above that."`
+	RerouteMinSample   Value `placeholder:"N" default:"50" help:"Number of messages in a final state below which nothing is recommended."`
 	SlowCarrierAfter   Value `placeholder:"TIME" default:"5m" help:"How long a message may take from submission to its final receipt; a longer one is slow."`
 	SlowCarrierShare   Value `placeholder:"SHARE" default:"20%" help:"Share of slow messages of a carrier above which an alarm is raised. It is cleared below half of that."`
 	SlowCarrierWindow  Value `placeholder:"TIME" default:"30m" help:"How far back the alarm looks."`
@@ -148,7 +148,7 @@ type SimulatorSettings struct {
 
 // LogSettings say what is logged. The log goes to standard error.
 type LogSettings struct {
-	LogLevel  Value `placeholder:"LEVEL" default:"info" help:"Least level that is logged: debug, info, warn or error."`
+	LogLevel  Value `placeholder:"LEVEL" default:"info" help:"Lowest level that is logged: debug, info, warn or error."`
 	LogFormat Value `placeholder:"FORMAT" default:"json" help:"json, or text for people."`
 }
 
