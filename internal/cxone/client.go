@@ -47,8 +47,8 @@ func New(config Config) (*Client, error) {
 	return c, nil
 }
 
-// Check proves the credentials: it fetches a token, anew, and looks whether CXone grants the scopes
-// that are asked for.
+// Check tests the credentials: it fetches a new token, and checks that CXone grants the scopes that
+// are asked for.
 func (c *Client) Check(ctx context.Context) error {
 	token, err := c.tokens.fetch(ctx)
 	if err != nil {
@@ -74,8 +74,8 @@ func (c *Client) Check(ctx context.Context) error {
 	}
 }
 
-// Subscribe makes a subscription. It is idempotent: created is false when CXone has it already. It
-// takes a client whose Config has a ServerURL.
+// Subscribe makes a subscription. It is idempotent: created is false when CXone has it already. The
+// client's Config must have a ServerURL.
 func (c *Client) Subscribe(ctx context.Context, s Subscription) (created bool, err error) {
 	callback := func(path string) string { return c.server.JoinPath(path).String() }
 	_, err = c.call(ctx, call{
@@ -89,8 +89,8 @@ func (c *Client) Subscribe(ctx context.Context, s Subscription) (created bool, e
 }
 
 // Thread fetches a social thread as it is now. The answer is JSON of the shape that events have in
-// their data; it is not looked at here, and is at most 8 MiB. IsNotFound tells that CXone has no such
-// thread.
+// their data; it is not looked at here, and is at most 8 MiB. IsNotFound reports whether the error
+// says that CXone has no such thread.
 func (c *Client) Thread(ctx context.Context, id string) (data []byte, err error) {
 	if id == "" || id == "." || id == ".." {
 		// RFC 3986, section 5.2.4: these would name something above, however they are encoded.
@@ -163,7 +163,7 @@ func (c *Client) send(ctx context.Context, r call, token string, body []byte) ([
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, r.limit+1))
 	switch {
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
-		return nil, c.answered(r, resp, answer)
+		return nil, c.answered(r, token, resp, answer)
 	case err != nil:
 		return nil, c.unreachable(r.op, fmt.Errorf("reading the answer: %w", err))
 	}

@@ -1,6 +1,7 @@
 package cxone_test
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -79,19 +80,47 @@ func TestSubscribeRepeatsWhatCXoneSays(t *testing.T) {
 }
 
 func TestSubscribeNeverRepeatsASecret(t *testing.T) {
-	var token string
-	platform := newSim()
-	c := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, bearer, ok := strings.Cut(r.Header.Get("Authorization"), "Bearer "); ok {
-			token = bearer
-			platform.Fail(sim.Fault{Status: 400, Body: `{"message":"bad: ` + bearer + ` and ` + webhookSecret + `"}`})
+	for name, secret := range map[string]func(bearer string) string{
+		"Token":         func(bearer string) string { return bearer },
+		"WebhookSecret": func(string) string { return webhookSecret },
+	} {
+		t.Run(name, func(t *testing.T) {
+			platform := newSim()
+			c := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if _, bearer, ok := strings.Cut(r.Header.Get("Authorization"), "Bearer "); ok {
+					platform.Fail(sim.Fault{Status: 400, Body: `{"message":"bad: ` + secret(bearer) + `"}`})
+				}
+				platform.ServeHTTP(w, r)
+			}))
+			_, err := c.Subscribe(t.Context(), smsStatus(t))
+			wantError(t, err, 400)
+			if strings.Contains(err.Error(), "CXone says") {
+				t.Errorf("%q repeats an answer that holds a secret", err)
+			}
+		})
+	}
+}
+
+// A call is answered with the token that it was made with, after another call has had that replaced.
+func TestReplacedTokenIsNotRepeated(t *testing.T) {
+	platform := newThreadSim()
+	var c *cxone.Client
+	c = newClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/v2/webhooks" {
+			platform.RevokeTokens()
+			if _, err := c.Thread(t.Context(), "t-1"); err != nil {
+				t.Error(err)
+			}
+			w.WriteHeader(http.StatusBadRequest)
+			io.WriteString(w, `{"message":"bad: `+r.Header.Get("Authorization")+`"}`)
+			return
 		}
 		platform.ServeHTTP(w, r)
 	}))
 	_, err := c.Subscribe(t.Context(), smsStatus(t))
 	wantError(t, err, 400)
-	if token == "" || strings.Contains(err.Error(), token) {
-		t.Errorf("%q reveals the token", err)
+	if strings.Contains(err.Error(), "CXone says") || platform.TokenFetches() != 2 {
+		t.Errorf("%q repeats a token, of %d", err, platform.TokenFetches())
 	}
 }
 

@@ -23,7 +23,7 @@ type Config struct {
 	// ServerURL is SERVER_URL: where CXone reaches this service, up to the paths of the webhooks.
 	// When empty there is nothing to subscribe.
 	ServerURL string
-	// WebhookSecret is what CXone is told to send in X-Webhook-Secret. A ServerURL takes one.
+	// WebhookSecret is what CXone is told to send in X-Webhook-Secret. A ServerURL needs one.
 	WebhookSecret string
 
 	// HTTP makes the calls. When nil it is a client of our own. Redirects are not followed and

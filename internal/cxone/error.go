@@ -80,8 +80,9 @@ func (c *Client) unreachable(op string, err error) *Error {
 	return e
 }
 
-// answered is the error of a call that was answered with a status other than 2xx.
-func (c *Client) answered(r call, resp *http.Response, body []byte) *Error {
+// answered is the error of a call that was answered with a status other than 2xx. The token is that of
+// the call, "" when it had none.
+func (c *Client) answered(r call, token string, resp *http.Response, body []byte) *Error {
 	e := &Error{Op: r.op, Status: resp.StatusCode, RetryAfter: c.pause.note(resp)}
 	switch s := resp.StatusCode; {
 	case s == http.StatusUnauthorized:
@@ -96,13 +97,13 @@ func (c *Client) answered(r call, resp *http.Response, body []byte) *Error {
 	default:
 		e.Message = c.describe(resp)
 	}
-	if detail := c.detail(body); detail != "" {
+	if detail := c.detail(body, token); detail != "" {
 		e.Message += " (CXone says: " + detail + ")"
 	}
 	return e
 }
 
-// describe says what a status means that no setting of ours explains.
+// describe says what a status means when none of our settings explains it.
 func (c *Client) describe(resp *http.Response) string {
 	s := resp.StatusCode
 	switch {
@@ -125,7 +126,7 @@ const maxDetail = 200
 
 // detail returns CXone's own words, if it has any and they hold no secret: an answer may echo the
 // request.
-func (c *Client) detail(body []byte) string {
+func (c *Client) detail(body []byte, token string) string {
 	var f failure
 	if json.Unmarshal(body, &f) != nil {
 		return ""
@@ -137,7 +138,7 @@ func (c *Client) detail(body []byte) string {
 	if words == "" && len(f.Errors) > 0 {
 		words = strings.TrimSpace(f.Errors[0].Field + " " + f.Errors[0].Message)
 	}
-	if c.reveals(words) {
+	if c.reveals(words, token) {
 		return ""
 	}
 	runes := []rune(strings.Map(func(r rune) rune {
@@ -152,9 +153,9 @@ func (c *Client) detail(body []byte) string {
 	return string(runes)
 }
 
-func (c *Client) reveals(words string) bool {
+func (c *Client) reveals(words, token string) bool {
 	basic := base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(c.config.ClientID) + ":" + url.QueryEscape(c.config.ClientSecret)))
-	secrets := []string{c.config.ClientSecret, c.config.WebhookSecret, c.tokens.known(), basic}
+	secrets := []string{c.config.ClientSecret, c.config.WebhookSecret, token, basic}
 	for _, s := range secrets {
 		if s != "" && (strings.Contains(words, s) || strings.Contains(words, url.QueryEscape(s))) {
 			return true

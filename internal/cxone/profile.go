@@ -12,7 +12,7 @@ const (
 	pathThreads             = "/api/v2/interactions/social/threads/" // and the id of one
 
 	scopeManageWebhooks = "webhooks:manage"
-	scopesReadThreads   = "social:read or interactions:read" // as they are told to a user
+	scopesReadThreads   = "social:read or interactions:read" // as messages to a user name them
 )
 
 // Where this service takes the events that it subscribes to.
@@ -86,9 +86,9 @@ type webhookRequest struct {
 
 // interactionWebhookRequest is the body of POST /api/v2/interactions/webhooks.
 //
-// The tutorial's body has no headers: its webhook believes every stranger. Ours does not, so the
+// The tutorial's body has no headers: its webhook trusts every stranger. Ours does not, so the
 // secret travels as in the other API. A URI that held it would show it in every access log. A tenant
-// that takes no headers has to sign what it posts (X-Request-Signature or Standard Webhooks).
+// that accepts no headers has to sign what it posts (X-Request-Signature or Standard Webhooks).
 type interactionWebhookRequest struct {
 	Name    string            `json:"name"`
 	URI     string            `json:"uri"`
@@ -102,7 +102,7 @@ type interactionFilter struct {
 	Channel string `json:"channel"`
 }
 
-// failure is every shape in which CXone tells what is wrong.
+// failure is every shape in which CXone says what is wrong.
 type failure struct {
 	Message     string `json:"message"`
 	Description string `json:"error_description"`

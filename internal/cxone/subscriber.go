@@ -15,8 +15,8 @@ const (
 	maxBackoff = 5 * time.Minute
 )
 
-// Subscriber makes the subscriptions, however long it takes. That CXone is away, or refuses, is
-// no reason to stop the service: what was subscribed before still comes in.
+// Subscriber makes the subscriptions, however long it takes. A CXone that is away, or refuses, is
+// no reason to stop the service: events of earlier subscriptions still come in.
 type Subscriber struct {
 	client *Client
 	log    *slog.Logger
@@ -30,7 +30,7 @@ type Subscriber struct {
 	states        []State // of the subscriptions, in their order
 }
 
-// State tells how far a subscription is, for /readyz and the console.
+// State says how far a subscription is, for /readyz and the console.
 type State struct {
 	Name      string
 	State     Progress

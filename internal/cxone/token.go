@@ -18,14 +18,14 @@ const early = time.Minute
 
 const opToken = "fetch a token"
 
-// tokens keeps the one token of the client. The library fetches it; kept and dropped it is here,
-// because the library's own cache has no way to drop a token that CXone no longer accepts, and
-// makes every fetch in the context of the first one.
+// tokens keeps the one token of the client. The library fetches it, but it is kept and dropped here:
+// the library's own cache has no way to drop a token that CXone no longer accepts, and makes every
+// fetch in the context of the first one.
 type tokens struct {
 	client *Client
 	config clientcredentials.Config
 
-	fetching singleflight.Group // one fetch at a time, shared by all who wait for it
+	fetching singleflight.Group // one fetch at a time, shared by all that wait for it
 
 	mu      sync.Mutex
 	current *oauth2.Token
@@ -51,8 +51,8 @@ func (t *tokens) get(ctx context.Context) (*oauth2.Token, error) {
 	if token := t.cached(); token != nil {
 		return token, nil
 	}
-	// The fetch is everybody's, so it does not end with the context of the one who began it. The
-	// HTTP client limits its time.
+	// The fetch is shared, so it does not end with the context of the caller that began it. The HTTP
+	// client limits its time.
 	result := t.fetching.DoChan("", func() (any, error) {
 		if token := t.cached(); token != nil {
 			return token, nil
@@ -77,16 +77,6 @@ func (t *tokens) cached() *oauth2.Token {
 		return nil
 	}
 	return t.current
-}
-
-// known returns the text of the last token, to keep it out of messages.
-func (t *tokens) known() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.current == nil {
-		return ""
-	}
-	return t.current.AccessToken
 }
 
 // drop forgets a token that CXone does not accept, unless another one has taken its place.
@@ -130,7 +120,7 @@ func (t *tokens) explain(err error) error {
 		}
 		return &Error{Op: opToken, Status: http.StatusOK, Message: "the answer of " + c.base.Host + " is not a token: check CXONE_DOMAIN"}
 	}
-	e := c.answered(call{op: opToken, path: pathToken}, refused.Response, refused.Body)
+	e := c.answered(call{op: opToken, path: pathToken}, "", refused.Response, refused.Body)
 	switch {
 	case refused.ErrorCode == "invalid_scope":
 		e.Message = "CXone does not grant what is asked for: allow the OAuth client the scopes " + strings.Join(t.config.Scopes, " ")
