@@ -1,5 +1,5 @@
-// Package crm is the contract of the external CRM that threads are kept equal in. crm/rest is the
-// generic CRM over HTTP; crm/crmtest is the suite that every sink passes.
+// Package crm is the contract of the external CRM whose threads are kept equal to ours. crm/rest is
+// the generic CRM over HTTP; crm/crmtest is the suite that every sink passes.
 package crm
 
 import (
@@ -40,7 +40,7 @@ type Ack struct {
 	ETag    string // "" when the CRM gives none
 }
 
-// Class tells what a caller decides on.
+// Class is what a caller decides on.
 type Class int
 
 // The classes of errors.
@@ -48,8 +48,7 @@ const (
 	// ClassFailed: the CRM, or the way to it, has trouble. Try again later.
 	ClassFailed Class = iota
 
-	// ClassConflict: the CRM's copy is not what the request was made for. Read it, and put both
-	// together.
+	// ClassConflict: the CRM's copy is not what the request was made for. Read it, and merge the two.
 	ClassConflict
 
 	// ClassThrottled: the CRM wants to be left alone, by everybody.
@@ -58,11 +57,11 @@ const (
 	// ClassGone: the CRM has no such thread.
 	ClassGone
 
-	// ClassPermanent: the CRM will never take this request.
+	// ClassPermanent: the CRM will never accept this request.
 	ClassPermanent
 )
 
-// Error is an answer of the CRM that is no success, or that there was none.
+// Error says that the CRM's answer was not a success, or that there was no answer.
 type Error struct {
 	Class      Class
 	Status     int           // HTTP status; 0 when there was no answer

@@ -8,7 +8,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
-// fault is one thing that a schema does not take.
+// fault is one thing that a schema does not allow.
 type fault struct {
 	path   []string // to the value in the document
 	reason string   // repeats no value
@@ -44,7 +44,7 @@ func reason(k jsonschema.ErrorKind) string {
 	case *kind.Type:
 		return fmt.Sprintf("is of type %s, not %s", k.Got, strings.Join(k.Want, " or "))
 	case *kind.Enum:
-		return fmt.Sprintf("is none of %v", k.Want)
+		return fmt.Sprintf("is not one of %v", k.Want)
 	case *kind.MinLength:
 		return fmt.Sprintf("has %d characters, and at least %d are needed", k.Got, k.Want)
 	case *kind.MaxLength:
@@ -54,7 +54,7 @@ func reason(k jsonschema.ErrorKind) string {
 	case *kind.MaxItems:
 		return fmt.Sprintf("has %d items, and at most %d are allowed", k.Got, k.Want)
 	case *kind.Format:
-		return "has not the format " + k.Want
+		return "does not have the format " + k.Want
 	case *kind.Pattern:
 		return "does not match " + k.Want
 	}

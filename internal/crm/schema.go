@@ -17,7 +17,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
-// Schema is what a CRM takes: a JSON Schema of the delta document. It is safe for concurrent use.
+// Schema is what a CRM accepts: a JSON Schema of the delta document. It is safe for concurrent use.
 type Schema struct {
 	compiled *jsonschema.Schema
 }
@@ -61,11 +61,11 @@ func ParseSchema(data []byte) (*Schema, error) {
 }
 
 // Check checks a delta as it goes to the CRM under a version. Bad holds the items that the schema
-// does not take, each with a reason that repeats no value of it: without them the CRM takes the
+// does not allow, each with a reason that repeats no value of it: without them the CRM accepts the
 // rest.
 //
-// An error says that the fault is not in items alone, so that setting some aside does not help. So
-// it is with the id of a message that is to be removed: the CRM would keep the message.
+// An error says that the fault is not in items alone, so that setting some aside does not help. The
+// id of a message that is to be removed is such a fault: the CRM would keep the message.
 func (s *Schema) Check(d *thread.Delta, version int64) (bad map[*thread.Item]string, err error) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(d.JSON(version)))
 	if err != nil {
@@ -140,7 +140,7 @@ func (nothingElse) Load(u string) (any, error) {
 	return nil, fmt.Errorf("refers to %s, and nothing outside of the schema is loaded: put it into $defs", u)
 }
 
-// notJSON says where a text is no JSON.
+// notJSON says where a text is not JSON.
 func notJSON(data []byte, err error) error {
 	var syntax *json.SyntaxError
 	if !errors.As(err, &syntax) {
@@ -150,9 +150,9 @@ func notJSON(data []byte, err error) error {
 	return fmt.Errorf("is no JSON: line %d: %w", 1+bytes.Count(before, []byte("\n")), err)
 }
 
-// badSchema says why JSON is no schema.
+// badSchema says why JSON is not a schema.
 func badSchema(err error) error {
-	// Neither of these two unwraps.
+	// Neither of these two types unwraps.
 	var load *jsonschema.LoadURLError
 	if errors.As(err, &load) {
 		return load.Err

@@ -80,11 +80,11 @@ func TestDefaultSchemaSetsAside(t *testing.T) {
 		{"NoText", message(func(m *thread.Message) { m.Text = "" }), "lacks text"},
 		{"NoAuthor", message(func(m *thread.Message) { m.AuthorID = "" }), "lacks authorId"},
 		{"NoTime", message(func(m *thread.Message) { m.Timestamp = "" }), "lacks timestamp"},
-		{"BadTime", message(func(m *thread.Message) { m.Timestamp = private }), "timestamp has not the format date-time"},
-		{"NoDay", message(func(m *thread.Message) { m.Timestamp = "2026-02-30T00:00:00Z" }), "timestamp has not the format date-time"},
-		{"Several", message(func(m *thread.Message) { m.Timestamp, m.AuthorID = private, "" }), "lacks authorId; timestamp has not the format date-time"},
+		{"BadTime", message(func(m *thread.Message) { m.Timestamp = private }), "timestamp does not have the format date-time"},
+		{"NoDay", message(func(m *thread.Message) { m.Timestamp = "2026-02-30T00:00:00Z" }), "timestamp does not have the format date-time"},
+		{"Several", message(func(m *thread.Message) { m.Timestamp, m.AuthorID = private, "" }), "lacks authorId; timestamp does not have the format date-time"},
 		{"Updated", had(message(func(m *thread.Message) { m.Text = "" }), false), "lacks text"},
-		{"UnknownRole", participant(func(p *thread.Participant) { p.Role = private }), "role is none of [CUSTOMER AGENT SYSTEM]"},
+		{"UnknownRole", participant(func(p *thread.Participant) { p.Role = private }), "role is not one of [CUSTOMER AGENT SYSTEM]"},
 		{"NoRole", participant(func(p *thread.Participant) { p.Role = "" }), "lacks role"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -149,7 +149,7 @@ func TestCheckFailsElsewhere(t *testing.T) {
 		delta        *thread.Delta
 		want         string
 	}{
-		{"ThreadID", ids, delta(a), "threadId has not the format uuid"},
+		{"ThreadID", ids, delta(a), "threadId does not have the format uuid"},
 		{"TooMany", few, delta(a, b), "addedMessages has 2 items, and at most 1 are allowed"},
 		{"Removed", removed, delta(had(message(func(*thread.Message) {}), true)), "removedMessages/0 does not match ^x"},
 		{"Nothing", "false", delta(a), "is not allowed"},
@@ -173,7 +173,7 @@ func TestParseSchemaStricter(t *testing.T) {
 	for _, tt := range []struct{ name, schema, want string }{
 		{
 			"Seed", `{"properties":{"addedMessages":{"items":{"properties":{"id":{"type":"string","format":"uuid"}}}}}}`,
-			"id has not the format uuid",
+			"id does not have the format uuid",
 		},
 		{
 			"Draft7", `{"$schema":"http://json-schema.org/draft-07/schema#","definitions":{"m":{"properties":{"text":{"maxLength":3}}}},

@@ -27,7 +27,7 @@ func (w *wire) trace() *httptrace.ClientTrace {
 }
 
 // nothingSent reports whether there was no connection to send anything on. A transport that does
-// not tell may have sent it.
+// not call the trace may have sent it.
 func (w *wire) nothingSent() bool { return w.asked.Load() && !w.connected.Load() }
 
 // unreachable is the error of a request that got no answer.
@@ -79,7 +79,7 @@ func (c *Client) refused(method string, resp *http.Response, body []byte, r *crm
 	case s >= 300:
 		e.Message = fmt.Sprintf("%s redirects %s, which is not followed: check CRM_API_URL", c.host, target(resp))
 	default:
-		e.Message = "no answer that means anything"
+		e.Message = "the answer has no meaning"
 	}
 	// A server in front of the CRM answers 5xx also when the CRM has begun.
 	e.Uncertain = r != nil && (e.Status >= 500 || e.Status == http.StatusRequestTimeout)
@@ -111,7 +111,7 @@ func target(resp *http.Response) string {
 	return "elsewhere"
 }
 
-// unreadable is the error of a GET whose answer is a success and no thread.
+// unreadable is the error of a GET whose answer is a success but not a thread.
 func unreadable(resp *http.Response, err error, isLong bool) *crm.Error {
 	e := &crm.Error{Class: crm.ClassFailed, Status: resp.StatusCode}
 	var bad *badAnswerError

@@ -27,8 +27,8 @@ import (
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
-// Client is a crm.Sink. Redirects are not followed, and a write is sent once for each call: also
-// net/http does not repeat it on another connection.
+// Client is a crm.Sink. Redirects are not followed, and a write is sent once for each call: net/http
+// does not repeat it on another connection either.
 type Client struct {
 	base  string // without a slash at its end
 	host  string // for messages
@@ -95,10 +95,10 @@ func (c *Client) write(ctx context.Context, method, path string, r *crm.Request)
 	}
 	defer resp.Body.Close()
 	ack := crm.Ack{Status: resp.StatusCode, Version: r.Version, ETag: strongETag(resp)}
-	// The status has said already that the delta is applied: a body that is cut off or is no JSON
-	// takes nothing back.
+	// The status has said already that the delta is applied: a body that is cut off or is not JSON
+	// does not change that.
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if version, told := versionIn(body); told {
+	if version, ok := versionIn(body); ok {
 		ack.Version = version
 	}
 	return ack, nil

@@ -15,35 +15,35 @@ import (
 type copyJSON struct {
 	ThreadID     *string           `json:"threadId"`
 	Version      *int64            `json:"version"`
-	UpdatedAt    told              `json:"updatedAt"`
-	Parent       told              `json:"parentThreadId"`
+	UpdatedAt    optional          `json:"updatedAt"`
+	Parent       optional          `json:"parentThreadId"`
 	Messages     []messageJSON     `json:"messages"`
 	Participants []participantJSON `json:"participants"`
 }
 
 type messageJSON struct {
-	ID        string `json:"id"`
-	Text      told   `json:"text"`
-	Timestamp told   `json:"timestamp"`
-	AuthorID  told   `json:"authorId"`
-	Direction told   `json:"direction"`
+	ID        string   `json:"id"`
+	Text      optional `json:"text"`
+	Timestamp optional `json:"timestamp"`
+	AuthorID  optional `json:"authorId"`
+	Direction optional `json:"direction"`
 }
 
 type participantJSON struct {
-	ID         string `json:"id"`
-	Role       told   `json:"role"`
-	Name       told   `json:"name"`
-	PlatformID told   `json:"platformId"`
+	ID         string   `json:"id"`
+	Role       optional `json:"role"`
+	Name       optional `json:"name"`
+	PlatformID optional `json:"platformId"`
 }
 
-// told is a field that may be missing.
-type told struct {
+// optional is a field that may be missing.
+type optional struct {
 	kind jsontext.Kind // 0: missing
 	text string        // "" for null
 }
 
-func (f *told) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	f.kind = dec.PeekKind()
+func (f *optional) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	*f = optional{kind: dec.PeekKind()} // of a name that is written twice, the last one counts
 	if f.kind != '"' {
 		return dec.SkipValue()
 	}
@@ -51,17 +51,17 @@ func (f *told) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 // isText reports whether the field is a text or null.
-func (f *told) isText() bool { return f.kind == '"' || f.kind == 'n' }
+func (f *optional) isText() bool { return f.kind == '"' || f.kind == 'n' }
 
 // lenient is for reading what others write.
 var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
-// badAnswerError says why an answer is no thread. It repeats nothing of it.
+// badAnswerError says why an answer is not a thread. It repeats nothing of it.
 type badAnswerError struct{ reason string }
 
 func (e *badAnswerError) Error() string { return e.reason }
 
-// decodeRemote reads the CRM's copy of a thread, without its ETag. Other errors than badAnswerError
+// decodeRemote reads the CRM's copy of a thread, without its ETag. Errors other than badAnswerError
 // are those of the reader.
 func decodeRemote(r io.Reader, threadID string) (*thread.Remote, error) {
 	var c copyJSON
@@ -77,7 +77,7 @@ func decodeRemote(r io.Reader, threadID string) (*thread.Remote, error) {
 		return nil, &badAnswerError{"/parentThreadId is neither a text nor null"}
 	}
 	remote := &thread.Remote{Version: *c.Version, Parent: c.Parent.text, NamesParent: c.Parent.kind != 0}
-	// One that cannot be read is taken for one that is not told.
+	// One that cannot be read counts as missing.
 	remote.UpdatedAt, _ = thread.ParseTime(c.UpdatedAt.text)
 	if c.Messages != nil {
 		remote.Messages = make(map[string]thread.Fields, len(c.Messages))
@@ -120,7 +120,7 @@ func (p *participantJSON) fields() thread.Fields {
 }
 
 // into notes the field where it is a text or null.
-func (f *told) into(fields thread.Fields, name string) {
+func (f *optional) into(fields thread.Fields, name string) {
 	if f.isText() {
 		fields[name] = f.text
 	}
@@ -140,7 +140,7 @@ func badAnswer(err error) error {
 }
 
 // versionIn returns the version that an answer names, if it does.
-func versionIn(body []byte) (version int64, told bool) {
+func versionIn(body []byte) (version int64, ok bool) {
 	var answer struct {
 		Version *int64 `json:"version"`
 	}

@@ -43,6 +43,7 @@ func TestDecodeRemote(t *testing.T) {
 			},
 		},
 		{"TwiceNamed", `{"version":1,"version":2}`, thread.Remote{Version: 2}},
+		{"TwiceNamedParent", `{"version":1,"parentThreadId":"p","parentThreadId":null}`, thread.Remote{Version: 1, NamesParent: true}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -77,8 +77,8 @@ func findWords(value jsontext.Value, depth int) string {
 }
 
 const (
-	shortest = 4  // bytes: a shorter text, repeated as a whole, tells nobody anything
-	gram     = 16 // bytes: a longer run in common is no chance
+	shortest = 4  // bytes: a shorter text, repeated as a whole, reveals nothing
+	gram     = 16 // bytes: a run in common of this length is no coincidence
 )
 
 // repeats reports whether words repeat what people wrote in a delta, in whole or in part.
