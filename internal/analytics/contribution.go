@@ -15,8 +15,8 @@ type Key struct {
 	Region   string
 	Currency string // of the costs that receipts name; "" for messages whose cost no receipt names
 
-	// Final marks what is kept of final receipts by when they came, rather than of messages by when they
-	// were first seen: delivery times by carrier, and nothing else.
+	// Final marks what is counted of final receipts by when they came, rather than of messages by when
+	// they were first seen: delivery times by carrier, and nothing else.
 	Final bool
 }
 
@@ -25,7 +25,7 @@ type Key struct {
 const NoCurrency = "XXX"
 
 // maxDelivery bounds the delivery times that are believed. Networks keep a message for some days;
-// more than this is two clocks that disagree.
+// more than this means that two clocks disagree.
 const maxDelivery = 30 * 24 * time.Hour
 
 // Contribution is what one message adds to the counts. Two versions of a message with equal
@@ -42,8 +42,9 @@ type Contribution struct {
 }
 
 // ContributionOf returns what a settled message adds to the counts. A message of unknown length has
-// one segment. Carriers are told apart without regard to case. A cost that no message can have is none. The delivery time is known for a final state
-// that names its time after the time of submission, at most 30 days later.
+// one segment. Carriers are told apart without regard to case. A cost that no message can have counts
+// as none. The delivery time is known for a final state whose time is from 0 to 30 days after the time
+// of submission.
 func ContributionOf(m *sms.Message) Contribution {
 	c := Contribution{
 		Key:      Key{Second: m.FirstSeen.Unix(), Carrier: strings.ToUpper(m.Carrier), Region: m.Region},

@@ -80,7 +80,7 @@ func (c *Counts) empty() bool {
 // reset makes the counts empty and keeps their memory.
 func (c *Counts) reset() { *c = Counts{Times: Histogram{bins: c.Times.bins[:0]}} }
 
-// Latency is what is counted of how long receipts took from their arrival until they were durable.
+// Latency counts how long receipts took from their arrival until they were durable.
 type Latency struct {
 	Receipts int64
 	Within   int64 // of them, how many were within the SLA that was set at the time

@@ -82,8 +82,8 @@ func (d *DeliveryTime) cells() []string {
 	return []string{count(&d.Messages), number(&d.Avg), number(&d.P50), number(&d.P95), number(&d.P99)}
 }
 
-// cell returns a text that no spreadsheet takes for a formula: an apostrophe goes before each sign that
-// begins one, at the start of the text and after whatever a spreadsheet may take for a separator. The
+// cell returns a text that no spreadsheet reads as a formula: an apostrophe goes before each sign that
+// begins one, at the start of the text and after whatever a spreadsheet may read as a separator. The
 // signs are those of OWASP's page on CSV injection.
 func cell(text string) string {
 	var safe strings.Builder

@@ -34,8 +34,8 @@ func (d *Delta) count(c *Contribution, n int64) {
 	}
 }
 
-// Observe counts a receipt that became durable at a time, so long after it had reached us; sla is the
-// longest time that is in order. Receipts of one commit may be observed together, n at a time.
+// Observe counts n receipts that became durable at one time, such as those of a commit. Took is the time
+// since their arrival, and sla the longest time that is in order.
 func (d *Delta) Observe(at time.Time, took, sla time.Duration, n int64) {
 	took = max(took, 0) // the wall clock may step back
 	l := d.latencyAt(at.Unix())

@@ -11,7 +11,7 @@
 // commits would wait for, and the sum of all deltas is the count over all messages, whatever the
 // order of the receipts and however many replicas write.
 //
-// Prices are no part of a contribution. A delta has the segments, and the cost where a receipt names
+// Prices are not part of a contribution. A delta has the segments, and the cost where a receipt names
 // it; the rate card is applied when a question is answered. A new card is in force at once for every
 // day that it names, and no count depends on which card a replica had when it wrote.
 //
@@ -35,13 +35,13 @@
 //  3. delete the rows that were taken, and now and then the rollups that are older than Level.Keep.
 //
 // A rollup is a row (level, bucket, counts): the delta of one bucket against nothing, with the
-// counts and histograms of all its keys in one value. To write a second of traffic so takes a
-// handful of rows, and to answer for 90 days about a hundred, however many carriers there are.
+// counts and histograms of all its keys in one value. So a second of traffic is written in a handful
+// of rows, and an answer for 90 days reads about a hundred, however many carriers there are.
 //
-// Messages that were there before the tables of analytics are counted once, when the schema is brought
-// up to date: Add for each, as Contribution.Coarsen has it, in deltas of some thousand. What retention
-// deletes stays counted, until the rollups are as old: a delta names no message and no number of a
-// person.
+// Messages that are older than the tables of analytics are counted once, when the schema is brought up
+// to date: Add for each, after Contribution.Coarsen, in deltas of some thousand. Messages that
+// retention deletes stay counted, until the rollups are as old: a delta names no message and no
+// person's number.
 //
 // A question is answered in one snapshot of the database:
 //
@@ -51,8 +51,8 @@
 // # What ingest and the console do
 //
 // Ingest keeps a Delta of its own. Once a commit is durable it calls Observe for each receipt in it,
-// and gives the Delta along with the next commit that succeeds. What a crash takes away is the
-// latency of the last commit, never a message.
+// and passes the Delta along with the next commit that succeeds. What a crash loses is the latency of
+// the last commit, never a message.
 //
 // The console makes the question (ParseLength, NewWindow, NewFilter, NewSum), has the store fill the
 // Sum, and calls Sum.Report. Report.WriteCSV and Report.WriteSeriesCSV are the export.

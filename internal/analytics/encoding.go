@@ -13,8 +13,9 @@ import (
 //
 //	version
 //	texts    count, then length and bytes of each: what the keys name, each text once
-//	counts   of messages, and then of final receipts: number of keys, then of each: second less that of the key before, the places of
-//	         carrier, region and currency among the texts, a mask of the fields that follow, fields
+//	counts   of messages, and then of final receipts: number of keys, then of each: second less that
+//	         of the key before, the places of carrier, region and currency among the texts, a mask of
+//	         the fields that follow, fields
 //	latency  number of seconds, then of each: second less the one before, mask, fields
 //
 // Fields of 0 are left out. The last field, the histogram, is a number of bins, and of each its
@@ -139,8 +140,8 @@ func (d *Delta) MergeEncoded(encoded []byte) error {
 		func(second int64, l *Latency) { d.latencyAt(second).merge(l) })
 }
 
-// walk reads an encoded Delta and visits what is in it. What it hands out is its own and good for
-// one visit.
+// walk reads an encoded Delta and visits what is in it. What it passes to a visit is valid until the
+// visit returns.
 func walk(encoded []byte, counts func(*Key, *Counts), latency func(int64, *Latency)) error {
 	r := reader{bytes: encoded, ok: true}
 	if r.uvarint() != encodingVersion {
@@ -214,7 +215,7 @@ func (r *reader) varint() int64 { return signed(r.uvarint()) }
 // signed undoes the zigzag.
 func signed(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
 
-// length reads a number of things that take a byte each at least.
+// length reads a number of things that take at least a byte each.
 func (r *reader) length() int {
 	n := r.uvarint()
 	if n > uint64(len(r.bytes)-r.at) {

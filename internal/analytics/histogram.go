@@ -13,7 +13,7 @@ import (
 // machine has the same ones. Histograms merge by adding up. The zero Histogram is empty.
 type Histogram struct {
 	bins []bin    // by index, ascending; none is 0 once normalized
-	wide *octaves // what was merged and is not in bins; nil for nothing
+	wide *octaves // what was merged and is not in bins yet; nil for nothing
 }
 
 // bin is the count of one bucket. In the difference of two histograms it may be negative.
@@ -60,8 +60,8 @@ func (h *Histogram) observe(d time.Duration, n int64) {
 	h.bins = slices.Insert(h.bins, at, bin{index, n})
 }
 
-// octaves is a histogram that many others are merged into: to add to a bucket takes no search. It has
-// a row for each octave that has any.
+// octaves is a histogram that many others are merged into: adding to a bucket takes no search. It has
+// a row for each octave that has a bucket.
 type octaves [maxBucket/perOctave + 1]*[perOctave]int64
 
 func (o *octaves) add(bins []bin) {

@@ -24,15 +24,15 @@ const (
 	Day
 )
 
-// levels tells of each level how wide a bucket is, the longest window that begins at one, and how
+// levels holds for each level how wide a bucket is, the longest window that begins at one, and how
 // long buckets are kept. Only the edge of a window needs fine buckets, and an edge that is a week
-// old need not be known to the second: so the fine levels stay small. Kept is the longest window that
-// may begin within a bucket, the next coarser unit of time that its edge may lie in, and an hour for
-// clocks that differ.
+// old need not be known to the second: so the fine levels stay small. The time to keep a bucket is the
+// longest window that may begin within it, plus the next coarser unit of time that its edge may lie
+// in, plus an hour for clocks that differ.
 var levels = [...]struct {
 	name   string
 	width  int64         // seconds
-	window time.Duration // 0 for what is no unit of time: no window begins at it, and no step is counted in it
+	window time.Duration // 0 for a level that is not a unit of time: no window begins at it, and no step is counted in it
 	keep   time.Duration
 }{
 	Second:        {"second", 1, 2 * time.Hour, 2*time.Hour + time.Minute + time.Hour},
@@ -125,8 +125,8 @@ func (d *Delta) Rollups(now time.Time) []Rollup {
 	return list
 }
 
-// Coarsen counts an old message at the start of its bucket, of the finest level that still keeps one:
-// no question tells the messages of that bucket apart. It is not kept where no question asks for it.
+// Coarsen moves an old message to the start of its bucket, of the finest level that still keeps one:
+// no question tells the messages of that bucket apart. Kept is false where no question asks for it.
 func (c *Contribution) Coarsen(now time.Time) (kept bool) {
 	if c.Timed {
 		c.Came, _ = coarsened(c.Came, now)
@@ -155,8 +155,8 @@ type Range struct {
 // forever ends a range that has no end.
 const forever = math.MaxInt64
 
-// ranges cuts the time from the first of some seconds on into the coarsest buckets that none of the
-// seconds lies inside of. The seconds ascend.
+// ranges cuts the time from the first cut on into the coarsest buckets that have no cut inside. The
+// cuts are Unix times in seconds, and ascend.
 func ranges(cuts []int64) []Range {
 	var list []Range
 	for i, from := range cuts {

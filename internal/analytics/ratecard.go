@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// RateCard tells what a segment costs, by carrier, region and day. It is safe for concurrent use. A
+// RateCard says what a segment costs, by carrier, region and day. It is safe for concurrent use. A
 // nil RateCard has no prices.
 //
 // The price of a message is the first of these that is there:

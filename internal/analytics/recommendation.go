@@ -25,13 +25,12 @@ type Policy struct {
 	MinSample        int64   // messages in a final state below which nothing is said; at least 1
 }
 
-// DefaultPolicy leaves carriers that fail in more than 15 % of the messages, as far as 95 % of such
-// samples tell.
+// DefaultPolicy leaves carriers that fail in more than 15 % of the messages, at a confidence of 95 %.
 func DefaultPolicy() Policy {
 	return Policy{FailureThreshold: 0.15, Confidence: 0.95, MinSample: 50}
 }
 
-// Validate tells what is wrong with a policy: all of it.
+// Validate returns everything that is wrong with a policy.
 func (p Policy) Validate() error {
 	var problems []error
 	if !(p.FailureThreshold > 0 && p.FailureThreshold < 1) {
@@ -73,7 +72,7 @@ type Recommendation struct {
 	SavingPerMonth *float64 `json:"savingPerMonth,omitempty" doc:"The saving at the pace of the window, in 30 days"`
 }
 
-// month is what savings are told for.
+// month is the time for which savings are projected.
 const month = 30 * day
 
 // adviser knows every carrier in every region.
@@ -128,9 +127,9 @@ func (a *adviser) about(l lane) Recommendation {
 
 // better returns the carrier of the region that is best beyond doubt: of those with enough messages
 // in a final state, whose upper limit is below the lower limit of this one and which deliver no
-// smaller share, the one with the lowest upper limit. What counts of another carrier is the failure
-// rate of messages in a final state, so that one that tells nothing is not taken for one that never
-// fails.
+// smaller share, the one with the lowest upper limit. Of the others it is the failure rate of messages
+// in a final state that counts, so that a carrier that reports nothing is not mistaken for one that
+// never fails.
 func (a *adviser) better(than route, low float64) (best route, found bool) {
 	c := a.routes[than]
 	for _, other := range a.byRegion[than.region] {
@@ -176,7 +175,7 @@ func wilson(part, whole int64, z float64) (low, high float64) {
 }
 
 // confidence returns the highest confidence at which the lower limit of the Wilson interval is above a
-// threshold that the share itself is above: the interval is the score test, turned round.
+// threshold that the share itself is above: the interval is the score test, inverted.
 func confidence(part, whole int64, threshold float64) float64 {
 	n, p := float64(whole), float64(part)/float64(whole)
 	z := (p - threshold) / math.Sqrt(threshold*(1-threshold)/n)

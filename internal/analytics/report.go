@@ -28,7 +28,7 @@ type Report struct {
 	Series   []Point   `json:"series,omitempty" doc:"By time, where a step is given"`
 }
 
-// Processing tells how long receipts took from their arrival until they were durable.
+// Processing says how long receipts took from their arrival until they were durable.
 type Processing struct {
 	Receipts      int64    `json:"receipts" doc:"Receipts that became durable in the window, of all carriers, the known ones included"`
 	AvgLatencyMs  float64  `json:"avgLatencyMs" doc:"Mean time from the arrival of a receipt until it was durable, in milliseconds"`
@@ -51,7 +51,7 @@ type Messages struct {
 	FailureRate  *float64 `json:"failureRate" doc:"failed / totalMessages, in per cent"`
 }
 
-// DeliveryTime tells how long messages took from submission to their final event, in seconds.
+// DeliveryTime says how long messages took from submission to their final event, in seconds.
 type DeliveryTime struct {
 	Messages int64   `json:"messages" doc:"Messages in a final state for which both times are known"`
 	Avg      float64 `json:"avgSeconds"`
@@ -199,7 +199,7 @@ func wholeMillis(d time.Duration) float64 {
 	return float64(d.Round(time.Millisecond).Milliseconds()) / 1000
 }
 
-// cost is that of messages that have one, and are at least one.
+// cost returns the cost of messages that all have one. There is at least one message.
 func (c *Counts) cost(currency string) Cost {
 	total := c.Total()
 	cost := Cost{Currency: currency, Messages: total, Total: c.Cost.Units(), Average: c.Cost.per(total).Units()}

@@ -15,9 +15,10 @@ type SlowShare struct {
 	Slow    int64 // of them, how many took longer; within 2 % of the limit a message may be on either side
 }
 
-// SlowShares returns, by carrier and sorted by name, how many of the messages whose final receipt came in
-// the window took longer than a limit: those that took longest were first seen long before. Carriers
-// without a known delivery time are left out, and so is what names no carrier.
+// SlowShares returns, by carrier and sorted by name, how many of the messages whose final receipt came
+// in the window took longer than a limit. When a message was first seen does not count: those that took
+// longest were first seen long before. Carriers without a known delivery time are left out, and so are
+// messages that name no carrier.
 func (s *Sum) SlowShares(limit time.Duration) []SlowShare {
 	var shares []SlowShare
 	for _, carrier := range slices.Sorted(maps.Keys(s.finals)) {

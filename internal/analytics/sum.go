@@ -65,8 +65,8 @@ type sumPoint struct {
 	processing Latency
 }
 
-// pointCost is what messages cost in one currency. It counts them: deltas that cancel out leave a cost
-// of nothing, where messages that are free leave one of 0.
+// pointCost is what messages cost in one currency. It counts them, because deltas that cancel out leave
+// no cost, where messages that are free leave a cost of 0.
 type pointCost struct {
 	messages int64
 	total    Money

@@ -23,7 +23,7 @@ type Question struct {
 	Filter analytics.Filter
 }
 
-// QuestionError says why a question makes no sense. It is fit to be shown to who asked.
+// QuestionError says why a question makes no sense. It is fit to be shown to whoever asked.
 type QuestionError struct{ error }
 
 // Refuse returns the error about a question that makes no sense.
@@ -46,7 +46,7 @@ type Delivery struct {
 	answers map[Question]*answer
 }
 
-// answer is there when done is closed.
+// answer is complete when done is closed.
 type answer struct {
 	asked  time.Time
 	done   chan struct{}
@@ -57,8 +57,8 @@ type answer struct {
 // fresh is how long an answer holds, from when it was asked for.
 const fresh = time.Second
 
-// holds reports whether an answer is good for who asks now. One that is still being worked on is: a
-// database that is slow is not asked the same again meanwhile.
+// holds reports whether an answer is good for a question that is asked now. One that is still being
+// worked out is: a database that is slow is not asked the same again meanwhile.
 func (a *answer) holds(now time.Time) bool {
 	select {
 	case <-a.done:

@@ -1,6 +1,6 @@
-// Package chart draws charts as SVG that stands in a page: without a script or a style of its own, so
-// that a strict Content-Security-Policy lets it be seen, and in colours that are variables of the
-// page's style sheet, so that it follows light and dark.
+// Package chart draws charts as SVG to be put into a page: without a script or a style of its own, so
+// that a strict Content-Security-Policy allows it, and in colours that are variables of the page's
+// style sheet, so that it follows light and dark.
 //
 //	chart.go  what can be drawn
 //	theme.go  variables for colours
@@ -56,7 +56,7 @@ const (
 // fontSize is in points: 12 units.
 const fontSize = 9.4
 
-// ErrShape tells that the series do not have a value for each point, or a chart is drawn of nothing.
+// ErrShape says that the series do not have a value for each point, or that there is nothing to draw.
 var ErrShape = errors.New("chart: every series must have one value for each point, and there must be some")
 
 func check(points int, series []Series) error {
@@ -113,7 +113,7 @@ func (l *Lines) SVG() (template.HTML, error) {
 	return page{title: l.Title, palette: palette, times: l.Times, hints: l.hints()}.from(drawn), nil
 }
 
-// hints are what is told of each point to who points at it.
+// hints returns the text that is shown to whoever points at a point, for each of them.
 func (l *Lines) hints() []string {
 	hints := make([]string, len(l.Times))
 	for i := range l.Times {
@@ -170,10 +170,10 @@ func isWhole(s Series) bool {
 	return !slices.ContainsFunc(s.Values, isNone)
 }
 
-// isNone reports whether a value is none that can be drawn.
+// isNone reports whether a value cannot be drawn.
 func isNone(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }
 
-// values returns what the library takes: it has a value of its own for none.
+// values returns the values as the library takes them: it has a value of its own for none.
 func values(series []Series) [][]float64 {
 	all := make([][]float64, len(series))
 	for i, s := range series {
@@ -225,7 +225,7 @@ func highest(series []Series, stacked bool) (most float64) {
 	return most
 }
 
-// shorten keeps a name from taking the place of the bars.
+// shorten keeps a name from taking the space of the bars.
 func shorten(name string) string {
 	const most = 26
 	if r := []rune(name); len(r) > most {

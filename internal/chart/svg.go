@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// page is what the library does not know of a chart.
+// page is what the library does not know about a chart.
 type page struct {
 	title   string
 	palette palette
@@ -40,7 +40,7 @@ func (c page) from(drawn []byte) template.HTML {
 	return template.HTML(text)
 }
 
-// restyle replaces every style by attributes. There are many, and few that differ.
+// restyle replaces every style by attributes. There are many styles, of which few differ.
 func (c page) restyle(text string) string {
 	var b strings.Builder
 	b.Grow(len(text))
@@ -125,7 +125,7 @@ func (c page) timeLabel(element string) string {
 // axisLine is the line of the axis of time, as it stands after the colours are ours.
 var axisLine = regexp.MustCompile(`<path  d="M (\d+) (\d+)\nL (\d+) (\d+)"[^>]*stroke="var\(--border\)"`)
 
-// points are fields that nobody sees, one over each point, which tell its values to who points at it.
+// points returns invisible fields, one over each point, that show its values to whoever points at it.
 func (c page) points(text string) string {
 	left, right, bottom := 0, 0, 0
 	for _, m := range axisLine.FindAllStringSubmatch(text, -1) {

@@ -19,8 +19,8 @@ const (
 	pruneStep  = 1000 // rollups in one transaction
 )
 
-// Compactor keeps few deltas of the counts, which every question reads, and no rollups that none asks
-// for.
+// Compactor keeps the deltas of the counts few, as every question reads them all, and deletes rollups
+// that no question asks for.
 type Compactor struct {
 	counts store.Counts
 	log    *slog.Logger

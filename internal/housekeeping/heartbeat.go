@@ -23,8 +23,8 @@ type Heartbeat struct {
 	Log     *slog.Logger
 }
 
-// Run beats until the context ends. It leaves no last word: a process that stops is silent from then on,
-// as one that dies.
+// Run beats until the context ends. It sends no last word: a process that stops falls silent, like one
+// that dies.
 func (h *Heartbeat) Run(ctx context.Context) {
 	repeat(ctx, beatEvery, h.Log, "heartbeat", func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, stepTimeout)

@@ -1,6 +1,6 @@
 // Package housekeeping does what is due from time to time on a database: it compacts the counts of
 // analytics, deletes what is too old, looks for slow carriers, and says that this process lives. Every
-// replica does it; what only one may do at a time, the database sees to.
+// replica does it; the database sees to it that only one at a time does what only one may do.
 //
 //	compaction.go  deltas of the counts into rollups
 //	retention.go   what is kept for a limited time
@@ -17,13 +17,13 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// stepTimeout bounds each step of a task: it is far more than any takes. To a database whose host has
-// vanished without a word a connection would wait for a quarter of an hour.
+// stepTimeout bounds each step of a task: it is far more than any takes. Without it a connection to a
+// database whose host has vanished without a word would wait for a quarter of an hour.
 const stepTimeout = 30 * time.Second
 
 // repeat does a task at once and then at every interval, until the context ends. A task bounds each of its
-// steps by stepTimeout. One that fails is done again at the next interval; the log tells of it, but once
-// in a row while the database is away.
+// steps by stepTimeout. One that fails is done again at the next interval; the failure is logged, but only
+// once in a row while the database is away.
 func repeat(ctx context.Context, every time.Duration, log *slog.Logger, name string, do func(context.Context) error) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()

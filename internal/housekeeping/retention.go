@@ -18,7 +18,7 @@ const (
 	expireEvery = time.Hour
 	expireStep  = 1000 // rows in one transaction
 
-	// expirePause is between two transactions, so that commits do not wait for one after the other.
+	// expirePause lies between two transactions, so that commits do not wait for one after the other.
 	expirePause = 50 * time.Millisecond
 )
 
@@ -47,8 +47,8 @@ func NewRetention(archive store.Archive, keep map[store.Expirable]time.Duration,
 	return r
 }
 
-// Run deletes once an hour, until the context ends. What one replica is about to delete the others
-// pass over.
+// Run deletes once an hour, until the context ends. The others skip what one replica is about to
+// delete.
 func (r *Retention) Run(ctx context.Context) {
 	if len(r.keep) == 0 || !sleep(ctx, expireFirst) {
 		return
@@ -56,7 +56,7 @@ func (r *Retention) Run(ctx context.Context) {
 	repeat(ctx, expireEvery, r.log, "deletion of what is too old", r.expire)
 }
 
-// expire deletes what is too old now. One kind that fails does not keep the others.
+// expire deletes what is too old now. One kind that fails does not hold up the others.
 func (r *Retention) expire(ctx context.Context) error {
 	start := time.Now()
 	deleted := make(map[store.Expirable]int)

@@ -19,7 +19,7 @@ import (
 const (
 	lookEvery   = 15 * time.Second
 	maxAlarms   = 1000 // that are looked at: far more than there are carriers
-	maxCarriers = 50   // that the metrics tell of
+	maxCarriers = 50   // that the metrics show
 )
 
 // Counts is what SlowCarriers need of a store.Counts.
@@ -35,14 +35,14 @@ type Alarms interface {
 }
 
 // SlowCarriers raises the alarm store.SlowCarrier about carriers whose messages take long. Every replica
-// looks; the store sees to it that an alarm is raised once and cleared once, and the log of the
-// replica that did it tells so.
+// looks; the store sees to it that an alarm is raised once and cleared once, and the replica that did
+// it logs that.
 //
-// An alarm is raised when of at least MinSample messages more than Share are slow. It is cleared when
-// of as many less than half of Share are, so that a carrier at the limit does not raise it again and
-// again. Fewer messages prove nothing, neither that a carrier is slow nor that it is well again:
-// then the alarm stays as it is, until the window has no message of the carrier whose delivery time
-// is known.
+// An alarm is raised when there are at least MinSample messages and more than Share of them are slow.
+// It is cleared when there are as many and less than half of Share are slow, so that a carrier at the
+// limit does not raise it again and again. Fewer messages prove nothing, neither that a carrier is
+// slow nor that it is well again: then the alarm stays as it is, until the window has no message of
+// the carrier whose delivery time is known.
 //
 // Every field is required.
 type SlowCarriers struct {
@@ -66,7 +66,7 @@ func (s *SlowCarriers) Run(ctx context.Context) {
 func (s *SlowCarriers) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
-	// What is raised is read first: what is measured is then newer than what another replica has seen.
+	// The alarms are read first: what is measured is then newer than what another replica has seen.
 	alarms, err := s.Alarms.Alarms(ctx, maxAlarms)
 	if err != nil {
 		return err
@@ -140,7 +140,7 @@ func (s *SlowCarriers) clear(ctx context.Context, c analytics.SlowShare, now tim
 	return err
 }
 
-// detail tells what raised or cleared an alarm.
+// detail returns what raised or cleared an alarm.
 func (s *SlowCarriers) detail(c analytics.SlowShare) audit.Detail {
 	return audit.Detail{
 		"timed": c.Timed, "slow": c.Slow, "share": math.Round(shareOf(c)*1e4) / 1e4,
@@ -155,7 +155,7 @@ func (s *SlowCarriers) figures(c analytics.SlowShare) []any {
 	}
 }
 
-// SlowMetrics tells Prometheus of slow carriers.
+// SlowMetrics are the metrics of SlowCarriers.
 type SlowMetrics struct {
 	carriers prometheus.Gauge
 	share    *prometheus.GaugeVec
@@ -178,7 +178,7 @@ func NewSlowMetrics(registry prometheus.Registerer) *SlowMetrics {
 	return m
 }
 
-// show replaces what is told: carriers that have gone are no longer told of.
+// show replaces what the metrics show: carriers that have gone are removed.
 func (m *SlowMetrics) show(shares []analytics.SlowShare, slow int) {
 	m.carriers.Set(float64(slow))
 	shares = slices.DeleteFunc(slices.Clone(shares), func(c analytics.SlowShare) bool { return c.Timed == 0 })

@@ -1,5 +1,5 @@
 // Package reconcile brings a thread up to date on demand: it fetches the thread from CXone, applies
-// it as an event, and waits until the CRM has it. So a webhook that never came is made good.
+// it as an event, and waits until the CRM has it. This makes up for a webhook that never came.
 package reconcile
 
 import (
@@ -49,21 +49,21 @@ type Synced interface {
 	Wake()
 }
 
-// Status tells what became of a thread.
+// Status says what became of a thread.
 type Status string
 
 // The statuses.
 const (
 	UpToDate   Status = "UP_TO_DATE" // we and the CRM had all of it
 	Reconciled Status = "RECONCILED" // something was missing, and the CRM has it now
-	SetAside   Status = "SET_ASIDE"  // the CRM has it now, but for what it would not take: dead letters tell
+	SetAside   Status = "SET_ASIDE"  // the CRM has it now, but for what it would not accept: see the dead letters
 	Stored     Status = "STORED"     // we have all of it; the CRM is not set, or the database is away
 )
 
 // Outcome is the answer to a request.
 type Outcome struct {
 	Status  Status
-	Version int64 // of the thread, as CXone counts it, where something was missing: for Reconciled, and maybe for SetAside
+	Version int64 // of the thread, as CXone counts it, where something was missing: for Reconciled, and sometimes for SetAside
 }
 
 // UpstreamError says that CXone or the CRM kept a thread from being reconciled. Its text is fit for
@@ -101,7 +101,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, id string) (Outcome, error) 
 		return r.judge(id, row.Sync.Want, Outcome{Status: UpToDate})
 	}
 	if !synced && row.Sync.LastError != "" {
-		// It waits after a failure, or for an operator: here he is.
+		// It waits after a failure, or for an operator, who has come with this call.
 		note := audit.Note{Subject: id, Action: audit.ActionReconcile, Outcome: "woken"}
 		if err := r.Store.Wake(ctx, id, 0, note, time.Now().UTC().Truncate(time.Microsecond)); err != nil {
 			return Outcome{}, err
@@ -112,7 +112,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, id string) (Outcome, error) 
 	return r.judge(id, row.Sync.Want, Outcome{Status: Reconciled, Version: row.Version})
 }
 
-// fetch applies what CXone says of a thread.
+// fetch applies what CXone says about a thread.
 func (r *Reconciler) fetch(ctx context.Context, id string) (ingest.Answer, error) {
 	data, err := r.Source.Thread(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
@@ -131,7 +131,7 @@ func (r *Reconciler) fetch(ctx context.Context, id string) (ingest.Answer, error
 		return ingest.Answer{}, err
 	case reading.Refused != nil:
 		return ingest.Answer{}, &UpstreamError{
-			Reason: "CXone answers with what is no thread, which is kept as a dead letter: " + reading.Refused.Error(), Err: reading.Refused,
+			Reason: "CXone's answer is not a thread, and is kept as a dead letter: " + reading.Refused.Error(), Err: reading.Refused,
 		}
 	case answers[0].Refused:
 		return ingest.Answer{}, &UpstreamError{Reason: "the thread that CXone answers with cannot be stored"}
@@ -162,7 +162,8 @@ func (r *Reconciler) await(ctx context.Context, id string, rev int64) {
 // stateTimeout is how long the state of a thread may take to read when the time of a request is up.
 const stateTimeout = 2 * time.Second
 
-// judge returns the outcome if the CRM has a revision of a thread, and with it all of the thread.
+// judge returns the outcome if the CRM has a revision of a thread, SetAside if it has all of it but
+// what it would not accept, and else an error.
 func (r *Reconciler) judge(id string, rev int64, outcome Outcome) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), stateTimeout)
 	defer cancel()

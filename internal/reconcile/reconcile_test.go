@@ -140,7 +140,7 @@ func TestReconcileFails(t *testing.T) {
 	}{
 		{"no such thread", world{sourceErr: fmt.Errorf("%w: 404", store.ErrNotFound)}, "", store.ErrNotFound},
 		{"CXone fails", world{sourceErr: errors.New("500: trouble")}, "CXone: 500: trouble", nil},
-		{"no JSON", world{data: "<html>"}, "no thread", nil},
+		{"no JSON", world{data: "<html>"}, "not a thread", nil},
 		{"no thread", world{data: `{"threadId":7}`}, "/data/threadId", nil},
 		{"another thread", world{data: strings.Replace(data, "T1", "T2", 1)}, "another thread", nil},
 		{"never to be stored", world{data: data, answer: ingest.Answer{Refused: true}}, "cannot be stored", nil},
