@@ -7,8 +7,8 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// clock gathers latencies. Workers share a few of them: a histogram for each of thousands of
-// connections would fill the memory.
+// clock gathers latencies. Workers share a few clocks: a histogram for each of thousands of connections
+// would fill the memory.
 type clock struct {
 	mu       sync.Mutex
 	all      *hdrhistogram.Histogram // from when a request was due
@@ -16,10 +16,10 @@ type clock struct {
 	refused  *hdrhistogram.Histogram // the same, if it was not
 }
 
-// clocks is how many are shared.
+// clocks is how many clocks there are at the most.
 const clocks = 16
 
-// longest is the largest latency that is told apart, in microseconds.
+// longest is the largest latency that is recorded exactly, in microseconds.
 const longest = int64(time.Minute / time.Microsecond)
 
 func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, longest, 3) }
@@ -45,7 +45,7 @@ func (c *clock) answered(accepted bool, d time.Duration) {
 }
 
 func enter(h *hdrhistogram.Histogram, d time.Duration) {
-	// Only a value out of range is refused, and this one is clamped to it.
+	// Only a value out of range is refused, and this one is clamped.
 	_ = h.RecordValue(min(d.Microseconds(), longest))
 }
 
@@ -56,8 +56,8 @@ func (c *clock) merge(other *clock) {
 	c.refused.Merge(other.refused)
 }
 
-// latency sums a histogram up.
-func latency(h *hdrhistogram.Histogram) Latency {
+// LatencyOf sums up a histogram of times in microseconds.
+func LatencyOf(h *hdrhistogram.Histogram) Latency {
 	at := func(percentile float64) time.Duration {
 		return time.Duration(h.ValueAtPercentile(percentile)) * time.Microsecond
 	}

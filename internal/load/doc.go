@@ -1,6 +1,6 @@
-// Package load sends SMS receipts to a webhook as fast as it answers, or at a set rate, and tells
-// how fast that was. It keeps account of what was acknowledged, so that it can
-// be compared with the rows of the database.
+// Package load sends SMS receipts to a webhook as fast as it answers, or at a set rate, and measures how
+// fast that was. It keeps account of what was acknowledged, so that the rows of the database can be
+// compared with it.
 //
 // The way of a request through the package:
 //
@@ -9,4 +9,6 @@
 //	conn.go      the wire, and response.go the answer on it
 //	ledger.go    what the server promised
 //	run.go       all of it, on many connections at once
+//
+// Besides, pace.go makes any other calls at a constant rate.
 package load

@@ -5,7 +5,7 @@ import (
 	"maps"
 )
 
-// Ledger is the account of what a server promised over a whole run, warm-up included.
+// Ledger is the account of what a server promised over a whole run, including the warm-up.
 type Ledger struct {
 	Requests int64 `json:"requests"` // answered with 2xx and acknowledged
 	Receipts int64 `json:"receipts"` // in those requests
@@ -21,7 +21,7 @@ type Ledger struct {
 	WrongSample string `json:"wrong_sample,omitempty"` // the first such body, cut short
 }
 
-// Rows is what the database holds of a run.
+// Rows counts what the database holds of a run.
 type Rows struct {
 	Messages int64 `json:"messages"` // rows with an id of the run
 	Final    int64 `json:"final"`    // those of them with the status DELIVERED
@@ -47,8 +47,8 @@ func (l *Ledger) wrong(body []byte, receipts int) {
 	l.Unsure += int64(receipts)
 }
 
-// add joins the ledger of another connection. Connections share no message id.
-func (l *Ledger) add(other *Ledger) {
+// Add joins the ledger of another connection, or of another run. The two must have no message id in common.
+func (l *Ledger) Add(other *Ledger) {
 	l.Requests += other.Requests
 	l.Receipts += other.Receipts
 	l.Messages += other.Messages
@@ -81,7 +81,7 @@ func (l *Ledger) Failures() int64 {
 // Verify compares the rows of the database with the account. Every acknowledged message must be
 // there, in the state of its last acknowledged receipt, and nothing that was not sent.
 //
-// When every request was acknowledged that means equal numbers; and since only ids that were sent
+// When every request was acknowledged, that means equal numbers; and since only ids that were sent
 // are counted, equal numbers mean the same ids. A receipt without a 2xx may be there or not: the
 // server promised nothing.
 func (l *Ledger) Verify(rows Rows) error {

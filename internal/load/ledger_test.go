@@ -46,8 +46,8 @@ func TestLedgersAddUp(t *testing.T) {
 	b.refuse(401, 100)
 	b.wrong([]byte("what"), 100)
 	b.Messages, b.Final, b.Receipts, b.Requests, b.Broken, b.Spooled = 1, 2, 3, 4, 5, 6
-	sum.add(&a)
-	sum.add(&b)
+	sum.Add(&a)
+	sum.Add(&b)
 	if sum.Refused[503] != 2 || sum.Refused[401] != 1 || sum.Unsure != 301 || sum.Failures() != 9 ||
 		sum.Wrong != 1 || sum.WrongSample != "what" ||
 		sum.Messages != 1 || sum.Final != 2 || sum.Receipts != 3 || sum.Requests != 4 || sum.Spooled != 6 {

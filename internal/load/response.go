@@ -22,9 +22,9 @@ type response struct {
 	close  bool   // the server ends the connection after this answer
 }
 
-// framing is how the length of an answer's body is told (RFC 9112, section 6.3).
+// framing says how the end of an answer's body is found (RFC 9112, section 6.3).
 type framing struct {
-	length  int // -1 when no header tells it
+	length  int // -1 when no header gives it
 	chunked bool
 	close   bool
 }
@@ -35,9 +35,9 @@ var (
 	connection       = []byte("Connection")
 )
 
-// readResponse reads one answer to a POST; it passes over interim ones (1xx). The body is appended
-// to buf[:0], so that a caller that hands back the body of the last answer allocates nothing.
-// What it cannot frame for certain is an error: after that the connection is of no more use.
+// readResponse reads one answer to a POST and skips interim ones (1xx). The body is appended to buf[:0],
+// so that a caller that hands back the body of the last answer allocates nothing. An answer whose end is not
+// certain is an error: the connection is of no more use then.
 func readResponse(r *bufio.Reader, buf []byte) (response, error) {
 	for range maxHeaders {
 		status, http10, err := readStatusLine(r)
@@ -90,7 +90,7 @@ func readHeaders(r *bufio.Reader) (framing, error) {
 		}
 		if len(line) == 0 {
 			if f.chunked && f.length >= 0 {
-				return f, errors.New("load: the answer tells its length twice")
+				return f, errors.New("load: the answer gives its length twice")
 			}
 			return f, nil
 		}
@@ -139,7 +139,7 @@ func readBody(r *bufio.Reader, buf []byte, status int, f *framing) ([]byte, erro
 	return readToEnd(r, buf)
 }
 
-// readChunks reads a chunked body (RFC 9112, section 7.1) and passes over its trailers.
+// readChunks reads a chunked body (RFC 9112, section 7.1) and skips its trailers.
 func readChunks(r *bufio.Reader, buf []byte) ([]byte, error) {
 	for {
 		line, err := readLine(r)

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Config says what load to put on a server.
+// Config describes the load to put on a server.
 type Config struct {
 	Addr   string            // host and port
 	Path   string            // of the webhook
@@ -24,7 +24,7 @@ type Config struct {
 	Connections int     // at once; each carries one request at a time
 	Batch       int     // receipts in a request; above 1 they are sent as a JSON array
 	Repeat      float64 // share of receipts for a message that had one before: from 0 to 0.5
-	Mixed       bool    // of all Carriers, to all Regions, with times of submission; else of one, without
+	Mixed       bool    // of all Carriers, to all Regions, with times of submission; else of one carrier, without
 
 	// Rate is how many requests per second are sent, whether or not the server keeps up (open
 	// loop). 0 sends the next one on each connection as soon as the last one is answered (closed
@@ -64,7 +64,7 @@ type Latency struct {
 	Max      time.Duration `json:"max_ns"`
 }
 
-// answerTimeout is the Patience of who names none.
+// answerTimeout is the default of Patience.
 const answerTimeout = 10 * time.Second
 
 func (c *Config) check() error {
@@ -84,8 +84,8 @@ func (c *Config) check() error {
 }
 
 // Run puts the load on the server until the time is up, and waits for the answers that are then
-// on their way. It gives up when ctx ends or the server takes no connections any more. The ledger
-// of the result is right also then: what was acknowledged must be found.
+// on their way. It gives up when ctx ends or the server takes no more connections. The ledger of the
+// result is right even then: what was acknowledged must be found.
 func Run(ctx context.Context, cfg Config) (Result, error) {
 	if err := cfg.check(); err != nil {
 		return Result{}, err
@@ -130,11 +130,11 @@ func sum(workers []*worker, shared []*clock, window time.Duration) Result {
 	}
 	var receipts int64
 	for _, w := range workers {
-		result.Ledger.add(&w.ledger)
+		result.Ledger.Add(&w.ledger)
 		result.Unsent += w.unsent
 		receipts += w.receipts
 	}
 	result.PerSecond = float64(receipts) / window.Seconds()
-	result.Latency, result.Accepted, result.Refused = latency(all.all), latency(all.accepted), latency(all.refused)
+	result.Latency, result.Accepted, result.Refused = LatencyOf(all.all), LatencyOf(all.accepted), LatencyOf(all.refused)
 	return result
 }

@@ -18,8 +18,8 @@ type schedule struct {
 	next  atomic.Int64
 }
 
-// take claims the next request and returns when it is to be sent. It reports false once the time
-// is past the end. Connections take turns by whoever is free.
+// take claims the next request and returns when it must be sent. It reports false once that is past the
+// end. Whichever connection is free takes the next one.
 func (s *schedule) take() (due time.Time, ok bool) {
 	due = s.at(s.next.Add(1) - 1)
 	return due, due.Before(s.end)

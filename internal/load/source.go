@@ -45,8 +45,8 @@ var (
 	Regions  = [...]string{"AU", "BR", "CA", "DE", "ES", "FR", "GB", "IN", "IT", "US"}
 )
 
-// source makes the requests of one connection. Message ids are as long as a UUID and as unordered,
-// as a platform's are: ordered ones would spare the database's index a good part of its work.
+// source makes the requests of one connection. Message ids are as long as a UUID and as unordered, like
+// those of a platform: ordered ones would spare the database's index a good part of its work.
 type source struct {
 	space  uint64 // the connection's number: the upper bits of all its ids
 	repeat float64
@@ -130,7 +130,7 @@ func (s *source) next() []byte {
 	return s.wire
 }
 
-// choose says whom the next receipt is about. The share of second receipts is at most one half, so
+// choose says which message the next receipt is about. The share of second receipts is at most one half, so
 // between two of them there is a first one, and no message gets a third. The second receipt of a
 // message whose first one was not acknowledged is left out.
 func (s *source) choose() (message uint64, second bool) {
@@ -166,8 +166,8 @@ func (s *source) fill(it *item) {
 	}
 }
 
-// mix says which carrier brought the message where, and when it was submitted. Both receipts of a
-// message say the same.
+// mix writes which carrier brought the message where, and when it was submitted: the same in both receipts
+// of a message.
 func (it *item) mix(hash uint64) {
 	carrier := Carriers[hash>>16%uint64(len(Carriers))]
 	it.carrier[0] = '"'
@@ -180,7 +180,7 @@ func (it *item) mix(hash uint64) {
 	it.milli[0], it.milli[1], it.milli[2] = '0'+byte(hash>>32%10), '0'+byte(hash>>36%10), '0'+byte(hash>>40%10)
 }
 
-// settle enters the outcome of the last request in the ledger.
+// settle records the outcome of the last request in the ledger.
 func (s *source) settle(acknowledged bool, l *Ledger) {
 	for i := range s.items {
 		it := &s.items[i]

@@ -83,8 +83,8 @@ func (w *worker) openLoop(ctx context.Context, plan *schedule) error {
 	}
 }
 
-// request sends the next request, which was due at a time, and enters its outcome. Its error means
-// that there is no server to go on with.
+// request sends the next request, which was due at a time, and records its outcome. An error means that
+// the server is gone.
 func (w *worker) request(ctx context.Context, due time.Time) error {
 	sent := time.Now()
 	answer, err := w.conn.exchange(w.source.next())
@@ -111,7 +111,7 @@ func (w *worker) request(ctx context.Context, due time.Time) error {
 	return nil
 }
 
-// enter notes an answer in the ledger and reports whether it acknowledges the request.
+// enter records an answer in the ledger and reports whether it acknowledges the request.
 func (w *worker) enter(answer response, receipts int) bool {
 	if answer.status < 200 || answer.status > 299 {
 		w.ledger.refuse(answer.status, receipts)
@@ -137,7 +137,7 @@ func (w *worker) reconnect(ctx context.Context) error {
 	return nil
 }
 
-// record enters a latency unless the request belongs to the warm-up.
+// record records a latency, unless the request belongs to the warm-up.
 func (w *worker) record(due, done time.Time) {
 	if !due.Before(w.from) {
 		w.clock.took(done.Sub(due))
