@@ -13,14 +13,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Archiving is the settings with which a server copies each segment of its write-ahead log into a folder
-// beside its data once it is full. Commands of a server run in its data folder.
+// Archiving holds the settings that make a server copy each full segment of its write-ahead log into a folder
+// beside its data. The server runs the command in its data folder.
 var Archiving = []string{
 	"archive_mode=on",
 	"archive_command=mkdir -p ../archive && cp %p ../archive/%f.partial && mv ../archive/%f.partial ../archive/%f",
 }
 
-// BaseBackup copies the data of a server that runs, as pg_basebackup does. Restore makes a cluster of it.
+// BaseBackup copies the data of a running server by pg_basebackup. Restore makes a cluster of the copy.
 func (c *Cluster) BaseBackup(ctx context.Context) (*BaseBackup, error) {
 	program, err := Program("pg_basebackup")
 	if err != nil {
@@ -39,11 +39,11 @@ func (c *Cluster) BaseBackup(ctx context.Context) (*BaseBackup, error) {
 	return b, nil
 }
 
-// BaseBackup is a copy of the data of a cluster that was set to Archiving.
+// BaseBackup is a copy of the data of a cluster that has the settings Archiving.
 type BaseBackup struct{ dir, archive string }
 
-// Restore starts a server on the copy, and waits until it has brought it up to the end of the archive.
-// The cluster that was copied needs not run, but its folder must be there. It is called once.
+// Restore starts a server on the copy, and waits until it has replayed the archive to its end. The cluster
+// that was copied need not run, but its folder must exist. Restore may be called once.
 func (b *BaseBackup) Restore(ctx context.Context, settings ...string) (*Cluster, error) {
 	c, err := b.restore(ctx, settings)
 	if err != nil {
@@ -70,7 +70,7 @@ func (b *BaseBackup) restore(ctx context.Context, settings []string) (*Cluster, 
 	return c, c.Resume(ctx)
 }
 
-// awaitRecovered waits until a server that answers is no standby any more.
+// awaitRecovered waits until a server that answers has ended its recovery.
 func (c *Cluster) awaitRecovered(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()

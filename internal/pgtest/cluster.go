@@ -1,5 +1,5 @@
-// Package pgtest runs throwaway PostgreSQL clusters for tests and benchmarks. They are real
-// servers, started from the binaries of the machine, and gone when the process ends.
+// Package pgtest runs throwaway PostgreSQL clusters for tests and benchmarks. They are real servers, started
+// from the binaries of the machine, and end with the process.
 package pgtest
 
 import (
@@ -72,7 +72,7 @@ func binaries() (string, error) {
 	return filepath.Dir(slices.Max(found)), nil
 }
 
-// newFolder makes a folder for a cluster, and returns who runs its server: nil for the user of this
+// newFolder makes a folder for a cluster, and returns the user that runs its server: nil for that of this
 // process.
 func newFolder(under string) (dir string, owner *syscall.Credential, err error) {
 	if owner, err = serverUser(); err != nil {
@@ -111,7 +111,7 @@ func (c *Cluster) choosePort() (err error) {
 	return nil
 }
 
-// Resume starts the server on its port again, after Stop or Kill, and waits until it answers.
+// Resume starts the server on its port again, after Stop, Kill or Crash, and waits until it answers.
 func (c *Cluster) Resume(ctx context.Context) error {
 	owner, err := serverUser()
 	if err != nil {
@@ -135,7 +135,7 @@ func (c *Cluster) Resume(ctx context.Context) error {
 	exited := make(chan struct{})
 	go func() {
 		defer close(exited)
-		// The exit status says nothing that Stop and Kill do not know.
+		// The exit status says nothing new: Stop and Kill are the reason.
 		_ = server.Wait()
 	}()
 	c.server, c.exited = server, exited
@@ -166,8 +166,8 @@ func (c *Cluster) awaitAnswer(ctx context.Context) error {
 	}
 }
 
-// Stop ends the server in order, closing the connections of its clients. The data stays: Resume
-// starts it again.
+// Stop shuts the server down, and closes the connections of its clients. The data stays: Resume starts the
+// server again.
 func (c *Cluster) Stop() error { return c.end(syscall.SIGINT) }
 
 // Kill ends the server at once, as a crash would. The data stays.
@@ -182,12 +182,15 @@ func (c *Cluster) end(sig os.Signal) error {
 	if err := c.server.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
+	if err := c.Continue(); err != nil { // one that is paused would never see the signal
+		return err
+	}
 	<-c.exited
 	return nil
 }
 
-// Pause freezes the server's main process and every backend, as a machine that hangs: connections
-// stay open and nothing is answered. Continue lets it run again.
+// Pause freezes the server's main process and every backend, like a machine that hangs: connections stay open,
+// and nothing is answered. Continue lets them run again.
 func (c *Cluster) Pause() error { return c.signalAll(syscall.SIGSTOP) }
 
 // Continue ends a Pause.

@@ -60,6 +60,24 @@ func TestDataSurvivesCrash(t *testing.T) {
 	}
 }
 
+// A test that fails while its server is paused must not hang at its end.
+func TestEndOfAPausedServer(t *testing.T) {
+	for name, end := range map[string]func(*Cluster) error{"stop": (*Cluster).Stop, "kill": (*Cluster).Kill, "crash": (*Cluster).Crash} {
+		c := New(t)
+		if err := c.Pause(); err != nil {
+			t.Fatal(err)
+		}
+		if err := end(c); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		select {
+		case <-c.exited:
+		default:
+			t.Errorf("%s: the server runs", name)
+		}
+	}
+}
+
 func query(t *testing.T, url, sql string) {
 	t.Helper()
 	ctx := context.Background()

@@ -36,7 +36,7 @@ func sharedCluster() (*Cluster, error) {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.cluster == nil && shared.failed == nil {
-		// What these tests prove does not need the disk: a crash of the machine is not among them.
+		// The tests need no fsync: none of them crashes the machine.
 		shared.cluster, shared.failed = Start(context.Background(), "", "fsync=off", "max_connections=200")
 	}
 	return shared.cluster, shared.failed
@@ -57,7 +57,7 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// New starts a cluster that one test has to itself, to stop, kill or pause it.
+// New starts a cluster for one test alone, which may stop, kill or pause it.
 func New(t testing.TB, settings ...string) *Cluster {
 	t.Helper()
 	c, err := Start(context.Background(), "", settings...)

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// serverUser returns who runs the server: nil for the user of this process.
+// serverUser returns the user that runs the server: nil for that of this process.
 func serverUser() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -32,7 +32,7 @@ func serverUser() (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
 
-// processAttributes makes the server end with this process, even if that is killed.
+// processAttributes makes the server end with this process, even if this one is killed.
 func processAttributes(owner *syscall.Credential) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: owner, Pdeathsig: syscall.SIGQUIT}
 }
@@ -40,7 +40,7 @@ func processAttributes(owner *syscall.Credential) *syscall.SysProcAttr {
 // signalAll signals the main process first, so that it starts no backend meanwhile.
 func (c *Cluster) signalAll(sig syscall.Signal) error {
 	parent := c.PID()
-	if err := syscall.Kill(parent, sig); err != nil {
+	if err := signalEach([]int{parent}, sig); err != nil {
 		return err
 	}
 	children, err := childrenOf(parent)
@@ -50,10 +50,10 @@ func (c *Cluster) signalAll(sig syscall.Signal) error {
 	return signalEach(children, sig)
 }
 
-// Crash ends the server and every process of it by SIGKILL, in the middle of whatever they do: none of
-// them has time to write a word. The data stays.
+// Crash ends all processes of the server by SIGKILL, in the middle of whatever they do: none of them has time
+// to write anything more. The data stays.
 func (c *Cluster) Crash() error {
-	// None is to start another one, or to clean up after one that died before it.
+	// No process may start another one, or clean up after one that died before it.
 	if err := c.Pause(); err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (c *Cluster) Crash() error {
 	return nil
 }
 
-// signalEach signals processes. Those that have ended do not mind.
+// signalEach signals processes. It is no error if some of them have ended.
 func signalEach(pids []int, sig syscall.Signal) error {
 	for _, pid := range pids {
 		if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
@@ -104,7 +104,7 @@ func childrenOf(parent int) (children []int, err error) {
 	return children, nil
 }
 
-// holdsMemory reports whether a process is there, and is more than an entry in a table.
+// holdsMemory reports whether a process exists and is not a zombie.
 func holdsMemory(pid int) bool {
 	state, _, ok := stateOf(pid)
 	return ok && state != "Z" && state != "X"
