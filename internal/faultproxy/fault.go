@@ -6,44 +6,44 @@ import (
 	"time"
 )
 
-// Fault is what befalls the connections of a Proxy. Its parts add up; the zero Fault is none.
+// Fault is what happens to the connections of a Proxy. Its parts add up; the zero Fault is none.
 type Fault struct {
 	// Latency is added to every chunk and to the end of a direction, each way. It is that of a long
 	// wire: chunks travel at the same time, so it costs no throughput until 512 of them, of up to
 	// 32 KiB, are under way in one direction. Then the sender is held up, as by a full window.
 	Latency time.Duration
 
-	// Jitter is up to how much more is added, drawn uniformly for each chunk. A chunk does not
-	// overtake another.
+	// Jitter is the most that is added to Latency, drawn uniformly for each chunk. No chunk overtakes
+	// another.
 	Jitter time.Duration
 
 	// BytesPerSecond bounds each direction of each connection. 0 is no limit.
 	BytesPerSecond int
 
 	// BlackHole takes what is sent and passes nothing on: no byte, no end, no reset, and no new
-	// connection, though the client of one believes that it is connected. When it ends all of that
-	// is passed on, since TCP would have repeated it. A write that has begun is not taken back.
+	// connection, though its client believes that it is connected. When it ends, all of that is passed
+	// on, since TCP would have repeated it. A write that has begun is not taken back.
 	BlackHole bool
 
-	// Refuse resets new connections at once. A client is told when it dials, or when it first reads
-	// or writes.
+	// Refuse resets new connections at once. A client notices when it dials, or when it first reads or
+	// writes.
 	Refuse bool
 
-	// CutAfter resets a connection when so many bytes from the client were passed on to the target:
-	// a request is cut in the middle. They are counted from the call of Set, or from the beginning
-	// of a connection that is younger. 0 is never.
+	// CutAfter resets a connection after this many bytes from the client were passed on to the target:
+	// a request is cut in the middle. They are counted from the call of Set, or from the beginning of a
+	// connection that is younger. 0 is never.
 	CutAfter int64
 }
 
-// delay is how long a chunk is under way. Luck is in [0, 1).
+// delay returns how long a chunk is under way. Luck is in [0, 1).
 func (f Fault) delay(luck float64) time.Duration {
 	return f.Latency + time.Duration(luck*float64(f.Jitter))
 }
 
-// perSecond is in how many portions a second's worth of bytes is passed on: a low rate trickles.
+// perSecond is the number of portions in which a second's worth of bytes is passed on: a low rate trickles.
 const perSecond = 20
 
-// portion is how many of n bytes are passed on at once.
+// portion returns how many of n bytes are passed on at once.
 func (f Fault) portion(n int) int {
 	if f.BytesPerSecond <= 0 {
 		return n
@@ -51,7 +51,7 @@ func (f Fault) portion(n int) int {
 	return min(n, max(1, f.BytesPerSecond/perSecond))
 }
 
-// transmission is how long n bytes take to be put on the wire. It is rounded up.
+// transmission returns how long it takes to put n bytes on the wire, rounded up.
 func (f Fault) transmission(n int) time.Duration {
 	if f.BytesPerSecond <= 0 {
 		return 0
@@ -60,13 +60,13 @@ func (f Fault) transmission(n int) time.Duration {
 	return (time.Duration(n)*time.Second + rate - 1) / rate
 }
 
-// regime is a Fault for as long as it rules.
+// regime is a Fault for as long as it is in force.
 type regime struct {
 	Fault
 	over chan struct{} // closed by the next one
 }
 
-// weather is the fault that rules at the moment.
+// weather is the fault that is in force at the moment.
 type weather struct{ current atomic.Pointer[regime] }
 
 func newWeather() *weather {
@@ -79,9 +79,8 @@ func (w *weather) set(f Fault) {
 	close(w.current.Swap(&regime{Fault: f, over: make(chan struct{})}).over)
 }
 
-// hold waits until something is due and no black hole is in its way. When something is due is asked
-// again whenever the fault changes, so that what is under way feels the change. It returns the regime
-// that let it pass.
+// hold waits until something is due and no black hole is in its way. It calls due again whenever the fault
+// changes, so that the change affects what is under way. It returns the regime that let it pass.
 func (w *weather) hold(ctx context.Context, due func(Fault) time.Time) (*regime, error) {
 	for {
 		now := w.current.Load()

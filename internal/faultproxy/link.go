@@ -26,7 +26,7 @@ func (l *link) isConnected() bool {
 	}
 }
 
-// run carries a connection until it ends. It reports whether that was by a reset.
+// run carries a connection until it ends. It reports whether it ended by a reset.
 func (l *link) run(ctx context.Context, weather *weather, target string) (isReset bool) {
 	server, err := dial(ctx, weather, target)
 	if err != nil {
@@ -52,8 +52,8 @@ func (l *link) run(ctx context.Context, weather *weather, target string) (isRese
 			ended <- err
 		})
 	}
-	// A receiver that is gone is not the end: what it has sent before is still under way, and behind
-	// it, since it is the same connection, the end of the other direction.
+	// A receiver that is gone is not the end: what it sent before is still under way, followed, since it
+	// is the same connection, by the end of the other direction.
 	for range 2 {
 		select {
 		case err := <-ended:
@@ -75,7 +75,7 @@ func (l *link) run(ctx context.Context, weather *weather, target string) (isRese
 	return isReset
 }
 
-// dial reaches the target, but not through a black hole.
+// dial connects to the target, but not through a black hole.
 func dial(ctx context.Context, weather *weather, target string) (*net.TCPConn, error) {
 	if _, err := weather.hold(ctx, func(Fault) time.Time { return time.Time{} }); err != nil {
 		return nil, err

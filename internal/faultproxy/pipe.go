@@ -59,7 +59,7 @@ type pipe struct {
 	passed  int64
 }
 
-// fin ends the direction behind what was taken so far. What comes later is thrown away.
+// fin ends the direction after what was taken so far. Whatever comes later is thrown away.
 func (p *pipe) fin() {
 	p.finish.Do(func() {
 		// It fails if the connection is closed, and then nothing is left to end.
@@ -67,8 +67,8 @@ func (p *pipe) fin() {
 	})
 }
 
-// read takes what is sent until it ends. It returns an error if the sender breaks the connection
-// after fin, when no chunk can tell.
+// read takes what is sent until it ends. It returns an error if the sender breaks the connection after fin,
+// when no chunk can report that.
 func (p *pipe) read(ctx context.Context) error {
 	buffer := make([]byte, chunkSize)
 	for {
@@ -136,7 +136,7 @@ func (p *pipe) write(ctx context.Context) error {
 	}
 }
 
-// transmit writes at the rate that is allowed, and no more than CutAfter.
+// transmit writes at the allowed rate, and no more bytes than CutAfter.
 func (p *pipe) transmit(ctx context.Context, data []byte) error {
 	for len(data) > 0 {
 		began, n := time.Now(), p.weather.current.Load().portion(len(data))

@@ -12,8 +12,7 @@ import (
 	"sync/atomic"
 )
 
-// Proxy forwards every connection to its address to a target. All methods may be called at any time
-// from anywhere.
+// Proxy forwards every connection to its address to a target. All methods are safe for concurrent use.
 type Proxy struct {
 	target   string // host:port
 	listener *net.TCPListener
@@ -33,8 +32,8 @@ type Proxy struct {
 
 // Start listens on a free port of 127.0.0.1, and forwards to the target, a host:port.
 //
-// The draws of each connection follow from rng and from how many connections came before it. Start
-// takes a seed from rng and keeps no hold of it.
+// The random draws of each connection depend on rng and on how many connections came before. Start takes a seed
+// from rng and does not keep it.
 func Start(target string, rng *rand.Rand) (*Proxy, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	var config net.ListenConfig
@@ -56,12 +55,12 @@ func Start(target string, rng *rand.Rand) (*Proxy, error) {
 // Addr is the host:port to connect to. It is the same as long as the proxy lives.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// Set makes a fault rule from now on, over connections that exist, what is under way on them, and new
-// ones. It takes the place of the one before, so Set(Fault{}) heals.
+// Set puts a fault in force, for existing connections, what is under way on them, and new ones. It replaces the
+// previous one, so Set(Fault{}) heals.
 func (p *Proxy) Set(f Fault) { p.weather.set(f) }
 
-// Reset ends every connection by RST, on both sides, and loses what is under way. They are gone when
-// it returns.
+// Reset ends every connection by RST, on both sides, and loses what is under way. They are gone when it
+// returns.
 func (p *Proxy) Reset() {
 	open := p.open()
 	for _, l := range open {
@@ -72,10 +71,9 @@ func (p *Proxy) Reset() {
 	}
 }
 
-// HalfClose passes a FIN to the target of every connection, behind what was taken from the client, and
-// keeps the way back open. What the client sends later is thrown away, and it is not told; the
-// connection lasts until the client closes its side, too. One that has not reached its target is left
-// alone.
+// HalfClose passes a FIN to the target of every connection, after what was taken from the client, and keeps the
+// way back open. What the client sends later is thrown away without notice; the connection lasts until the
+// client closes its side too. A connection that has not reached its target is left alone.
 func (p *Proxy) HalfClose() {
 	for _, l := range p.open() {
 		if l.isConnected() {
@@ -84,8 +82,8 @@ func (p *Proxy) HalfClose() {
 	}
 }
 
-// HalfCloseClients is HalfClose the other way: clients see the end of what their targets send, and
-// what they send themselves is passed on.
+// HalfCloseClients is HalfClose in the other direction: clients see the end of what their targets send, and what
+// they send themselves is passed on.
 func (p *Proxy) HalfCloseClients() {
 	for _, l := range p.open() {
 		if l.isConnected() {
@@ -94,11 +92,11 @@ func (p *Proxy) HalfCloseClients() {
 	}
 }
 
-// Close ends all connections by RST and the proxy with them. Nothing of it is left when it returns.
-// The error says why it had stopped to take connections before.
+// Close ends all connections by RST, and the proxy with them. Nothing of it is left when it returns. The error
+// says why the proxy had already stopped taking connections.
 func (p *Proxy) Close() error {
 	p.stop()
-	// It fails if accept has closed it, which then tells why.
+	// It fails if accept has closed it, and then p.failed says why.
 	_ = p.listener.Close()
 	p.running.Wait()
 	p.mu.Lock()
