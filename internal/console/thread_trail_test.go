@@ -30,6 +30,10 @@ func TestTrail(t *testing.T) {
 			audit.Entry{Subject: "a", Action: audit.ActionEvent, Outcome: "accepted", Detail: `{"type":"THREAD_MERGED","thread":"a","parent":"b","messages":1,"participants":2,"version":1}`},
 			trailEntry{Action: "Event applied", Level: "neutral", Outcome: "accepted", Version: 1, Told: "THREAD_MERGED, parent b, 1 message, 2 participants"},
 		},
+		{ // a thread whose id is not its subject
+			audit.Entry{Subject: "thread:message:1", Action: audit.ActionEvent, Outcome: "accepted", Detail: `{"type":"THREAD_UPDATED","thread":"message:1"}`},
+			trailEntry{Action: "Event applied", Level: "neutral", Outcome: "accepted", Told: "THREAD_UPDATED"},
+		},
 		{
 			audit.Entry{Action: "something new", Outcome: "odd", Detail: `{"version":"not a number","status":200}`},
 			trailEntry{Action: "something new", Level: "neutral", Outcome: "odd", Status: 200},
