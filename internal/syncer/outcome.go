@@ -19,11 +19,16 @@ func (a *attempt) succeed(o outcome) {
 	a.push.Status = a.status
 	a.push.Done = !a.work.More
 	a.push.Uncertain = a.uncertain && a.work.More
+	a.settlePush()
+	a.notePush()
+	a.record()
+}
+
+// settlePush notes that the dead letter about the thread is solved, if it may have one.
+func (a *attempt) settlePush() {
 	if a.work.Row.Sync.LastError != "" {
 		a.push.Solved = append(a.push.Solved, store.PushLetter(a.thread.ID))
 	}
-	a.notePush()
-	a.record()
 }
 
 // settle notes which dead letters about items are solved: the CRM has another value of them now, or
@@ -38,10 +43,15 @@ func (a *attempt) settle(items []*thread.Item) {
 	}
 }
 
-// forget records that the CRM has nothing of the thread.
+// forget records that the CRM has nothing of the thread. Nothing is set aside then, so the dead letters
+// about items are solved: an item that the CRM would not accept even now gets another one.
 func (a *attempt) forget() {
-	a.push.Forget = true
-	a.push.SetAside, a.push.Solved = nil, nil // the items are looked at again
+	a.push.Forget, a.push.SetAside = true, nil
+	for _, item := range a.work.Items {
+		if !item.SetAside.IsZero() {
+			a.push.Solved = append(a.push.Solved, store.ItemLetter(item.ItemKey))
+		}
+	}
 }
 
 // failed notes the error of a request, and returns it as an Error.

@@ -150,6 +150,7 @@ func (a *attempt) gone() step {
 	case a.existed:
 		// It has lost it. All items become dirty, and the thread is claimed again.
 		a.forget()
+		a.settlePush() // it is not refused any more: all of it is pushed again
 		a.outcome, a.push.Status = outcomeForgotten, a.status
 		a.notePush()
 		return nil

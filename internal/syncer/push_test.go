@@ -227,6 +227,39 @@ func TestForgottenThreadIsPushedWhole(t *testing.T) {
 	}
 }
 
+// What the CRM lost is pushed again, and what it then takes has no dead letter.
+func TestForgottenThreadLeavesNoDeadLetter(t *testing.T) {
+	for name, refuse := range map[string]func(*testing.T, *memory){
+		"of an item": func(t *testing.T, queue *memory) {
+			queue.commit(event("t", 2, "m2", "bad"))
+			pushOnce(t, queue, ok("PATCH"))
+		},
+		"of an item that was good before": func(t *testing.T, queue *memory) {
+			queue.commit(event("t", 2, "m1", "bad"))
+			pushOnce(t, queue, ok("PATCH"))
+			queue.commit(event("t", 3, "m1", "one"))
+		},
+		"of the thread": func(t *testing.T, queue *memory) {
+			queue.commit(event("t", 2, "m2", "two"))
+			pushOnce(t, queue, fails("PATCH", refusal(crm.ClassPermanent, 403)))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			queue := synced(t, "")
+			refuse(t, queue)
+			if len(queue.letters) != 1 {
+				t.Fatalf("%d dead letters, want 1", len(queue.letters))
+			}
+			queue.commit(event("t", 4, "m2", "good"))
+			pushOnce(t, queue, gone("PATCH"))
+			pushOnce(t, queue, gone("PATCH"), ok("POST"))
+			if s := queue.sync("t"); s.Want != s.Done || len(queue.letters) != 0 {
+				t.Errorf("%d dead letters of a thread that is synced: %+v", len(queue.letters), s)
+			}
+		})
+	}
+}
+
 func TestNothingIsSentWhenNothingIsNew(t *testing.T) {
 	queue := synced(t, "")
 	queue.wake("t", now())
