@@ -178,7 +178,7 @@ func (d *doctor) otherWarnings() (others []string) {
 
 func (d *doctor) checkSecrets(context.Context) finding {
 	if len(d.cfg.WebhookSecrets) == 0 || d.cfg.AdminToken == "" {
-		return finding{gradeFail, "WEBHOOK_SECRET or ADMIN_TOKEN is missing, wrong or unreadable", []string{"set both; `openssl rand -hex 32` prints a good one"}}
+		return finding{gradeFail, "WEBHOOK_SECRET or ADMIN_TOKEN is missing, wrong or unreadable", []string{"see the settings above; `openssl rand -hex 32` prints a good one"}}
 	}
 	if warnings := d.cfg.secretWarnings(); warnings != nil {
 		return finding{gradeWarn, "set, but unwise", warnings}

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"syscall"
 )
 
@@ -43,7 +42,10 @@ func (d *doctor) checkToken(ctx context.Context) finding {
 		return skipped("not checked while any setting is wrong")
 	}
 	if err := d.checkCXone(ctx, d.cfg); err != nil {
-		return finding{gradeFail, err.Error(), []string{"compare CXONE_DOMAIN, CXONE_CLIENT_ID, CXONE_CLIENT_SECRET and CXONE_SCOPES with the OAuth client in CXone"}}
+		return finding{gradeFail, err.Error(), []string{
+			"see that it can be reached from here; until then webhooks cannot be subscribed, nor threads reconciled",
+			"compare CXONE_DOMAIN, CXONE_CLIENT_ID, CXONE_CLIENT_SECRET and CXONE_SCOPES with the OAuth client in CXone",
+		}}
 	}
 	return fine("%s grants a token and the scopes", d.cfg.CXone.BaseURL)
 }
@@ -57,7 +59,10 @@ func (d *doctor) checkSink(ctx context.Context) finding {
 		return skipped("not checked while any setting is wrong")
 	}
 	if err := d.checkCRM(ctx, d.cfg); err != nil {
-		return finding{gradeFail, err.Error(), []string{"compare CRM_API_URL and CRM_API_TOKEN with what the CRM expects; docs/crm.md says what it must offer"}}
+		return finding{gradeFail, plainly(err), []string{
+			"see that the CRM runs and can be reached from here; until then events are accepted, and threads wait",
+			"compare CRM_API_URL and CRM_API_TOKEN with what the CRM expects; docs/crm.md says what it must offer",
+		}}
 	}
 	return fine("%s answers, and does not refuse the token", d.cfg.CRM.BaseURL)
 }
@@ -71,7 +76,7 @@ func (d *doctor) checkTraces(ctx context.Context) finding {
 		return skipped("no OTEL_EXPORTER_OTLP_ENDPOINT: there are no traces")
 	}
 	if err := d.checkCollector(ctx, d.cfg); err != nil {
-		return finding{gradeFail, fmt.Sprintf("the collector at %s does not take traces: %v", d.cfg.OTLPEndpoint, err),
+		return finding{gradeFail, fmt.Sprintf("the collector at %s does not take traces: %s", d.cfg.OTLPEndpoint, plainly(err)),
 			[]string{"set OTEL_EXPORTER_OTLP_ENDPOINT to the base URL at which it takes OTLP over HTTP, usually at port 4318; until then only traces are lost"}}
 	}
 	return fine("%s takes them", d.cfg.OTLPEndpoint)
@@ -101,13 +106,21 @@ func (d *doctor) checkServerURL(ctx context.Context) finding {
 	}
 	text := d.cfg.ServerURL + " answers"
 	if err := d.getHealth(ctx); err != nil {
-		text = fmt.Sprintf("%s cannot be reached from here: %v", d.cfg.ServerURL, err)
+		text = fmt.Sprintf("%s cannot be reached from here: %s", d.cfg.ServerURL, plainly(err))
 		advice = append(advice, "if serve runs, check DNS, firewall and proxy; if it does not, run the doctor again when it does")
 	}
 	if advice != nil {
 		return finding{gradeWarn, text, advice}
 	}
 	return fine("%s", text)
+}
+
+// plainly returns the text of an error. An error of our own deadline says nothing to an operator.
+func plainly(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no answer in time"
+	}
+	return err.Error()
 }
 
 func (d *doctor) getHealth(ctx context.Context) error {
@@ -121,7 +134,7 @@ func (d *doctor) getHealth(ctx context.Context) error {
 		if errors.As(err, &u) {
 			err = u.Err
 		}
-		return errors.New(strings.TrimSpace(err.Error()))
+		return err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

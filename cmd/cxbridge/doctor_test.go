@@ -151,6 +151,9 @@ func TestChecks(t *testing.T) {
 
 		{"CRM", "answers", func(*doctor) {}, gradeOK, "https://crm.example.com/api/v1 answers"},
 		{"CRM", "refuses", func(d *doctor) { d.checkCRM = func(context.Context, Config) error { return errors.New("401") } }, gradeFail, "docs/crm.md"},
+		{"CRM", "hangs", func(d *doctor) {
+			d.checkCRM = func(context.Context, Config) error { return fmt.Errorf("get: %w", context.DeadlineExceeded) }
+		}, gradeFail, "no answer in time\nsee that the CRM runs"},
 		{"CRM", "not set", func(d *doctor) { d.cfg.CRM = nil }, gradeSkip, "threads are kept and wait"},
 		{"CRM", "settings wrong", func(d *doctor) { d.settings = &SettingsError{[]Problem{{}}} }, gradeSkip, "wrong"},
 

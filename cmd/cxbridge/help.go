@@ -13,8 +13,10 @@ Examples:
   cxbridge demo
       Try it: no setting, no other service.
 
-  WEBHOOK_SECRET=$(openssl rand -hex 32) ADMIN_TOKEN=$(openssl rand -hex 32) cxbridge serve
-      Run it with the embedded database, in the working directory, on port 3000.
+  export WEBHOOK_SECRET=$(openssl rand -hex 32) ADMIN_TOKEN=$(openssl rand -hex 32)
+  cxbridge serve
+      Run it with the embedded database, in the working directory, on port 3000. $ADMIN_TOKEN signs
+      in at the console.
 
   DATABASE_URL=postgres://cxbridge@db/cxbridge cxbridge migrate
       Bring the schema of a PostgreSQL up to date before a rollout. serve does it, too.
@@ -128,7 +130,7 @@ func (helpFlag) BeforeReset(ctx *kong.Context) error {
 // describeFlag returns the help of a flag. For a setting it adds the name of its variable and its default.
 func describeFlag(v *kong.Value) string {
 	if v.Flag == nil || settingOf(v.Flag) == nil {
-		if v.HasDefault {
+		if v.Default != "" {
 			return v.Help + " [default " + v.Default + "]"
 		}
 		return v.Help

@@ -25,7 +25,7 @@ func TestHelpOfEveryCommand(t *testing.T) {
 		if code := p.run(t.Context(), args); code != exitOK || p.err.Len() > 0 {
 			t.Errorf("%q: exit code %d, %s", args, code, &p.err)
 		}
-		if !strings.HasSuffix(command.Help, ".") || !strings.Contains(p.out.String(), "Usage: cxbridge "+command.Path()) {
+		if strings.Contains(p.out.String(), "[default ]") || !strings.HasSuffix(command.Help, ".") || !strings.Contains(p.out.String(), "Usage: cxbridge "+command.Path()) {
 			t.Errorf("%q prints\n%s", args, &p.out)
 		}
 		if command.Detail == "" && command.Name != "version" {

@@ -19,7 +19,7 @@ type simulateCommand struct {
 	FileSettings
 	SimulateSettings `group:"Secrets and tokens"`
 
-	Server   *url.URL       `arg:"" optional:"" name:"url" default:"http://localhost:3000" help:"Where cxbridge runs; http://localhost:3000 when left out."`
+	Server   *url.URL       `arg:"" optional:"" name:"url" default:"http://localhost:3000" help:"Where cxbridge runs."`
 	Scenario string         `placeholder:"NAME|FILE" help:"What to post: bad-carrier, black-friday, merge-and-split, or the path of a YAML file. See docs/simulator.md."`
 	Rate     *float64       `placeholder:"N" help:"Posts per second without a scenario, up to 20000; 200 when left out."`
 	Duration *time.Duration `placeholder:"TIME" help:"How long to post without a scenario, up to 24h; 30s when left out."`
