@@ -125,7 +125,7 @@ func (c *Client) call(ctx context.Context, r call) ([]byte, error) {
 	if r.body != nil {
 		var err error
 		if body, err = json.Marshal(r.body); err != nil {
-			return nil, &Error{Op: r.op, Message: "cannot be written as JSON", Err: err}
+			return nil, &Error{Op: r.op, Message: "the request cannot be written as JSON", Err: err}
 		}
 	}
 	for renewed := false; ; renewed = true {
@@ -147,7 +147,7 @@ func (c *Client) send(ctx context.Context, r call, token string, body []byte) ([
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, c.base.JoinPath(r.path).String(), bytes.NewReader(body))
 	if err != nil {
-		return nil, &Error{Op: r.op, Message: "is not a request", Err: err}
+		return nil, &Error{Op: r.op, Message: "the request cannot be made", Err: err}
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	if r.body != nil {

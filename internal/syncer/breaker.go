@@ -65,7 +65,7 @@ func (b *breaker) note(health health, failedBefore bool) {
 	}
 }
 
-// health is what a push tells of the CRM.
+// health is what a push says about the CRM.
 type health int
 
 const (

@@ -104,8 +104,8 @@ func (a *attempt) notePush() {
 	a.note(audit.ActionPush, string(a.outcome), detail)
 }
 
-// tell writes the one log line of a push.
-func (r *report) tell(log *slog.Logger) {
+// logTo writes the one log line of a push.
+func (r *report) logTo(log *slog.Logger) {
 	level := slog.LevelInfo
 	if r.reason != "" {
 		level = slog.LevelWarn

@@ -199,7 +199,7 @@ func (s *Syncer) fly(ctx context.Context, work *store.Work) (l *landing) {
 			l = &landing{report: report, push: failure(work, report.reason)}
 		}
 		l.took, l.requestID, l.traceID = time.Since(l.begun), id, sampledID(span)
-		l.tell(s.log)
+		l.logTo(s.log)
 		endSpan(span, &l.report)
 	}()
 	a := newAttempt(s.sink, s.schema, work)

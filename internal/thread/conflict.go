@@ -125,7 +125,7 @@ func (r *Resolution) settles(item *Item, fields Fields, isThere, uncertain bool)
 	theirs := item.valueIn(fields)
 	switch {
 	case theirs.IsZero():
-		return item.resolveUntold(uncertain)
+		return item.resolveUnknown(uncertain)
 	case theirs == view:
 		item.Acked = view
 		return true
@@ -138,17 +138,17 @@ func (r *Resolution) settles(item *Item, fields Fields, isThere, uncertain bool)
 	return true
 }
 
-// untold stands for the value of an item of which the CRM reports the id alone.
-var untold = HashOf(nil)
+// unknownValue stands for the value of an item of which the CRM reports the id alone.
+var unknownValue = HashOf(nil)
 
-// resolveUntold is settles for an item of which the CRM reports the id alone.
-func (i *Item) resolveUntold(uncertain bool) bool {
+// resolveUnknown is settles for an item of which the CRM reports the id alone.
+func (i *Item) resolveUnknown(uncertain bool) bool {
 	view := i.View()
 	switch {
 	case !i.Acked.IsZero() || view.IsZero():
 		return false
 	case uncertain && !i.Past.isOnly(view):
-		i.Acked = untold // an earlier value may have been pushed
+		i.Acked = unknownValue // an earlier value may have been pushed
 		return false
 	}
 	i.Acked = view

@@ -24,7 +24,7 @@ type reader struct {
 	text     string // the whole input; values are parts of it
 	decoder  *jsontext.Decoder
 	problems []refusal.Problem
-	untold   int // problems above maxProblems
+	omitted  int // problems above maxProblems
 }
 
 // newReader returns a reader of JSON in UTF-8.
@@ -189,7 +189,7 @@ func (r *reader) skip() error {
 // problem notes what is wrong with the value that was read last, or with a member of it.
 func (r *reader) problem(member, reason string) {
 	if len(r.problems) == maxProblems {
-		r.untold++
+		r.omitted++
 		return
 	}
 	path := string(r.decoder.StackPointer())
@@ -204,8 +204,8 @@ func (r *reader) refused() error {
 	if len(r.problems) == 0 {
 		return nil
 	}
-	if r.untold > 0 {
-		r.problems = append(r.problems, refusal.Problem{Reason: fmt.Sprintf("and %d more", r.untold)})
+	if r.omitted > 0 {
+		r.problems = append(r.problems, refusal.Problem{Reason: fmt.Sprintf("and %d more", r.omitted)})
 	}
 	return &refusal.InvalidError{Problems: r.problems}
 }
