@@ -131,7 +131,7 @@ func (c *Handler) listThreads(ctx context.Context, in *struct {
 	Text   string    `query:"text" maxLength:"256" doc:"Only threads whose id contains this text; the case of ASCII letters does not matter"`
 	Since  time.Time `query:"since" doc:"Only threads that changed at this time or later"`
 	Limit  int       `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Maximum number of items"`
-	Cursor string    `query:"cursor" maxLength:"1000" doc:"next of the previous page"`
+	Cursor string    `query:"cursor" maxLength:"1500" doc:"next of the previous page"`
 }) (*threadPage, error) {
 	after, err := threadCursor.parse(in.Cursor)
 	if err != nil {
@@ -184,8 +184,8 @@ const participantPage = 5000
 func (c *Handler) getThread(ctx context.Context, in *struct {
 	ID                 string `path:"id" doc:"Thread id, percent-encoded"`
 	Limit              int    `query:"limit" default:"1000" minimum:"1" maximum:"5000" doc:"Maximum number of messages"`
-	Cursor             string `query:"cursor" maxLength:"1000" doc:"messagesNext of the previous page"`
-	ParticipantsCursor string `query:"participantsCursor" maxLength:"1000" doc:"participantsNext of the previous page"`
+	Cursor             string `query:"cursor" maxLength:"1500" doc:"messagesNext of the previous page"`
+	ParticipantsCursor string `query:"participantsCursor" maxLength:"1500" doc:"participantsNext of the previous page"`
 }) (*threadOutput, error) {
 	after, err := messageCursor.parsePosition(in.Cursor)
 	if err != nil {
@@ -243,7 +243,7 @@ type timelineOutput struct {
 func (c *Handler) getTimeline(ctx context.Context, in *struct {
 	ID     string `path:"id" doc:"Thread id, percent-encoded"`
 	Limit  int    `query:"limit" default:"1000" minimum:"1" maximum:"5000" doc:"Maximum number of messages"`
-	Cursor string `query:"cursor" maxLength:"1000" doc:"next of the previous page"`
+	Cursor string `query:"cursor" maxLength:"1500" doc:"next of the previous page"`
 }) (*timelineOutput, error) {
 	after, err := messageCursor.parsePosition(in.Cursor)
 	if err != nil {

@@ -186,6 +186,30 @@ func TestRing(t *testing.T) {
 	}
 }
 
+// A cursor that the API has made is one that it takes, however long the ids are: 256 characters of 4 bytes.
+func TestCursorsOfLongIDs(t *testing.T) {
+	b, in := sqliteBench(t)
+	long := strings.Repeat("🦊", 255)
+	for _, last := range []string{"a", "b"} {
+		submitThreads(t, in, fmt.Sprintf(`{"event":"THREAD_UPDATED","data":{"threadId":"%[1]s%[2]s","version":1,"messages":[{"id":"%[1]sa"},{"id":"%[1]sb"}]}}`, long, last))
+	}
+	for target, name := range map[string]string{
+		"/api/threads": "Next", "/api/threads/" + url.PathEscape(long+"a"): "MessagesNext",
+		"/api/threads/" + url.PathEscape(long+"a") + "/timeline": "Next",
+	} {
+		first := decode[struct{ Next, MessagesNext string }](t, b.ask(t, "GET", target+"?limit=1", viewerToken), http.StatusOK)
+		cursor := first.Next + first.MessagesNext
+		second := decode[map[string]any](t, b.ask(t, "GET", target+"?limit=1&cursor="+cursor, viewerToken), http.StatusOK)
+		if cursor == "" || second[strings.ToLower(name[:1])+name[1:]] != nil {
+			t.Errorf("%s: the first page has %s %q, the second one more", strings.ReplaceAll(target, url.PathEscape(long), "…"), name, cursor)
+		}
+	}
+	cursor := participantCursor.makePosition(store.ItemPosition{ID: long + "a"}) // without a crowd
+	if w := b.ask(t, "GET", "/api/threads/"+url.PathEscape(long+"a")+"?participantsCursor="+cursor, viewerToken); w.Code != http.StatusOK {
+		t.Errorf("participants: %d after a cursor of %d characters", w.Code, len(cursor))
+	}
+}
+
 // failPush lets the push of the thread that has waited longest fail.
 func failPush(t *testing.T, queue store.Queue) {
 	t.Helper()

@@ -125,6 +125,21 @@ func TestFilterDeadLetters(t *testing.T) {
 	wants(t, w.get(t, adminToken, "/dead-letters?before=1", http.StatusOK), "There are no more", "Back to the first", "!No dead letters")
 }
 
+// The page of a thread leads to its dead letters by its id, which may be as long as 256 characters.
+func TestDeadLettersOfALongID(t *testing.T) {
+	w := newWorld(t, nil)
+	id := strings.Repeat("🦊", 256)
+	reading := w.in.ReadThread(fmt.Appendf(nil, `{"event":"THREAD_UPDATED","data":{"threadId":%q,"version":-1}}`, id), at("2026-03-01T10:00:00Z"))
+	if _, err := w.in.Submit(t.Context(), []ingest.Reading{reading}); err != nil || reading.Refused == nil {
+		t.Fatal(reading.Refused, err)
+	}
+	v := threadView{}
+	v.ID = id
+	if page := w.get(t, adminToken, v.LettersPath(), http.StatusOK); strings.Count(page, `<th scope="row"`) != 1 {
+		t.Errorf("it is not found: %s", page)
+	}
+}
+
 func TestReplayAll(t *testing.T) {
 	w := newWorld(t, nil)
 	w.letters(t, 3)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/store"
@@ -34,8 +35,8 @@ const (
 	// countedThreads bounds the counts of the tabs.
 	countedThreads = 10_000
 
-	// longText bounds the text of a search, in bytes.
-	longText = 1000
+	// longText bounds the text of a search, in bytes. The longest id has 256 characters.
+	longText = 256 * utf8.UTFMax
 )
 
 // threadList is what the page of threads shows.
