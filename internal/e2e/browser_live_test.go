@@ -29,6 +29,19 @@ func TestConsoleIsLive(t *testing.T) {
 	if b.ask(`window.loadedOnce === true`, &once); !once {
 		t.Error("the page was loaded again")
 	}
+
+	// A page that is no longer live says why, and says so anew when the reason changes.
+	b.ask(`(() => {
+		window.EventSource = class { constructor() { window.stream = this; } addEventListener() {} close() {} };
+		EventSource.CLOSED = 2;
+		dispatchEvent(new Event("pagehide"));
+		dispatchEvent(new Event("pageshow"));
+		stream.onerror();
+	})()`, nil)
+	const freshness = `document.querySelector("#freshness").innerText.startsWith(%s)`
+	b.until(freshness, `"connection lost, trying again"`)
+	b.ask(`stream.readyState = EventSource.CLOSED, stream.onerror()`, nil)
+	b.until(freshness, `"not live for now: reload the page"`)
 }
 
 // A message is found by its id and by its recipient, with all its receipts.
