@@ -5,7 +5,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -164,6 +167,25 @@ func TestUnitWaitsForTheEnd(t *testing.T) {
 	patience, err := time.ParseDuration(u.one(t, "TimeoutStopSec") + "s")
 	if err != nil || patience < shutdownTimeout+reserve {
 		t.Errorf("it is killed after %v, %v", patience, err)
+	}
+}
+
+// A crash looks other than a wrong setting, which is not to be tried again.
+func TestUnitRestartsAfterACrash(t *testing.T) {
+	t.Parallel()
+	u := readUnit(t)
+	const traceback = "GOTRACEBACK"
+	p := serve(t, onSQLite(t).settings.with(settings{traceback: u.environment(t)[traceback]}))
+	p.signal(t, syscall.SIGQUIT) // the Go runtime ends the program as it does after a panic
+	p.await(t)
+	if !strings.Contains(p.log.String(), "goroutine ") {
+		t.Error("it did not crash")
+	}
+	if code := strconv.Itoa(p.code()); u.one(t, "Restart") != "always" || slices.Contains(strings.Fields(u.one(t, "RestartPreventExitStatus")), code) {
+		t.Errorf("after a crash with the exit code %s it is not started again", code)
+	}
+	if code, _, _ := finish(t, settings{"ADDR": "nowhere"}, "serve"); strconv.Itoa(code) != u.one(t, "RestartPreventExitStatus") {
+		t.Errorf("with wrong settings, after the exit code %d, it is started again and again", code)
 	}
 }
 
