@@ -109,6 +109,11 @@ func TestComposeIsClosed(t *testing.T) {
 	if !strings.HasPrefix(p.Services["postgres"].Image, "postgres:16") || !p.Networks["back"].Internal {
 		t.Error("PostgreSQL is not 16, or is not on a network of its own")
 	}
+	for name, s := range p.Services {
+		if _, reaches := s.Networks["back"]; reaches != (name == "postgres" || name == "cxbridge") {
+			t.Errorf("%s is on the network of the database: %v", name, reaches)
+		}
+	}
 }
 
 // Existing secrets are not replaced: the database would no longer accept its password.
