@@ -214,6 +214,21 @@ func (p *page) find(t *testing.T, selector *metricsql.MetricExpr) (found []serie
 	return found
 }
 
+// wantEveryAlternative wants each value in a list such as failed|permanent to be that of a series.
+func wantEveryAlternative(t *testing.T, where string, selector *metricsql.MetricExpr, found []series) {
+	t.Helper()
+	for _, f := range selector.LabelFilterss[0] {
+		if !f.IsRegexp || f.IsNegative || slices.Contains(fromPrometheus, f.Label) {
+			continue
+		}
+		for _, value := range strings.Split(f.Value, "|") {
+			if !slices.ContainsFunc(found, func(s series) bool { return s.labels[f.Label] == value }) {
+				t.Errorf("%s asks for %s=%q, which is not there", where, f.Label, value)
+			}
+		}
+	}
+}
+
 // labelUse finds the labels that the texts of alerts and legends show.
 var labelUse = regexp.MustCompile(`\{\{\s*(?:\$labels\.)?(\w+)\s*(?:\||\}\})`)
 
@@ -233,6 +248,7 @@ func TestMonitoring(t *testing.T) {
 				if len(found) == 0 {
 					t.Errorf("%s asks for %s, which is not there", u.where, selector.AppendString(nil))
 				}
+				wantEveryAlternative(t, u.where, selector, found)
 				for _, s := range found {
 					known = slices.AppendSeq(known, maps.Keys(s.labels))
 				}
