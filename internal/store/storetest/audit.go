@@ -156,7 +156,7 @@ func testAuditChains(t *testing.T, create func(t *testing.T) Open) {
 	accept(t, s, updated("t", 1, message("m", 1)))
 	for _, w := range claim(t, s, 10, time.Hour) {
 		push := done(&w)
-		push.Notes = append(push.Notes, audit.Note{Subject: w.ThreadID, Action: audit.ActionConflict, Outcome: "merged", Detail: audit.Detail{"kept": 1}})
+		push.Notes = append(push.Notes, audit.Note{Subject: "whatever", Action: audit.ActionConflict, Outcome: "merged", Detail: audit.Detail{"kept": 1}})
 		record(t, s, push)
 	}
 	wake(t, s, "t", 0)

@@ -16,14 +16,7 @@ import (
 // database, each in an order and in batches of its own: rows are as of one fold, each receipt and
 // each dead letter is new exactly once, and nobody gets an error.
 func testConcurrency(t *testing.T, create func(t *testing.T) Open, replicas int) {
-	open := create(t)
-	stores := make([]store.Store, replicas)
-	for i := range stores {
-		stores[i] = openStore(t, open)
-	}
-	if err := stores[0].Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	stores := openReplicas(t, create, replicas)
 	const writers = 8
 	draw := rand.New(rand.NewPCG(3, 4))
 	byMessage := make(map[string][]*sms.Receipt)

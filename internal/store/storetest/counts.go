@@ -189,6 +189,16 @@ func (w *counted) question(t *testing.T) question {
 	}
 }
 
+// sumOfAll asks for all that the test's world begins with, in one window.
+func sumOfAll(t failer) *analytics.Sum {
+	t.Helper()
+	window, err := analytics.NewWindow(at(3600), 2*time.Hour, 0)
+	if err != nil {
+		t.Fatalf("NewWindow: %v", err)
+	}
+	return analytics.NewSum(window, analytics.Filter{}, nil)
+}
+
 // ask has a store answer.
 func ask(t failer, s store.Store, sum *analytics.Sum) *analytics.Report {
 	t.Helper()
@@ -229,20 +239,8 @@ func (w *counted) compactAll(t *testing.T, s store.Store) {
 
 // testCompact is about what moves when, and by whom.
 func testCompact(t *testing.T, create func(t *testing.T) Open, replicas int) {
-	open := create(t)
-	stores := make([]store.Store, replicas)
-	for i := range stores {
-		stores[i] = openStore(t, open)
-	}
+	stores := openReplicas(t, create, replicas)
 	s := stores[0]
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	window, err := analytics.NewWindow(at(3600), 2*time.Hour, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sumOf := func() *analytics.Sum { return analytics.NewSum(window, analytics.Filter{}, nil) }
 	committed := 0
 	commitNew := func(n int) {
 		for range n {
@@ -255,7 +253,7 @@ func testCompact(t *testing.T, create func(t *testing.T) Open, replicas int) {
 		if moved, err := s.Compact(t.Context(), at(3600), limit); err != nil || moved != want {
 			t.Errorf("Compact moves %d, %v; want %d", moved, err, want)
 		}
-		if total := ask(t, s, sumOf()).Total; total != int64(committed) {
+		if total := ask(t, s, sumOfAll(t)).Total; total != int64(committed) {
 			t.Errorf("%d messages are counted, want %d", total, committed)
 		}
 	}
@@ -284,7 +282,7 @@ func testCompact(t *testing.T, create func(t *testing.T) Open, replicas int) {
 			observed.Observe(at(3590), time.Second, countedSLA, 3)
 		}
 		requireMoved(t, 10, 1)
-		if r := ask(t, s, sumOf()); r.Receipts != 3 || r.Throughput != 3 || *r.SLACompliance != 0 {
+		if r := ask(t, s, sumOfAll(t)); r.Receipts != 3 || r.Throughput != 3 || *r.SLACompliance != 0 {
 			t.Errorf("got %+v of %d, want 3 receipts that took too long", r.Processing, r.Throughput)
 		}
 	})
@@ -312,9 +310,31 @@ func testCompact(t *testing.T, create func(t *testing.T) Open, replicas int) {
 		requireMoved(t, 10, 0)
 	})
 
+	// A question finds each message once, in a delta or in a rollup, while they move.
+	t.Run("AnswersMeanwhile", func(t *testing.T) {
+		commitNew(150)
+		var mover sync.WaitGroup
+		var isMoved atomic.Bool
+		mover.Go(func() {
+			defer isMoved.Store(true)
+			for moved := 1; moved > 0; {
+				var err error
+				if moved, err = stores[replicas-1].Compact(ctx(), at(3600), 2); err != nil {
+					t.Errorf("Compact: %v", err)
+				}
+			}
+		})
+		defer mover.Wait()
+		for !isMoved.Load() && !t.Failed() {
+			if total := ask(t, s, sumOfAll(t)).Total; total != int64(committed) {
+				t.Errorf("%d messages are counted, want %d", total, committed)
+			}
+		}
+	})
+
 	t.Run("AnErrorOfAddEndsIt", func(t *testing.T) {
 		mine, calls := errors.New("mine"), 0
-		err := s.Counts(t.Context(), sumOf().Ranges(), func([]byte) error {
+		err := s.Counts(t.Context(), sumOfAll(t).Ranges(), func([]byte) error {
 			calls++
 			return mine
 		})

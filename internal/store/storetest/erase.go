@@ -91,6 +91,7 @@ func testEraseNumber(t *testing.T, s store.Store, limit int) {
 	}
 	p := store.Person{Recipient: number}
 	requireEqual(t, "traces before", traces(t, s, p), map[string]int{"sms_messages": 3, "sms_receipts": 2, "dead_letters": 3})
+	counted := ask(t, s, sumOfAll(t))
 
 	requireEqual(t, "rows", erase(t, s, p, limit), map[string]int{"sms_messages": 4, "sms_receipts": 2, "dead_letters": 3})
 	requireEqual(t, "traces", traces(t, s, p), map[string]int{})
@@ -105,7 +106,11 @@ func testEraseNumber(t *testing.T, s store.Store, limit int) {
 			t.Errorf("a dead letter is left as %+v", l)
 		}
 	}
+	requireEqual(t, "what is counted", ask(t, s, sumOfAll(t)), counted)
 	requireNumberStaysErased(t, s, p)
+	if now := ask(t, s, sumOfAll(t)); now.Total != counted.Total || now.Delivered != counted.Delivered+1 || now.Failed != counted.Failed-1 {
+		t.Errorf("after the late receipt %+v is counted, before %+v", now.Messages, counted.Messages)
+	}
 }
 
 // requireErasedMessage compares a message with what it was: of one of the person that is all but the

@@ -58,6 +58,9 @@ func testExpireMessages(t *testing.T, create func(t *testing.T) Open) {
 			if n := expire(t, s, store.ExpireMessages, at(7), limit); n != 0 {
 				t.Errorf("%d deleted the second time", n)
 			}
+			if total := ask(t, s, sumOfAll(t)).Total; total != 10 {
+				t.Errorf("%d messages are counted, want those that were deleted, too", total)
+			}
 			late := receipt("m9", sms.Expired, at(50), at(200))
 			requireEqual(t, "a receipt that comes late is new", commit(t, s, receipts(late)...), []bool{false})
 			m, history := read(t, s, "m9")

@@ -57,7 +57,7 @@ func Run(t *testing.T, create func(t *testing.T) Open) {
 		"Audit":          testAudit,
 		"AuditChains":    testAuditChains,
 		"AuditSubjects":  testAuditSubjects,
-		"ThreadCancel":   testThreadCancel,
+		"Unavailable":    testUnavailable,
 		"Workers":        func(t *testing.T, create func(t *testing.T) Open) { testWorkers(t, create, 1) },
 
 		"FindMessages":    testFindMessages,

@@ -21,14 +21,7 @@ import (
 // one database: nobody gets an error, no thread is pushed by two at a time, and in the end the CRM
 // has what the events add up to.
 func testWorkers(t *testing.T, create func(t *testing.T) Open, replicas int) {
-	open := create(t)
-	stores := make([]store.Store, replicas)
-	for i := range stores {
-		stores[i] = openStore(t, open)
-	}
-	if err := stores[0].Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	stores := openReplicas(t, create, replicas)
 	all := storm(rand.New(rand.NewPCG(6, 7)))
 	crm := &countingCRM{pushing: make(map[string]bool), epochs: make(map[string]int64), has: make(map[thread.ItemKey]thread.Hash)}
 	var writers, workers sync.WaitGroup
