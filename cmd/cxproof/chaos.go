@@ -8,9 +8,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -25,29 +22,25 @@ const replicaCount = 3
 
 // chaosSettings are the flags of `cxproof chaos`.
 type chaosSettings struct {
-	duration time.Duration // of the faults; rounds are begun for as long
+	common
+	duration time.Duration // for how long new rounds of faults begin
 	round    time.Duration // of the faults between two checks of everything
 	timeouts []string      // of each replica for an answer of the CRM
-	seed     uint64
-	receipts float64 // posts in a second
+	receipts float64       // posts in a second
 	threads  float64
-	only     []string
+	only     selection
 	short    bool // one round with each kind of fault, and lateness is no error
 	sync     bool // PostgreSQL writes through to the disk
-
-	program, dir string
 }
 
 func parseChaos(args []string) (*chaosSettings, error) {
 	s := &chaosSettings{round: 45 * time.Second, timeouts: []string{"2s", "17s", "17s"}, sync: true}
 	flags := flag.NewFlagSet("cxproof chaos", flag.ContinueOnError)
+	s.flags(flags)
 	flags.DurationVar(&s.duration, "duration", 10*time.Minute, "for how long rounds of faults are begun")
-	flags.Uint64Var(&s.seed, "seed", rand.Uint64(), "of all that is random")
 	flags.Float64Var(&s.receipts, "receipts", 200, "posts of receipts in a second")
 	flags.Float64Var(&s.threads, "threads", 60, "posts of events of threads in a second")
-	only := flags.String("only", "", "the kinds of faults, by the beginnings of their names; empty is all")
-	flags.StringVar(&s.program, "cxbridge", "", "a cxbridge binary to use instead of building one")
-	flags.StringVar(&s.dir, "dir", "", "where the database lives while it runs; empty is the system's temporary folder")
+	flags.Var(&s.only, "only", "the kinds of faults, by the beginnings of their names; empty is all")
 	flags.BoolFunc("short", "one round with each kind of fault, for CI. Flags after it change that", func(string) error {
 		s.duration, s.receipts, s.threads = time.Nanosecond, 60, 30
 		s.timeouts = []string{"2s", "2s", "2s"}
@@ -57,40 +50,33 @@ func parseChaos(args []string) (*chaosSettings, error) {
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
-	if *only != "" {
-		s.only = strings.Split(*only, ",")
-	}
 	if s.duration <= 0 || s.receipts <= 0 || s.threads <= 0 || flags.NArg() > 0 {
 		return nil, errors.New("-duration and the rates must be positive, and there are no arguments")
 	}
-	return s, nil
-}
-
-// wanted reports whether a kind of fault is to be done.
-func (s *chaosSettings) wanted(name string) bool {
-	return len(s.only) == 0 || slices.ContainsFunc(s.only, func(begin string) bool { return strings.HasPrefix(name, begin) })
+	names := []string{rolling}
+	for _, kind := range faultKinds {
+		names = append(names, kind.name)
+	}
+	return s, s.only.check(names)
 }
 
 // chaos plays rounds of faults, and shows what became of what was promised.
-func chaos(ctx context.Context, args []string, out io.Writer) (err error) {
+func chaos(ctx context.Context, args []string, out io.Writer) error {
 	s, err := parseChaos(args)
 	if err != nil {
 		return err
 	}
-	if s.dir, s.program, err = settle(ctx, s.dir, s.program); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(s.dir)) }()
-	fmt.Fprintf(out, "seed %d\n", s.seed)
-	a, err := newArena(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, a.close()) }()
-	if err := a.play(ctx, out); err != nil {
-		return err
-	}
-	return a.judge(ctx, out)
+	return s.within(ctx, out, func() (err error) {
+		a, err := newArena(ctx, s)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, a.cleanup.run()) }()
+		if err := a.play(ctx, out); err != nil {
+			return err
+		}
+		return a.judge(ctx, out)
+	})
 }
 
 // arena is where chaos takes place: replicas on one PostgreSQL, a CRM, traffic, and a network between
@@ -104,7 +90,7 @@ type arena struct {
 	balancer *proof.Balancer
 	traffic  *proof.Traffic
 	rng      *rand.Rand
-	cleanup  []func() error // the last one first
+	cleanup  cleanup
 
 	recovered proof.Times
 	verdict   proof.Verdict
@@ -119,24 +105,20 @@ func newArena(ctx context.Context, s *chaosSettings) (a *arena, err error) {
 	a = &arena{settings: s, rng: rand.New(rand.NewPCG(s.seed, 1)), done: make(map[string]map[string]int)}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, a.close())
+			err = errors.Join(err, a.cleanup.run())
 		}
 	}()
-	var lines []string
-	if !s.sync {
-		lines = []string{"fsync=off"} // what it has committed it keeps as long as the machine runs
-	}
-	if a.store, err = proof.Postgres(ctx, s.dir, lines...); err != nil {
+	if a.store, err = openStore(ctx, onPostgres, s.dir, s.sync); err != nil {
 		return a, err
 	}
-	a.cleanup = append(a.cleanup, a.store.Close)
+	a.cleanup.add(a.store.Close)
 	if err := a.openCRM(); err != nil {
 		return a, err
 	}
 	if a.replicas, err = proof.NewReplicas(replicaCount, s.program, s.dir, a.store, a.crm, a.rng); err != nil {
 		return a, err
 	}
-	a.cleanup = append(a.cleanup, func() error { return proof.CloseReplicas(a.replicas) })
+	a.cleanup.add(func() error { return proof.CloseReplicas(a.replicas) })
 	for i, r := range a.replicas {
 		r.Settings["CRM_TIMEOUT"], r.Settings["SHUTDOWN_DELAY"] = s.timeouts[i], "1s"
 	}
@@ -150,6 +132,7 @@ func newArena(ctx context.Context, s *chaosSettings) (a *arena, err error) {
 	a.traffic = proof.NewTraffic(s.seed, "http://replicas", load)
 	a.balancer = proof.NewBalancer(a.replicas)
 	a.traffic.Through(a.balancer)
+	a.cleanup.add(func() error { a.traffic.Close(); return nil })
 	return a, nil
 }
 
@@ -162,23 +145,13 @@ func (a *arena) openCRM() error {
 	if a.crm, err = proof.Record(crm); err != nil {
 		return errors.Join(err, crm.Close())
 	}
-	a.cleanup = append(a.cleanup, a.crm.Close)
+	a.cleanup.add(a.crm.Close)
 	a.moods = newMoods(proof.Trouble.Faults(rand.New(rand.NewPCG(a.settings.seed, 20))))
 	a.crm.SetFaults(a.moods.befalls)
 	return nil
 }
 
-func (a *arena) close() (err error) {
-	if a.traffic != nil {
-		a.traffic.Close()
-	}
-	for _, end := range slices.Backward(a.cleanup) {
-		err = errors.Join(err, end())
-	}
-	return err
-}
-
-// harmed notes that what a replica sent since a time may be late.
+// harmed notes that what a replica has sent since then may be late.
 func (a *arena) harmed(r *proof.Replica, since time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -212,21 +185,21 @@ func (a *arena) play(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// underLoad does something while traffic runs, and another writer works in the CRM.
+// underLoad calls do while traffic runs, and another writer works in the CRM.
 func (a *arena) underLoad(ctx context.Context, do func(context.Context) error) error {
 	loaded, rest := context.WithCancel(ctx)
 	defer rest()
 	var load sync.WaitGroup
 	load.Go(func() { a.traffic.Run(loaded) })
 	other := rand.New(rand.NewPCG(a.rng.Uint64(), a.rng.Uint64()))
-	load.Go(func() { a.crm.MeddleUntil(loaded, other, 100*time.Millisecond) })
+	load.Go(func() { a.crm.MeddleUntil(loaded, other, otherWriter) })
 	var watched error
 	load.Go(func() {
 		var longest time.Duration
 		longest, watched = proof.WatchLockWaits(loaded, a.store)
 		a.waited = max(a.waited, longest)
 	})
-	err := a.awaitEvents(ctx, 100)
+	err := a.traffic.AwaitMore(ctx, 100)
 	if err == nil {
 		err = do(ctx)
 	}
@@ -235,15 +208,9 @@ func (a *arena) underLoad(ctx context.Context, do func(context.Context) error) e
 	return errors.Join(err, watched)
 }
 
-// awaitEvents waits until so many more events were acknowledged.
-func (a *arena) awaitEvents(ctx context.Context, n int) error {
-	want := a.traffic.Promises.Events() + n
-	return proof.Await(ctx, "events are acknowledged", func() bool { return a.traffic.Promises.Events() >= want })
-}
-
 // strike plays a round.
 func (a *arena) strike(ctx context.Context, r round) error {
-	if a.settings.wanted(rolling) {
+	if a.settings.only.has(rolling) {
 		wrong, err := a.balancer.Roll(ctx)
 		if err != nil {
 			return err
@@ -273,11 +240,11 @@ func (a *arena) strike(ctx context.Context, r round) error {
 // failed often waits for up to 60 s, and the lease of one that nobody holds any more runs for up to 15 s.
 const maxRecovery = 90 * time.Second
 
-// rolling is the name of the fault that is kept apart.
+// rolling is the name of the fault that strikes alone.
 const rolling = "rolling restart"
 
-// check waits until the replicas have recovered from a round, with a CRM that answers, and holds what there
-// is against what was promised.
+// check waits until the replicas have recovered from a round, with a CRM that answers, and compares what is
+// there with what was promised.
 func (a *arena) check(ctx context.Context, out io.Writer) error {
 	a.moods.set(func(*http.Request) sim.CRMFault { return sim.CRMFault{} })
 	defer a.moods.set(a.moods.usual)
@@ -288,7 +255,7 @@ func (a *arena) check(ctx context.Context, out io.Writer) error {
 	took := time.Since(began)
 	a.recovered = append(a.recovered, took)
 	if took > maxRecovery && !a.settings.short {
-		a.verdict.Wrong = append(a.verdict.Wrong, fmt.Sprintf("to recover took %s s", proof.Seconds(took)))
+		a.verdict.Wrong = append(a.verdict.Wrong, fmt.Sprintf("it took %s s to recover", proof.Seconds(took)))
 	}
 	if err := a.traffic.Finish(ctx); err != nil {
 		return err

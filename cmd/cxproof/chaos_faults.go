@@ -13,7 +13,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sim"
 )
 
-// The lease of the syncer is 15 s: what stands still for longer has lost its threads to others.
+// The lease of the syncer is 15 s: a replica that stands still for longer loses its threads to others.
 const pastLease = 16 * time.Second
 
 func between(least, most time.Duration) [2]time.Duration { return [2]time.Duration{least, most} }
@@ -25,14 +25,14 @@ var (
 )
 
 const (
-	// paused is the name of the fault without which nobody comes late.
+	// paused is the name of the fault that makes requests come late.
 	paused = "paused past its lease"
 
-	// withPushes follows the name of a fault that struck while the CRM held pushes of the replica.
+	// withPushes is appended to the name of a fault that struck while the CRM held pushes of the replica.
 	withPushes = ", its pushes held"
 )
 
-// faultKinds are the kinds of faults, but for rolling restarts, which everything else is kept out of.
+// faultKinds are the kinds of faults, except rolling restarts, during which nothing else strikes.
 var faultKinds = []*faultKind{
 	{name: "killed", lasts: between(0, 4*time.Second), short: brief, strike: kill},
 	{name: paused, lasts: long, short: between(pastLease, pastLease), strike: pause},
@@ -73,8 +73,8 @@ func kill(ctx context.Context, a *arena, f *fault) error {
 	return r.Start(ctx)
 }
 
-// pause freezes a replica in the middle of pushes. The CRM comes to some of them when the leases have
-// ended and others have the threads, and the replica goes on then.
+// pause freezes a replica in the middle of pushes. The CRM gets to some of them only when the leases have
+// ended and other replicas have the threads; then the replica goes on.
 func pause(ctx context.Context, a *arena, f *fault) error {
 	r := a.replicas[f.replica]
 	if err := a.holdPushes(ctx, f); err != nil {
@@ -92,8 +92,8 @@ func pause(ctx context.Context, a *arena, f *fault) error {
 	return err
 }
 
-// partition takes PostgreSQL from a replica in the middle of pushes. The CRM comes to some of them when the
-// leases have ended: a replica that still waits for the answer has not kept to its lease.
+// partition cuts a replica off from PostgreSQL in the middle of pushes. The CRM gets to some of them only when
+// the leases have ended: a replica that still waits for the answer has not kept to its lease.
 func partition(ctx context.Context, a *arena, f *fault) error {
 	r := a.replicas[f.replica]
 	if err := a.holdPushes(ctx, f); err != nil {
@@ -110,9 +110,9 @@ func partition(ctx context.Context, a *arena, f *fault) error {
 	return pass(ctx, f.lasts-first)
 }
 
-// holdPushes lets the CRM hold the requests of the replica that a fault is about to befall, and waits for
-// pushes among them. A replica may have none for a while: the faults that strike with pushes held are
-// counted apart.
+// holdPushes makes the CRM hold the requests of the replica that a fault is about to strike, and waits for
+// pushes among them. A replica may have none for a while, so the faults that strike with pushes held are
+// counted separately.
 func (a *arena) holdPushes(ctx context.Context, f *fault) error {
 	held := a.moods.hold(a.replicas[f.replica].Name)
 	select {
@@ -139,7 +139,7 @@ func setting(draw func(*rand.Rand) faultproxy.Fault) func(context.Context, *aren
 	}
 }
 
-// refuse ends the connections of a link, and lets nobody connect again.
+// refuse resets the connections of a link, and refuses new ones.
 func refuse(ctx context.Context, a *arena, f *fault) error {
 	proxy := a.replicas[f.replica].Proxy(f.link)
 	proxy.Set(faultproxy.Fault{Refuse: true})
@@ -164,7 +164,7 @@ func repeating(do func(*faultproxy.Proxy, *rand.Rand)) func(context.Context, *ar
 
 func reset(p *faultproxy.Proxy, _ *rand.Rand) { p.Reset() }
 
-// halfClose ends one direction of all connections: what is asked on them, or what is answered.
+// halfClose ends one direction of all connections: that of the requests, or that of the answers.
 func halfClose(p *faultproxy.Proxy, rng *rand.Rand) {
 	if rng.IntN(2) == 0 {
 		p.HalfClose()
@@ -194,7 +194,7 @@ func pass(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// moods are what the CRM does to requests: what it does to all, or it holds those of a replica.
+// moods decide what the CRM does to requests: the same to all, except that it may hold those of a replica.
 type moods struct {
 	usual func(*http.Request) sim.CRMFault
 
@@ -220,8 +220,8 @@ func (m *moods) set(now func(*http.Request) sim.CRMFault) {
 	m.now = now
 }
 
-// hold keeps the requests of a replica until release: of each two pushes the CRM carries one out at once,
-// and the other then. It returns what is closed when there are two.
+// hold keeps the requests of a replica until release. Of every two pushes the CRM carries out one at once,
+// and the other one after the release. The channel that hold returns is closed once there are enough pushes.
 func (m *moods) hold(replica string) <-chan struct{} {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -240,10 +240,10 @@ func (m *moods) release(replica string) {
 	}
 }
 
-// enough is how many pushes are held when a replica is known to be in the middle of pushes.
+// enough is how many held pushes show that a replica is in the middle of pushing.
 const enough = 2
 
-// befalls decides what befalls a request.
+// befalls decides what happens to a request.
 func (m *moods) befalls(request *http.Request) sim.CRMFault {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -16,27 +16,27 @@ import (
 type faultKind struct {
 	name string
 
-	// lasts bounds how long it lasts. The second pair is for the short form.
+	// lasts is the least and the most that it lasts, and short the same for the short form.
 	lasts, short [2]time.Duration
 
-	onCRM bool // the CRM is at fault, and not a replica
-	links bool // it befalls a link of a replica: each of them in turn
+	onCRM bool // it strikes the CRM, and not a replica
+	links bool // it strikes a link of a replica: each of them in turn
 
-	// strike does it, for as long as it lasts, and ends it.
+	// strike causes it, for as long as it lasts, and ends it.
 	strike func(context.Context, *arena, *fault) error
 }
 
-// fault is one that is to be done.
+// fault is one that is planned.
 type fault struct {
 	*faultKind
-	replica int // its index; without a meaning for a fault of the CRM
+	replica int // its index; unused for a fault of the CRM
 	link    proof.Link
 	lasts   time.Duration
 	rest    time.Duration // until the next one of the same lane
 	rng     *rand.Rand
 }
 
-// where tells what a fault befalls.
+// where says what a fault strikes.
 func (f *fault) where() string {
 	switch {
 	case f.onCRM:
@@ -55,7 +55,7 @@ func (f *fault) String() string {
 	return text
 }
 
-// round is what is done at a time: one lane of faults for each replica, and the last one for the CRM.
+// round is what happens between two checks: one lane of faults for each replica, and the last one for the CRM.
 type round [replicaCount + 1][]*fault
 
 func (r round) String() string {
@@ -81,7 +81,7 @@ type schedule struct {
 	replicas, crm []*fault // that are left to be dealt
 }
 
-// round draws the faults of about a length; or, for the short form, one of each kind.
+// round draws faults that last about as long as length; or, for the short form, one of each kind.
 func (s *schedule) round(length time.Duration) (r round) {
 	s.deal(&r, s.rng.Perm(replicaCount), &s.replicas, length)
 	s.deal(&r, []int{replicaCount}, &s.crm, length)
@@ -114,12 +114,12 @@ func (s *schedule) deal(r *round, lanes []int, deck *[]*fault, length time.Durat
 	}
 }
 
-// deck returns one fault of each kind that is wanted, and of each link, in an order that is drawn. With
-// the short form each kind befalls one link.
+// deck returns one fault of each kind that is wanted, on each of its links, in random order. In the short form
+// each kind strikes one link.
 func (s *schedule) deck(onCRM bool) (deck []*fault) {
 	first := s.rng.IntN(len(proof.Links))
 	for i, kind := range faultKinds {
-		if kind.onCRM != onCRM || !s.settings.wanted(kind.name) {
+		if kind.onCRM != onCRM || !s.settings.only.has(kind.name) {
 			continue
 		}
 		links := []proof.Link{""}

@@ -38,7 +38,7 @@ func TestUnproven(t *testing.T) {
 		"no lease":                 {1, chaosSettings{short: true}, held, enough, proof.Pushers{}},
 		"no pushes held":           {1, chaosSettings{}, never, enough, leased},
 		"no pushes held, in short": {0, chaosSettings{short: true}, never, enough, leased},
-		"no pause wanted":          {0, chaosSettings{only: []string{"killed"}}, nil, enough, leased},
+		"no pause wanted":          {0, chaosSettings{only: selection{"killed"}}, nil, enough, leased},
 		"nothing at all":           {2, chaosSettings{}, nil, proof.Histories{}, proof.Pushers{}},
 	} {
 		a := &arena{settings: &tt.settings, done: tt.done}

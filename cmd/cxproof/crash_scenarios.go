@@ -17,33 +17,30 @@ type scenario struct {
 	prepare func(*stage, proof.Settings) error // before the service is made; it may change the settings
 	times   func(*crashSettings) int
 
-	// strike does the harm once and returns how long it took to recover. The service takes events when
-	// it returns.
+	// strike does the harm once and returns how long it took to recover. When it returns, the service
+	// accepts events.
 	strike func(context.Context, *stage) (time.Duration, error)
 }
 
-var (
-	bothStores = []string{"sqlite", "postgres"}
-	onPostgres = []string{"postgres"}
-)
+var postgresAlone = []string{onPostgres}
 
 var scenarios = []*scenario{
-	{name: "process killed", stores: bothStores, times: func(s *crashSettings) int { return s.kills }, strike: killProcess},
-	{name: "PostgreSQL killed", stores: onPostgres, times: aFifth, strike: killPostgres},
-	{name: "PostgreSQL stopped", stores: onPostgres, times: once, strike: stopPostgres},
-	{name: "process killed, PostgreSQL away", stores: onPostgres, times: aFifth, strike: killWhileAway},
-	{name: "process killed while the spool drains", stores: onPostgres, times: aFifth, strike: killDraining},
-	{name: "disk of the spool full", stores: onPostgres, times: aFifth, prepare: smallDisk, strike: fillSpool},
-	{name: "clock set", stores: bothStores, times: aFifth, prepare: ownClock, strike: setClock},
-	{name: "clock set, process killed", stores: bothStores, times: aFifth, prepare: ownClock, strike: setClockAndKill},
-	{name: "clock set, PostgreSQL away", stores: onPostgres, times: aFifth, prepare: ownClock, strike: setClockWhileAway},
+	{name: "process killed", stores: allStores, times: func(s *crashSettings) int { return s.kills }, strike: killProcess},
+	{name: "PostgreSQL killed", stores: postgresAlone, times: aFifth, strike: killPostgres},
+	{name: "PostgreSQL stopped", stores: postgresAlone, times: once, strike: stopPostgres},
+	{name: "process killed, PostgreSQL away", stores: postgresAlone, times: aFifth, strike: killWhileAway},
+	{name: "process killed while the spool drains", stores: postgresAlone, times: aFifth, strike: killDraining},
+	{name: "disk of the spool full", stores: postgresAlone, times: aFifth, prepare: smallDisk, strike: fillSpool},
+	{name: "clock set", stores: allStores, times: aFifth, prepare: ownClock, strike: setClock},
+	{name: "clock set, process killed", stores: allStores, times: aFifth, prepare: ownClock, strike: setClockAndKill},
+	{name: "clock set, PostgreSQL away", stores: postgresAlone, times: aFifth, prepare: ownClock, strike: setClockWhileAway},
 }
 
 func aFifth(s *crashSettings) int { return max(1, s.kills/5) }
 
 func once(*crashSettings) int { return 1 }
 
-// killProcess has recovered when a post is acknowledged that was sent again, or sent later.
+// killProcess kills the process. It has recovered when a post is acknowledged.
 func killProcess(ctx context.Context, st *stage) (time.Duration, error) {
 	if err := st.service.Kill(); err != nil {
 		return 0, err
@@ -61,12 +58,13 @@ func (st *stage) restart(ctx context.Context) (time.Duration, error) {
 	return time.Since(began), err
 }
 
-// killPostgres has recovered when the spool is drained, counted from when PostgreSQL answers again.
+// killPostgres kills PostgreSQL. The service has recovered when the spool is drained, counted from when
+// PostgreSQL answers again.
 func killPostgres(ctx context.Context, st *stage) (time.Duration, error) {
 	if err := st.store.Cluster.Crash(); err != nil {
 		return 0, err
 	}
-	if err := st.awaitEvents(ctx, 50+st.rng.IntN(100)); err != nil {
+	if err := st.traffic.AwaitMore(ctx, 50+st.rng.IntN(100)); err != nil {
 		return 0, err
 	}
 	return st.resumePostgres(ctx)
@@ -87,11 +85,11 @@ func stopPostgres(ctx context.Context, st *stage) (time.Duration, error) {
 		return 0, err
 	}
 	select {
-	case <-time.After(st.settings.away):
+	case <-time.After(st.crash.away):
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
-	if err := st.awaitEvents(ctx, 50); err != nil { // also on a machine that was busy with other things
+	if err := st.traffic.AwaitMore(ctx, 50); err != nil { // also on a machine that was busy with other things
 		return 0, err
 	}
 	return st.resumePostgres(ctx)
@@ -103,7 +101,7 @@ func killWhileAway(ctx context.Context, st *stage) (time.Duration, error) {
 		return 0, err
 	}
 	for range 2 {
-		if err := st.awaitEvents(ctx, 50+st.rng.IntN(100)); err != nil {
+		if err := st.traffic.AwaitMore(ctx, 50+st.rng.IntN(100)); err != nil {
 			return 0, err
 		}
 		if err := st.service.Kill(); err != nil {
@@ -151,25 +149,25 @@ func killDraining(ctx context.Context, st *stage) (time.Duration, error) {
 	return took, err
 }
 
-// smallDisk puts the spool on a disk that gets full. Where it may not be mounted the spool's own limit
-// stands in for it, which says less: no write fails then.
+// smallDisk puts the spool on a disk that gets full. Where nothing may be mounted, the spool's own limit
+// stands in for the disk, which proves less: no write fails then.
 func smallDisk(st *stage, s proof.Settings) error {
 	dir := filepath.Join(st.dir, "disk")
-	switch err := mountDisk(dir, st.settings.tmpfs); {
+	switch err := mountDisk(dir, st.crash.tmpfs); {
 	case err == nil:
-		st.cleanup = append(st.cleanup, func() error { return unmountDisk(dir) })
+		st.cleanup.add(func() error { return unmountDisk(dir) })
 		s["SPOOL_DIR"] = filepath.Join(dir, "spool")
 	case errors.Is(err, errNotAllowed):
 		st.note("no disk may be mounted here, so SPOOL_MAX_BYTES stands in for a full one: %v", err)
-		s["SPOOL_MAX_BYTES"] = fmt.Sprintf("%dMiB", st.settings.tmpfs)
+		s["SPOOL_MAX_BYTES"] = fmt.Sprintf("%dMiB", st.crash.tmpfs)
 	default:
 		return err
 	}
 	return nil
 }
 
-// fillSpool takes PostgreSQL away until events are refused, and for a while more. It has recovered when
-// the spool is drained.
+// fillSpool takes PostgreSQL away until events are refused, and a while longer. The service has recovered
+// when the spool is drained.
 func fillSpool(ctx context.Context, st *stage) (time.Duration, error) {
 	if err := st.store.Cluster.Stop(); err != nil {
 		return 0, err

@@ -33,6 +33,9 @@ func TestUsage(t *testing.T) {
 	for _, args := range [][]string{
 		nil, {"nothing"}, {"crash", "-kills", "0"}, {"crash", "more"}, {"chaos", "-threads", "0"}, {"chaos", "more"}, {"overload", "-connections", "20000"},
 		{"soak", "-duration", "5m"}, {"soak", "-store", "mysql"},
+		// What does nothing, because of a slip of the finger, must not look like a success.
+		{"crash", "-only", "proces killed"}, {"crash", "-stores", "mysql"}, {"crash", "-stores", "sqlite", "-only", "PostgreSQL killed"},
+		{"chaos", "-only", "killed,nothing"}, {"overload", "-stores", "sqlite,mysql"},
 	} {
 		var out bytes.Buffer
 		if err := run(t.Context(), args, &out); err == nil {

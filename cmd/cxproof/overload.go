@@ -6,11 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
-	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/proof"
@@ -19,28 +16,24 @@ import (
 
 // overloadSettings are the flags of `cxproof overload`.
 type overloadSettings struct {
+	common
 	duration    time.Duration // of the load that is too much
 	part        time.Duration // of each other part
 	connections int
-	slow        int // slow clients of each kind
-	seed        uint64
+	slow        int  // slow clients of each kind
 	strict      bool // slowness is an error too
-	stores      []string
-
-	program, dir string
+	stores      storeList
 }
 
 func parseOverload(args []string) (*overloadSettings, error) {
-	s := &overloadSettings{strict: true}
+	s := &overloadSettings{strict: true, stores: allStores}
 	flags := flag.NewFlagSet("cxproof overload", flag.ContinueOnError)
+	s.flags(flags)
 	flags.DurationVar(&s.duration, "duration", 2*time.Minute, "how long more is sent than can be taken")
 	flags.DurationVar(&s.part, "part", 20*time.Second, "how long everything else is measured")
 	flags.IntVar(&s.connections, "connections", 8000, "connections of the load that is too much, each with one request at a time")
 	flags.IntVar(&s.slow, "slow", 300, "slow clients of each kind")
-	flags.Uint64Var(&s.seed, "seed", rand.Uint64(), "of all that is random")
-	stores := flags.String("stores", "sqlite,postgres", "the stores")
-	flags.StringVar(&s.program, "cxbridge", "", "a cxbridge binary to use instead of building one")
-	flags.StringVar(&s.dir, "dir", "", "where the databases live while it runs; empty is the system's temporary folder")
+	flags.Var(&s.stores, "stores", "the stores")
 	flags.BoolFunc("short", "a few seconds of each, for CI; slowness is no error. Flags after it change that", func(string) error {
 		s.duration, s.part, s.connections, s.slow, s.strict = 6*time.Second, 2*time.Second, 5000, 50, false
 		return nil
@@ -48,7 +41,6 @@ func parseOverload(args []string) (*overloadSettings, error) {
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
-	s.stores = strings.Split(*stores, ",")
 	if s.duration <= 0 || s.part <= 0 || s.connections < 1 || s.connections > 10000 || s.slow < 1 || flags.NArg() > 0 {
 		return nil, errors.New("-duration, -part, -connections (at most 10000) and -slow must be positive, and there are no arguments")
 	}
@@ -56,16 +48,15 @@ func parseOverload(args []string) (*overloadSettings, error) {
 }
 
 // overload measures each store in turn.
-func overload(ctx context.Context, args []string, out io.Writer) (err error) {
+func overload(ctx context.Context, args []string, out io.Writer) error {
 	s, err := parseOverload(args)
 	if err != nil {
 		return err
 	}
-	if s.dir, s.program, err = settle(ctx, s.dir, s.program); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(s.dir)) }()
-	fmt.Fprintf(out, "seed %d\n", s.seed)
+	return s.within(ctx, out, func() error { return s.run(ctx, out) })
+}
+
+func (s *overloadSettings) run(ctx context.Context, out io.Writer) error {
 	broken := false
 	for _, c := range s.courses() {
 		r, err := c.measure(ctx)
@@ -74,9 +65,7 @@ func overload(ctx context.Context, args []string, out io.Writer) (err error) {
 		}
 		fmt.Fprintf(out, "\n### cxbridge on %s\n\n", c.name)
 		r.table.Print(out)
-		for _, line := range r.faults {
-			fmt.Fprintln(out, "FAULT:", line)
-		}
+		printFaults(out, "FAULT:", r.faults)
 		broken = broken || len(r.faults) > 0
 	}
 	if broken {
@@ -85,7 +74,7 @@ func overload(ctx context.Context, args []string, out io.Writer) (err error) {
 	return nil
 }
 
-// course is a row of measurements, by the name of what cxbridge runs on.
+// course is a series of measurements, with the name of what cxbridge runs on.
 type course struct {
 	name    string
 	measure func(context.Context) (*overloadResult, error)
@@ -95,15 +84,18 @@ func (s *overloadSettings) courses() (list []course) {
 	for _, store := range s.stores {
 		list = append(list, course{store, func(ctx context.Context) (*overloadResult, error) { return s.measure(ctx, store) }})
 	}
-	if slices.Contains(s.stores, "postgres") {
+	if slices.Contains(s.stores, onPostgres) {
 		list = append(list, course{"postgres over a slow link", s.measureSlow})
 	}
 	return list
 }
 
-// stage is how the stages of this command are set.
-func (s *overloadSettings) stage() *crashSettings {
-	return &crashSettings{sync: s.strict, receipts: 40, threads: 20, program: s.program, dir: s.dir}
+// stage returns how the stages of this command are set.
+func (s *overloadSettings) stage(store string) *stageSettings {
+	return &stageSettings{
+		program: s.program, dir: s.dir, store: store, sync: s.strict, seed: s.seed,
+		load: proof.Load{Receipts: 40, Threads: 20, Social: sim.Social{Threads: 60, Messages: 60}},
+	}
 }
 
 func (s *overloadSettings) result() *overloadResult {
@@ -112,11 +104,11 @@ func (s *overloadSettings) result() *overloadResult {
 
 // measure plays all parts on one store.
 func (s *overloadSettings) measure(ctx context.Context, store string) (r *overloadResult, err error) {
-	st, err := newStage(ctx, s.stage(), &scenario{}, store, s.seed)
+	st, err := newStage(ctx, s.stage(store))
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, st.close()) }()
+	defer func() { err = errors.Join(err, st.cleanup.run()) }()
 	r = s.result()
 	if err := r.tooMuch(ctx, st); err != nil {
 		return nil, fmt.Errorf("too much: %w", err)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"fmt"
 	"net/http"
 	"strings"
@@ -20,16 +19,15 @@ type overloadResult struct {
 	enough   int // connections that it takes to reach the capacity
 	table    proof.Table
 	faults   []string
-	ended    time.Time // when the last load was sent; its last answers came later
 }
 
-// The bounds of the long form. They are generous: what they are to catch is a queue without an end.
+// The bounds of the long form. They are generous: they are there to catch a queue without an end.
 const (
 	maxMemory   = 600 << 20              // resident, at the most
 	maxAccepted = 5 * time.Second        // p99 of what is acknowledged meanwhile
 	maxRefused  = 100 * time.Millisecond // p99 of the answers of 503
 	maxSettling = 5 * time.Second        // until the latency is what it was
-	maxDelay    = 10                     // times slower that others may be, beside maxSlack
+	maxDelay    = 10                     // times slower that others may be, if that is above maxSlack
 	maxSlack    = 100 * time.Millisecond
 )
 
@@ -37,7 +35,7 @@ func (r *overloadResult) fault(format string, args ...any) {
 	r.faults = append(r.faults, fmt.Sprintf(format, args...))
 }
 
-// bound enters a figure that is to be at most a bound; only the long form insists.
+// bound adds a figure that must not exceed a bound; only the long form insists on it.
 func (r *overloadResult) bound(figure string, reached, most time.Duration) {
 	r.table = append(r.table, []string{figure, proof.Millis(reached), "≤ " + proof.Millis(most)})
 	if r.settings.strict && reached > most {
@@ -45,8 +43,8 @@ func (r *overloadResult) bound(figure string, reached, most time.Duration) {
 	}
 }
 
-// undisturbed wants probes to have been taken. Only the long form insists that they were at once: on a
-// machine that is slow enough a commit comes too late, and is answered with 503 as it should be.
+// undisturbed requires that the posts of probes were taken. Only the long form insists that they were taken at
+// once: on a machine that is slow enough a commit comes too late, and is answered with 503 as it should be.
 func (r *overloadResult) undisturbed(who string, probes ...*proof.Probe) {
 	for _, p := range probes {
 		r.faults = append(r.faults, p.Wrong()...)
@@ -60,47 +58,11 @@ func (r *overloadResult) figure(figure, reached, bound string) {
 	r.table = append(r.table, []string{figure, reached, bound})
 }
 
-// put puts a load on the service, and adds the rows that it must have left to what is checked.
-func (r *overloadResult) put(ctx context.Context, st *stage, cfg load.Config) (load.Result, error) {
-	cfg.Addr, cfg.Path, cfg.Raw = st.service.Address, proof.ReceiptsPath, true
-	cfg.Patience = proof.Patience
-	cfg.Header = map[string]string{"X-Webhook-Secret": proof.WebhookSecret}
-	cfg.Prefix = strings.ToLower(rand.Text()[:8])
-	st.traffic.Promises.Beside(cfg.Prefix)
-	result, err := load.Run(ctx, cfg)
-	if err != nil {
-		return result, err
-	}
-	r.ended = time.Now().Add(cfg.Warmup + cfg.Duration - result.Elapsed)
-	if result.Ledger.Spooled > 0 {
-		if err := st.service.AwaitDrained(ctx); err != nil {
-			return result, err
-		}
-	}
-	rows, err := rowsOf(ctx, st.store, cfg.Prefix)
-	if err != nil {
-		return result, err
-	}
-	if err := result.Ledger.Verify(rows); err != nil {
-		r.fault("%v", err)
-	}
-	for status := range result.Ledger.Refused {
-		if status != http.StatusServiceUnavailable {
-			r.fault("%d answers of %d", result.Ledger.Refused[status], status)
-		}
-	}
-	return result, nil
-}
-
-// rowsOf counts what is stored of a load. Its prefix is of letters and digits.
-func rowsOf(ctx context.Context, s *proof.Store, prefix string) (rows load.Rows, err error) {
-	err = s.Query(ctx, `SELECT count(*), count(CASE WHEN status = 'DELIVERED' THEN 1 END) FROM sms_messages
-		WHERE message_id LIKE '`+prefix+`%'`, func(r *sql.Rows) error { return r.Scan(&rows.Messages, &rows.Final) })
-	if err == nil {
-		err = s.Query(ctx, `SELECT count(*) FROM sms_receipt_history WHERE message_id LIKE '`+prefix+`%'`,
-			func(r *sql.Rows) error { return r.Scan(&rows.Receipts) })
-	}
-	return rows, err
+// put puts a load on the service, and adds what is wrong with the rows that it left.
+func (r *overloadResult) put(ctx context.Context, st *stage, cfg load.Config) (loadResult, error) {
+	result, err := st.put(ctx, cfg)
+	r.faults = append(r.faults, result.faults...)
+	return result, err
 }
 
 // receiptProbe posts receipts of messages of its own.
@@ -112,7 +74,7 @@ func receiptProbe(st *stage) *proof.Probe {
 	}}
 }
 
-// probeFor lets a probe run for a time, beside what is done meanwhile, if anything.
+// probeFor runs a probe for a time, while meanwhile runs too, unless that is nil.
 func probeFor(ctx context.Context, st *stage, p *proof.Probe, d time.Duration, meanwhile func(context.Context)) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
@@ -124,7 +86,7 @@ func probeFor(ctx context.Context, st *stage, p *proof.Probe, d time.Duration, m
 	both.Wait()
 }
 
-// tooMuch sends three times what can be taken, while another sender repeats what is refused to it.
+// tooMuch sends three times what can be taken, while another sender repeats what is refused.
 func (r *overloadResult) tooMuch(ctx context.Context, st *stage) error {
 	s := r.settings
 	before := receiptProbe(st)
@@ -170,11 +132,11 @@ func (r *overloadResult) tooMuch(ctx context.Context, st *stage) error {
 		r.fault("%d MB of memory", memory>>20)
 	}
 	limit := max(maxDelay*before.Times().P99(), maxSlack)
-	r.bound("until the latency is what it was", after.SettledAfter(r.ended, limit), maxSettling)
+	r.bound("until the latency is what it was", after.SettledAfter(over.ended, limit), maxSettling)
 	return r.senderLosesNothing(ctx, st)
 }
 
-// senderLosesNothing checks what the sender beside the load has repeated.
+// senderLosesNothing checks what the sender beside the load has sent, and repeated.
 func (r *overloadResult) senderLosesNothing(ctx context.Context, st *stage) error {
 	var v proof.Verdict
 	if err := st.check(ctx, &v, true); err != nil {
@@ -201,14 +163,15 @@ func threadEvent(threadID string, version int) string {
 		at, threadID, version+1, at, version, at)
 }
 
-// flood posts to one thread as fast as 16 connections can, while others get what they did before.
+// flood posts 500 events a second to one thread. Other threads must get what they got before.
 func (r *overloadResult) flood(ctx context.Context, st *stage) error {
 	before, during := threadProbe(), threadProbe()
 	probeFor(ctx, st, before, r.settings.part, nil)
 	flooding := &proof.Probe{Path: proof.ThreadsPath, Every: 2 * time.Millisecond, Body: func(n int) string { return threadEvent("flooded", n) }}
 	probeFor(ctx, st, during, r.settings.part, func(ctx context.Context) { flooding.Run(ctx, st.service) })
 	r.undisturbed("the other threads", before, during)
-	r.figure("events/s into one thread", fmt.Sprintf("%.0f", float64(len(flooding.Times()))/r.settings.part.Seconds()), "")
+	r.faults = append(r.faults, flooding.Wrong()...)
+	r.figure("events/s into one thread", fmt.Sprintf("%.0f", float64(flooding.Taken())/r.settings.part.Seconds()), "")
 	r.figure("other threads, post to CRM, p99, before", proof.Millis(before.Times().P99()), "")
 	r.bound("the same, while one thread is flooded", during.Times().P99(), max(maxDelay*before.Times().P99(), 5*maxSlack))
 	if err := st.service.AwaitSynced(ctx); err != nil {
@@ -217,7 +180,7 @@ func (r *overloadResult) flood(ctx context.Context, st *stage) error {
 	return nil
 }
 
-// slowClients hold connections open in every way, while others go on.
+// slowClients holds connections open in every way, while other clients go on.
 func (r *overloadResult) slowClients(ctx context.Context, st *stage) error {
 	before, during := receiptProbe(st), receiptProbe(st)
 	probeFor(ctx, st, before, r.settings.part, nil)

@@ -17,8 +17,9 @@ type meter struct {
 	began   time.Time
 	last    time.Time
 	cpu     time.Duration // that cxbridge had by then
-	threads int           // events of threads that were acknowledged by then
-	stored  int64         // receipts acknowledged since the begin
+	posts   int           // of events of threads that were acknowledged by then
+	threads int           // events in those posts
+	stored  int64         // receipts acknowledged since the beginning
 }
 
 func newMeter(st *stage) (*meter, error) {
@@ -30,9 +31,10 @@ func newMeter(st *stage) (*meter, error) {
 func (m *meter) measure(ctx context.Context, r load.Result) (s sample, err error) {
 	now := time.Now()
 	slice := now.Sub(m.last).Seconds()
-	events := m.stage.traffic.Promises.Events()
+	posts, events := m.stage.traffic.Promises.Posts(), m.stage.traffic.Promises.Events()
 	s[elapsed] = now.Sub(m.began).Minutes()
-	s[receiptRate], s[threadRate] = r.PerSecond, float64(events-m.threads)/slice
+	s[receiptRate] = r.PerSecond
+	s[postRate], s[threadRate] = float64(posts-m.posts)/slice, float64(events-m.threads)/slice
 	s[refusedRate] = float64(r.Ledger.Unsure+r.Unsent) / slice
 	s[latencyP50], s[latencyP99] = millis(r.Latency.P50), millis(r.Latency.P99)
 	m.stored += r.Ledger.Receipts
@@ -43,7 +45,7 @@ func (m *meter) measure(ctx context.Context, r load.Result) (s sample, err error
 	if err := m.metrics(ctx, &s); err != nil {
 		return s, err
 	}
-	m.last, m.threads = now, events
+	m.last, m.posts, m.threads = now, posts, events
 	return s, m.database(ctx, &s)
 }
 
@@ -86,8 +88,8 @@ func (m *meter) metrics(ctx context.Context, s *sample) error {
 	return nil
 }
 
-// database asks the store. What is dead is PostgreSQL's own estimate. Small tables are left out: those that
-// are a queue, as the changes of counts are, consist of dead rows most of the time.
+// database asks the store. The share of dead rows is PostgreSQL's own estimate. Small tables are left out:
+// those that are a queue, like the changes of counts, consist of dead rows most of the time.
 func (m *meter) database(ctx context.Context, s *sample) error {
 	query := "SELECT page_count * page_size, 0 FROM pragma_page_count(), pragma_page_size()"
 	if m.stage.store.Cluster != nil {
@@ -104,7 +106,7 @@ func (m *meter) database(ctx context.Context, s *sample) error {
 	return m.stage.store.Query(ctx, "SELECT count(*) FROM threads WHERE own AND want_rev > done_rev", func(rows *sql.Rows) error { return rows.Scan(&s[unsynced]) })
 }
 
-// samplesFile is a CSV of samples; one without a file takes them, and keeps none.
+// samplesFile is a CSV of samples. Without a file it drops them.
 type samplesFile struct {
 	file *os.File
 	rows *csv.Writer
@@ -137,7 +139,7 @@ func (s *samplesFile) add(taken sample) error {
 	return s.write(row)
 }
 
-// write writes a row through, so that a soak that is ended early leaves what it has measured.
+// write writes a row through, so that a soak that is ended early leaves what it measured.
 func (s *samplesFile) write(row []string) error {
 	if err := s.rows.Write(row); err != nil {
 		return err

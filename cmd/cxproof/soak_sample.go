@@ -13,7 +13,8 @@ const (
 
 	receiptRate // acknowledged in a second
 	refusedRate // answered otherwise, or not at all, in a second
-	threadRate  // events of threads, acknowledged in a second
+	postRate    // posts of events of threads, acknowledged in a second
+	threadRate  // events in those posts
 	latencyP50  // of receipts, from when each was due, in milliseconds
 	latencyP99
 
@@ -23,12 +24,12 @@ const (
 	handles   // open files and sockets
 	processor // share of a core that cxbridge has, in per cent
 
-	unsynced // threads that the CRM lacks something of
+	unsynced // threads of which the CRM lacks something
 	oldest   // for how long it has lacked that, in seconds
 
 	stored    // receipts
 	perStored // bytes of the database for each of them
-	dead      // share of the rows that are dead in the table where it is highest, in per cent; PostgreSQL alone
+	dead      // share of the rows that are dead in the table where it is highest, in per cent; PostgreSQL only
 
 	machineLoad // load average of the machine
 
@@ -39,8 +40,8 @@ const (
 // ended then.
 type sample [figures]float64
 
-// figureRules say how each figure is written, and what it may become: factor times what it was, and slack
-// above that. Without a factor it is shown alone.
+// figureRules say how each figure is written, and what it may grow to: factor times what it was, plus slack. A
+// figure without a factor has no bound.
 var figureRules = [figures]struct {
 	name          string
 	decimals      int
@@ -49,6 +50,7 @@ var figureRules = [figures]struct {
 	elapsed:     {name: "minute", decimals: 1},
 	receiptRate: {name: "receipts/s"},
 	refusedRate: {name: "receipts/s not acknowledged", decimals: 2},
+	postRate:    {name: "posts of thread events/s"},
 	threadRate:  {name: "thread events/s"},
 	latencyP50:  {name: "receipts, p50, ms", decimals: 1, factor: 1.5, slack: 5},
 	latencyP99:  {name: "receipts, p99, ms", decimals: 1, factor: 2, slack: 20},
@@ -69,13 +71,13 @@ func (f figure) write(value float64) string {
 	return strconv.FormatFloat(value, 'f', figureRules[f].decimals, 64)
 }
 
-// most is what a figure may become that was value; ok tells whether there is such a bound.
+// most returns what a figure may grow to that was value at first; ok reports whether there is such a bound.
 func (f figure) most(value float64) (most float64, ok bool) {
 	rule := figureRules[f]
 	return value*rule.factor + rule.slack, rule.factor > 0
 }
 
-// early returns the samples around a twelfth of them, and late the last ones: as many.
+// earlyAndLate returns the samples around the end of the first twelfth, and as many at the end.
 func earlyAndLate(samples []sample) (early, late []sample) {
 	n := len(samples)
 	side := n / (2 * soakSamples)

@@ -4,10 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"maps"
-	"slices"
 )
 
-// lane is a carrier in a region, of which analytics counts the messages.
+// lane is a carrier in a region: analytics counts messages by lane.
 type lane struct{ carrier, region string }
 
 // tally counts messages by what became of them.
@@ -52,24 +51,24 @@ func checkAnalytics(ctx context.Context, s *Service, v *Verdict) error {
 	if err := s.Get(ctx, "/analytics/delivery?window=90d", &report); err != nil {
 		return err
 	}
-	told := make(map[lane]tally)
+	reported := make(map[lane]tally)
 	for _, row := range report.CarrierAnalytics { // one row for each currency
-		t := told[lane{row.Carrier, row.Region}]
+		t := reported[lane{row.Carrier, row.Region}]
 		t.Delivered, t.Failed = t.Delivered+row.Delivered, t.Failed+row.Failed
 		t.Pending, t.Unknown = t.Pending+row.Pending, t.Unknown+row.Unknown
-		told[lane{row.Carrier, row.Region}] = t
+		reported[lane{row.Carrier, row.Region}] = t
 	}
-	if maps.Equal(counted, told) {
+	if maps.Equal(counted, reported) {
 		return nil
 	}
 	for l := range counted {
-		if counted[l] != told[l] {
-			v.wrong("analytics tells %+v of %s in %s, and there are %+v", told[l], l.carrier, l.region, counted[l])
+		if counted[l] != reported[l] {
+			v.wrong("analytics reports %+v of %s in %s, and there are %+v", reported[l], l.carrier, l.region, counted[l])
 		}
 	}
-	for _, l := range slices.Collect(maps.Keys(told)) {
+	for l := range reported {
 		if _, ok := counted[l]; !ok {
-			v.wrong("analytics tells %+v of %s in %s, and there is none", told[l], l.carrier, l.region)
+			v.wrong("analytics reports %+v of %s in %s, and there is none", reported[l], l.carrier, l.region)
 		}
 	}
 	return nil

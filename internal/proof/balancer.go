@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// Balancer hands requests to replicas in turn, as a load balancer does, and those that get no answer
-// from one to the next. It leaves a replica alone for a while that gave none, but for one request in
-// between that tries it. It is an http.RoundTripper for Traffic, which repeats what no replica took.
+// Balancer hands requests to replicas in turn, as a load balancer does. A request that gets no answer from
+// one replica goes to the next, and the replica is left alone for a while, after which one request tries it
+// again. Balancer is an http.RoundTripper for Traffic, which repeats what no replica took.
 type Balancer struct {
 	transport *http.Transport
 	targets   []*target
@@ -30,14 +30,14 @@ type Balancer struct {
 type target struct {
 	replica  *Replica
 	rest     time.Time // until when it is left alone
-	excluded bool      // it says that it is about to stop
+	excluded bool      // it is not ready, as when it is about to stop
 }
 
 // BalancerCounts count attempts.
 type BalancerCounts struct {
 	Attempts int
-	Refused  int // by the machine: nobody listens
-	Failed   int // no answer otherwise
+	Refused  int // by the operating system: nobody listens
+	Failed   int // without an answer, for any other reason
 }
 
 const (
@@ -55,7 +55,7 @@ func NewBalancer(replicas []*Replica) *Balancer {
 	return b
 }
 
-// Through lets the traffic take its way through a transport of its own.
+// Through sends the traffic through another transport.
 func (t *Traffic) Through(transport http.RoundTripper) { t.receipts.client.Transport = transport }
 
 // Counts returns the counts so far.
@@ -65,10 +65,10 @@ func (b *Balancer) Counts() BalancerCounts {
 	return b.counts
 }
 
-// CloseIdleConnections gives up the connections that wait for another request.
+// CloseIdleConnections closes the connections that wait for another request.
 func (b *Balancer) CloseIdleConnections() { b.transport.CloseIdleConnections() }
 
-// RoundTrip asks one replica after the other. The answer has been read when it returns.
+// RoundTrip tries one replica after the other. When it returns, the answer has been read completely.
 func (b *Balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 	var errs []error
 	for range b.targets {
@@ -83,7 +83,7 @@ func (b *Balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, errors.Join(errs...)
 }
 
-// choose returns the replica whose turn it is among those that are not left alone; if all are, the next.
+// choose returns the replica whose turn it is among those that are not left alone; if all of them are, the next.
 func (b *Balancer) choose() *target {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -132,7 +132,7 @@ func (b *Balancer) address(t *target) string {
 	return t.replica.Proxy(Intake).Addr()
 }
 
-// note counts an attempt. While the proxies are passed by, nothing but a refused connection excuses a
+// note counts an attempt. While the balancer bypasses the proxies, nothing but a refused connection excuses a
 // replica.
 func (b *Balancer) note(t *target, err error) {
 	b.mu.Lock()
@@ -147,19 +147,19 @@ func (b *Balancer) note(t *target, err error) {
 	default:
 		b.counts.Failed++
 		if b.direct {
-			b.wrong = append(b.wrong, fmt.Sprintf("%s did not answer a post, and was reached: %v", t.replica.Name, err))
+			b.wrong = append(b.wrong, fmt.Sprintf("%s accepted a connection and did not answer the post: %v", t.replica.Name, err))
 		}
 	}
 	t.rest = time.Now().Add(targetRest)
 }
 
-// Roll stops each replica in order and starts it again, one after the other, while requests go on. The
-// balancer then goes to the replicas themselves, because through a proxy a refused connection looks like
-// one that broke, and asks them whether they are ready, as load balancers do. It returns a line for each
+// Roll stops each replica gracefully and starts it again, one after the other, while requests go on.
+// Meanwhile the balancer bypasses the proxies, because through a proxy a refused connection looks like one
+// that broke, and asks the replicas whether they are ready, as load balancers do. It returns a line for each
 // request that a replica took and did not answer.
 func (b *Balancer) Roll(ctx context.Context) ([]string, error) {
-	b.passBy(true)
-	defer b.passBy(false)
+	b.bypass(true)
+	defer b.bypass(false)
 	watching, stop := context.WithCancel(ctx)
 	var watchers sync.WaitGroup
 	defer watchers.Wait()
@@ -185,7 +185,7 @@ func (b *Balancer) Roll(ctx context.Context) ([]string, error) {
 	return wrong, nil
 }
 
-func (b *Balancer) passBy(direct bool) {
+func (b *Balancer) bypass(direct bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.direct = direct
@@ -194,7 +194,7 @@ func (b *Balancer) passBy(direct bool) {
 	}
 }
 
-// watch asks a replica whether it is ready, until ctx is done.
+// watch keeps asking a replica whether it is ready, until ctx is done.
 func (b *Balancer) watch(ctx context.Context, t *target) {
 	tick := time.NewTicker(readyPoll)
 	defer tick.Stop()

@@ -9,16 +9,19 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sim"
 )
 
-// Verdict is what is wrong with what a service has made of what it acknowledged. The zero Verdict is
-// that nothing is.
+// Verdict says what is wrong with the data that a service keeps, given what it acknowledged. The zero
+// Verdict means that nothing is.
 type Verdict struct {
 	Lost    int      // events that were acknowledged, and are not there
 	Doubled int      // events that count more than once
-	Wrong   []string // one line for each thing that is wrong, those too
+	Wrong   []string // a line for each thing that is wrong, including the lost and the doubled
 }
 
 // OK reports whether nothing is wrong.
 func (v *Verdict) OK() bool { return v.Lost == 0 && v.Doubled == 0 && len(v.Wrong) == 0 }
+
+// Others returns how many things are wrong besides lost and doubled events.
+func (v *Verdict) Others() int { return max(0, len(v.Wrong)-v.Lost-v.Doubled) }
 
 // Add joins another verdict.
 func (v *Verdict) Add(other Verdict) {
@@ -41,9 +44,9 @@ func (v *Verdict) doubled(format string, args ...any) {
 	v.wrong(format, args...)
 }
 
-// CheckKept holds what is stored at the moment against what was acknowledged so far: all of it is
-// there, and nothing twice. It says nothing of what was not acknowledged, so it is right also while
-// that is still to be repeated.
+// CheckKept compares what is stored at the moment with what was acknowledged so far: all of it must be
+// there, and nothing twice. It says nothing about what was not acknowledged, so it may also be called while
+// that still has to be repeated.
 func CheckKept(ctx context.Context, s *Store, p *Promises) (v Verdict, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -71,38 +74,41 @@ func CheckKept(ctx context.Context, s *Store, p *Promises) (v Verdict, err error
 			v.doubled("receipt %q %s of %s is stored %d times", r.id, r.status, r.at, times)
 		}
 	}
-	return v, p.checkJournal(ctx, s, &v)
+	err = p.checkJournal(ctx, s, &v)
+	return v, err
 }
 
 // checkJournal looks for the events of threads that were answered ACCEPTED. The caller holds the lock.
 func (p *Promises) checkJournal(ctx context.Context, s *Store, v *Verdict) error {
-	journal := make(map[threadEvent]bool)
+	var journal eventSet
 	err := s.Query(ctx, "SELECT thread_id, type, version FROM thread_events", func(rows *sql.Rows) error {
 		var e threadEvent
 		err := rows.Scan(&e.threadID, &e.kind, &e.version)
-		journal[e] = true
+		journal.add(e)
 		return err
 	})
-	for e := range p.threads {
-		if err == nil && !journal[e] {
-			v.lost("event %s of thread %q, version %s, was acknowledged and is lost", e.kind, e.threadID, e.version)
+	if err != nil {
+		return err
+	}
+	for e := range p.threads.all() {
+		if !journal.has(e) {
+			v.lost("event %s of thread %q, version %d, was acknowledged and is lost", e.kind, e.threadID, e.version)
 		}
 	}
-	return err
+	return nil
 }
 
-// CheckAll holds all there is against all that was told, once all was acknowledged: messages, dead
-// letters, analytics, the CRM and the audit. It waits until the threads are synced; one that is stuck
-// is wrong.
+// CheckAll compares everything that is there with everything that was posted, once all of it is
+// acknowledged: messages, dead letters, analytics, the CRM and the audit. It waits until the threads are
+// synced; one that is stuck is wrong.
 func CheckAll(ctx context.Context, s *Service, t *Traffic, crm *sim.CRM) (v Verdict, err error) {
 	p := t.Promises
-	if n := t.Open(); n != 0 {
-		return v, fmt.Errorf("a fault of the proof: %d posts were made up and not posted", n)
-	}
 	if v, err = CheckKept(ctx, s.Store, p); err != nil {
 		return v, err
 	}
-	v.Add(CheckCRM(ctx, s, t, crm))
+	if err := checkCRM(ctx, s, t, crm, &v); err != nil {
+		return v, err
+	}
 	if err := checkMessages(ctx, s.Store, p, &v); err != nil {
 		return v, err
 	}
@@ -114,9 +120,25 @@ func CheckAll(ctx context.Context, s *Service, t *Traffic, crm *sim.CRM) (v Verd
 	return v, err
 }
 
-// CheckCRM waits until the threads are synced, and compares the CRM with what was told. A thread that is
-// stuck is wrong, and so is an answer that no post deserved.
-func CheckCRM(ctx context.Context, s *Service, t *Traffic, crm *sim.CRM) (v Verdict) {
+// CheckThreads compares the journal of thread events with what was acknowledged, and the CRM with what was
+// posted, once all of it is acknowledged.
+func CheckThreads(ctx context.Context, s *Service, t *Traffic, crm *sim.CRM) (v Verdict, err error) {
+	t.Promises.mu.Lock()
+	err = t.Promises.checkJournal(ctx, s.Store, &v)
+	t.Promises.mu.Unlock()
+	if err != nil {
+		return v, err
+	}
+	err = checkCRM(ctx, s, t, crm, &v)
+	return v, err
+}
+
+// checkCRM waits until the threads are synced, and compares the CRM with what was posted. A thread that is
+// stuck is wrong, and so is an answer that no post should get.
+func checkCRM(ctx context.Context, s *Service, t *Traffic, crm *sim.CRM, v *Verdict) error {
+	if n := t.Open(); n != 0 {
+		return fmt.Errorf("a fault of the proof: %d posts were made up and not posted", n)
+	}
 	if err := s.AwaitSynced(ctx); err != nil {
 		v.wrong("%v", err)
 	}
@@ -125,7 +147,7 @@ func CheckCRM(ctx context.Context, s *Service, t *Traffic, crm *sim.CRM) (v Verd
 	defer p.mu.Unlock()
 	v.Wrong = slices.Concat(v.Wrong, p.strange, crm.Violations(), crm.Differences(t.Conversations.Expected()))
 	p.strange = nil
-	return v
+	return nil
 }
 
 // CheckBooks compares analytics with a count of all messages, and verifies the audit.
@@ -133,7 +155,10 @@ func CheckBooks(ctx context.Context, s *Service) (v Verdict, err error) {
 	if err := checkAnalytics(ctx, s, &v); err != nil {
 		return v, err
 	}
-	if err := s.Run("audit", "verify"); err != nil {
+	if err := s.Run(ctx, "audit", "verify"); err != nil {
+		if ctx.Err() != nil {
+			return v, ctx.Err()
+		}
 		v.wrong("%v", err)
 	}
 	return v, nil
@@ -144,7 +169,7 @@ FROM sms_messages m
 JOIN (SELECT message_id, count(*) AS receipts FROM sms_receipt_history GROUP BY message_id) h
 ON h.message_id = m.message_id`
 
-// checkMessages compares every message with its true story.
+// checkMessages compares every message with the state that its receipts must have led to.
 func checkMessages(ctx context.Context, s *Store, p *Promises, v *Verdict) error {
 	found := make(map[string]sim.State)
 	err := s.Query(ctx, selectMessages, func(rows *sql.Rows) error {
@@ -173,7 +198,7 @@ func checkMessages(ctx context.Context, s *Store, p *Promises, v *Verdict) error
 	return nil
 }
 
-// checkDeadLetters wants each event that was to be refused to be kept, once.
+// checkDeadLetters requires each event that had to be refused to be kept, once.
 func checkDeadLetters(ctx context.Context, s *Store, p *Promises, v *Verdict) error {
 	n, err := s.count(ctx, "SELECT count(*) FROM dead_letters")
 	if err != nil {

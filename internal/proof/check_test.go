@@ -30,8 +30,8 @@ func TestCheckKept(t *testing.T) {
 	p.receipts[receipt{"kept", "SENT", at}] = true
 	p.receipts[receipt{"twice", "SENT", time.Time{}}] = true
 	p.receipts[receipt{"lost", "SENT", at}] = true
-	p.threads[threadEvent{"t-1", "THREAD_UPDATED", "1"}] = true
-	p.threads[threadEvent{"t-1", "THREAD_UPDATED", "2"}] = true
+	p.threads.add(threadEvent{"t-1", "THREAD_UPDATED", 1})
+	p.threads.add(threadEvent{"t-1", "THREAD_UPDATED", 2})
 	v, err := CheckKept(t.Context(), s, p)
 	if err != nil {
 		t.Fatal(err)

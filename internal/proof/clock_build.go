@@ -4,32 +4,29 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 )
 
-// A Go program reads the clock by itself, not by a library that could be replaced, and the clock of the
-// machine is its neighbours' too. So the program is compiled once more, from the same source, with a
-// package time whose Now adds what a file says. The source of Go's package is taken from the Go that
-// compiles, and changed in one place.
+// A Go program reads the clock by itself, not through a library that could be replaced, and other programs
+// use the clock of the machine too. So cxbridge is compiled once more, from the same source, with a package
+// time whose Now adds what a file says. The source of that package is taken from the Go that compiles, and
+// changed in one place.
 
-// clockSource is a file more in package time.
+// clockSource is a file that is added to package time.
 //
 //go:embed clock_time.txt
 var clockSource []byte
 
-// clockRead is where time.Now reads the clock, and clockStep what is added behind it. The monotonic
+// clockRead is where time.Now reads the clock, and clockStep is what is inserted after it. The monotonic
 // reading is left alone.
 const (
 	clockRead = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n"
 	clockStep = "\tsec += stepped()\n"
 )
 
-// errOtherGo says that the package time of this Go is not as this file knows it.
+// errOtherGo says that package time of this Go is not the one that this file can change.
 var errOtherGo = errors.New("time.Now does not read the clock as it did in Go 1.26: see internal/proof/clock_build.go")
 
 // steppedTime changes the source of package time.
@@ -40,43 +37,29 @@ func steppedTime(source []byte) ([]byte, error) {
 	return bytes.Replace(source, []byte(clockRead), []byte(clockRead+clockStep), 1), nil
 }
 
-// BuildWithClock builds cxbridge as Build does, but so that it goes by a Clock. All of it is compiled
-// anew, with the library: that takes a minute or two the first time.
+// BuildWithClock builds cxbridge as Build does, but so that it goes by a Clock. Everything is compiled
+// anew, the standard library included: that takes a minute or two the first time.
 func BuildWithClock(ctx context.Context, dir string) (string, error) {
-	flag, err := clockOverlay(ctx, dir)
+	sources, err := clockSources(ctx)
 	if err != nil {
 		return "", err
 	}
-	return Build(ctx, dir, flag)
+	return BuildWith(ctx, dir, sources)
 }
 
-// clockOverlay writes the changed package into a folder, and returns the flag that makes the compiler
-// take it.
-func clockOverlay(ctx context.Context, dir string) (flag string, err error) {
-	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+// clockSources returns the files of the changed package time, by their paths.
+func clockSources(ctx context.Context) (map[string][]byte, error) {
+	library, err := SourceFolder(ctx, "time")
 	if err != nil {
-		return "", fmt.Errorf("go env: %w", err)
+		return nil, err
 	}
-	library := filepath.Join(string(bytes.TrimSpace(root)), "src", "time")
-	source, err := os.ReadFile(filepath.Join(library, "time.go"))
+	name := filepath.Join(library, "time.go")
+	source, err := os.ReadFile(name)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if source, err = steppedTime(source); err != nil {
-		return "", err
+		return nil, err
 	}
-	replaced := make(map[string]string)
-	for name, content := range map[string][]byte{"time.go": source, "stepped.go": clockSource} {
-		file := filepath.Join(dir, name)
-		if err := os.WriteFile(file, content, 0o600); err != nil {
-			return "", err
-		}
-		replaced[filepath.Join(library, name)] = file
-	}
-	overlay, err := json.Marshal(map[string]any{"Replace": replaced})
-	if err != nil {
-		return "", err
-	}
-	file := filepath.Join(dir, "overlay.json")
-	return "-overlay=" + file, os.WriteFile(file, overlay, 0o600)
+	return map[string][]byte{name: source, filepath.Join(library, "stepped.go"): clockSource}, nil
 }

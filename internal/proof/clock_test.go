@@ -15,7 +15,11 @@ import (
 // time that has passed.
 func TestClock(t *testing.T) {
 	dir := t.TempDir()
-	overlay, err := clockOverlay(t.Context(), dir)
+	sources, err := clockSources(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay, err := writeOverlay(dir, sources)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,14 +13,14 @@ import (
 
 const crmToken = "e7c1a2b3-crm-5d4f6a7b"
 
-// Trouble is how the CRM of every proof behaves: a sixth of its requests fail, half of those after
-// they were carried out.
+// Trouble is how the CRM of most proofs behaves: a sixth of the requests fail, half of those after they were
+// carried out.
 var Trouble = sim.CRMTrouble{Throttled: 0.002, Failed: 0.1, Cut: 0.05, Stalled: 0.01, RetryAfter: time.Second}
 
-// CRM is a simulated CRM that is served, has trouble, and has another writer.
+// CRM is a simulated CRM that is served over HTTP, has trouble, and may have another writer.
 type CRM struct {
 	*sim.CRM
-	Settings Settings // that name it to cxbridge
+	Settings Settings // that point cxbridge to it
 
 	server *http.Server
 	other  sync.WaitGroup

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// What is promised of those who push a thread:
+// What is promised of the replicas that push a thread:
 //
-//   - PostgreSQL gives a thread to nobody while the lease of another runs;
-//   - who ends or extends a lease is who has it, and it is extended only while it runs: who comes late
+//   - PostgreSQL gives a thread to no replica while the lease of another one runs;
+//   - only its holder ends or extends a lease, and extends it only while it runs: a replica that is late
 //     records nothing;
-//   - a request to the CRM sets out within its lease. It may come to the CRM after that only if the replica
-//     was frozen or the network held it up, and no later than when that ended. What it may do there then is
-//     for the register to say: it is refused, or the CRM has been left as it was when the request was made.
+//   - a request to the CRM is sent within its lease. It may reach the CRM later only if the replica was frozen
+//     or the network held it up, and no later than the end of that. The register checks its effect: it must be
+//     refused, unless the CRM is still as it was when the request was made.
 
-// watchLeases lets PostgreSQL take down every change of a lease, with the name of the replica that made it.
+// watchLeases makes PostgreSQL record every change of a lease, with the name of the replica that made it.
 const watchLeases = `
 CREATE TABLE proof_leases (
 	n bigserial, at timestamptz, replica text, thread_id text, epoch bigint, was_epoch bigint,
@@ -30,7 +30,7 @@ CREATE TRIGGER proof_lease AFTER UPDATE ON threads FOR EACH ROW
 	WHEN (OLD.epoch IS DISTINCT FROM NEW.epoch OR OLD.lease_until IS DISTINCT FROM NEW.lease_until)
 	EXECUTE FUNCTION proof_lease();`
 
-// WatchLeases begins to take down the leases in a database that has its tables.
+// WatchLeases starts the recording of leases in a database that has its tables.
 func WatchLeases(ctx context.Context, s *Store) error { return s.exec(ctx, watchLeases) }
 
 // exec runs statements.
@@ -53,35 +53,35 @@ type leaseChange struct {
 	until, running time.Time // when the lease ends now, and when it ended before; zero: there is none
 }
 
-// lease is the time for which a thread was a replica's.
+// lease is a time during which a thread was given to a replica.
 type lease struct {
 	replica  string
 	from, to time.Time
 }
 
-// Harm is a time during which what a replica sends is held up. Those of one replica follow one another.
+// Harm is a time during which what a replica sends is held up. The harms of one replica do not overlap.
 type Harm struct {
 	Replica  string
 	From, To time.Time
 }
 
-// Lateness is how long what a replica sends may be under way.
+// Lateness is how long a request of a replica may be under way.
 type Lateness struct {
-	Usual   time.Duration // where nothing holds it up
+	Usual   time.Duration // if nothing holds it up
 	Healing time.Duration // from the end of what held it up
 }
 
-// Pushers is what came of the check that one replica at a time pushes a thread.
+// Pushers is the result of the check that one replica at a time pushes a thread.
 type Pushers struct {
 	Leases   int
 	Overlaps int // leases of one thread that ran at the same time
-	Late     int // requests that the CRM came to after their lease
-	Taken    int // of those: writes that it took, which the register says whether it was right
+	Late     int // requests that reached the CRM after their lease
+	Taken    int // of those: writes that the CRM accepted; the register checks whether that was right
 	Wrong    []string
 }
 
-// CheckPushers holds the leases, and what came to the CRM, against what is promised. The harms of each replica
-// are in their order.
+// CheckPushers compares the leases, and what reached the CRM, with what is promised. The harms of each replica
+// must be in the order of time.
 func CheckPushers(ctx context.Context, s *Store, history []*Operation, harms []Harm, allowed Lateness) (Pushers, error) {
 	const query = `SELECT at, replica, thread_id, epoch, was_epoch, until, was_until FROM proof_leases ORDER BY n`
 	var changes []leaseChange
@@ -150,7 +150,7 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// place finds the lease under which a request came. One that is late must have an excuse.
+// place finds the lease under which a request was sent. A late request must have an excuse.
 func (p *Pushers) place(o *Operation, leases []*lease, harms []Harm, allowed Lateness) {
 	var last *lease // of the replica, before the request
 	for _, l := range leases {
@@ -175,8 +175,8 @@ func (p *Pushers) place(o *Operation, leases []*lease, harms []Harm, allowed Lat
 	p.wrong("%s asked the CRM about thread %q %s after its lease, and nothing had held it up", o.Replica, o.Thread, o.moment().Sub(last.to).Round(time.Millisecond))
 }
 
-// latest is until when what set out within a lease may come. A harm holds it up that began while it could
-// still be under way, and after that one the next.
+// latest returns until when a request that was sent within a lease may arrive. A harm holds it up if it began
+// while the request could still be under way; so may the next one after that.
 func (l *lease) latest(harms []Harm, allowed Lateness) time.Time {
 	latest := l.to.Add(allowed.Usual)
 	for _, h := range harms {
@@ -187,7 +187,8 @@ func (l *lease) latest(harms []Harm, allowed Lateness) time.Time {
 	return latest
 }
 
-// moment is when the CRM did what it was asked, as far as that is known: it answers at once then.
+// moment returns when the CRM did what it was asked. That is when it answered, as it does so at once; without
+// an answer only the time of the call is known.
 func (o *Operation) moment() time.Time {
 	if o.Status != 0 {
 		return o.Return

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// lockPoll is how often PostgreSQL is asked who waits.
+// lockPoll is how often PostgreSQL is asked for waiting replicas.
 const lockPoll = 500 * time.Millisecond
 
 // WatchLockWaits asks PostgreSQL how long replicas wait for a lock, until ctx is done, and returns the
-// longest wait that it saw. One replica that holds a lock for long takes the database from all.
+// longest wait that it saw. A replica that holds a lock for long keeps all others from the database.
 func WatchLockWaits(ctx context.Context, s *Store) (longest time.Duration, err error) {
 	const query = `SELECT coalesce(max(extract(epoch FROM clock_timestamp() - query_start)), 0)::float8
 		FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE 'replica-%'`

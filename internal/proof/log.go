@@ -8,16 +8,16 @@ import (
 	"sync"
 )
 
-// Log is the end of what a process writes to its standard error.
+// Log keeps the last lines that a process writes to its standard error.
 type Log struct {
-	ready chan string // the address, when the process says that it is ready
+	ready chan string // gets the address when the process says that it is ready
 
 	mu    sync.Mutex
-	told  bool // where it listens
+	told  bool // the process has said where it listens
 	lines []string
 }
 
-// logLines is how much of a log is kept, in lines.
+// logLines is how many lines of a log are kept at least.
 const logLines = 2000
 
 func newLog() *Log { return &Log{ready: make(chan string, 1)} }

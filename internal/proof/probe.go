@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// Probe posts one body after the other, at a steady pace, and notes how long each takes: what another
+// Probe posts one body after the other, at a steady pace, and records how long each takes: what another
 // caller sees while something else goes on.
 type Probe struct {
 	Path   string
 	Prefer string                    // the header of that name; none when empty
-	Every  time.Duration             // from the begin of one post to that of the next
+	Every  time.Duration             // from the beginning of one post to that of the next
 	Body   func(n int) (body string) // of post n
 
 	mu    sync.Mutex
@@ -27,8 +27,8 @@ type Probe struct {
 	wrong []string // answers that are neither 200 nor 503
 }
 
-// Run posts until ctx is done. A post is due at its time whether or not those before it are answered,
-// and its latency counts from then.
+// Run posts until ctx is done, and waits for the answers. A post is due at its time whether or not those
+// before it are answered, and its latency counts from then.
 func (p *Probe) Run(ctx context.Context, s *Service) {
 	client := &http.Client{Timeout: Patience, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	defer client.CloseIdleConnections()
@@ -88,6 +88,18 @@ func (p *Probe) Times() Times {
 	return slices.Clone(p.took)
 }
 
+// Taken returns how many answers were 200.
+func (p *Probe) Taken() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, taken := range p.taken {
+		if taken {
+			n++
+		}
+	}
+	return n
+}
+
 // Busy returns how many answers were 503.
 func (p *Probe) Busy() int {
 	p.mu.Lock()
@@ -95,15 +107,15 @@ func (p *Probe) Busy() int {
 	return p.busy
 }
 
-// Wrong tells of the answers that are neither 200 nor 503.
+// Wrong returns a line for each answer that is neither 200 nor 503.
 func (p *Probe) Wrong() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.wrong)
 }
 
-// SettledAfter returns how long after a time the last post was due that took longer than a limit, or was
-// not taken.
+// SettledAfter returns how long after a time the posts settle down: from then on all of them are taken,
+// within the limit. It is 0 if they all are.
 func (p *Probe) SettledAfter(from time.Time, limit time.Duration) (last time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// Settings are environment variables of a cxbridge, which gets no other.
+// Settings are the environment variables of a cxbridge. It gets no others.
 type Settings map[string]string
 
-// With returns the settings with some of them changed; "" takes one away.
+// With returns the settings with some of them changed; "" removes one.
 func (s Settings) With(changes Settings) Settings {
 	merged := make(Settings)
 	for _, from := range []Settings{s, changes} {
@@ -39,11 +39,10 @@ type Process struct {
 	Log *Log
 
 	cmd    *exec.Cmd
-	exited chan struct{} // closed when it has ended and all that it wrote is there
+	exited chan struct{} // closed when it has ended and its log is complete
 }
 
-// Patience bounds every wait. It is far beyond what anything takes, because a slow machine is no
-// error.
+// Patience bounds every wait. It is far more than anything takes, because a slow machine is no error.
 const Patience = 2 * time.Minute
 
 // Start starts the binary in a folder.
@@ -90,7 +89,7 @@ func (p *Process) Exited() <-chan struct{} { return p.exited }
 // Code returns the exit code of a process that has ended: -1 when a signal ended it.
 func (p *Process) Code() int { return p.cmd.ProcessState.ExitCode() }
 
-// Signal sends a signal. A process that has ended does not mind.
+// Signal sends a signal. It is no error if the process has ended.
 func (p *Process) Signal(sig os.Signal) error {
 	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -113,7 +112,7 @@ func (p *Process) Pause() error { return p.Signal(syscall.SIGSTOP) }
 // Continue ends a Pause.
 func (p *Process) Continue() error { return p.Signal(syscall.SIGCONT) }
 
-// Stop asks the process to stop and waits until it has. Not to stop in order is an error.
+// Stop asks the process to stop, and waits until it has. It is an error if it does not shut down gracefully.
 func (p *Process) Stop() error {
 	if err := p.Signal(syscall.SIGTERM); err != nil {
 		return err

@@ -17,36 +17,31 @@ import (
 // Promises is an account of what a service has acknowledged. It is safe for concurrent use.
 type Promises struct {
 	mu       sync.Mutex
-	events   int // acknowledged: receipts, events of threads, and what was refused and kept
+	posts    int // acknowledged
+	events   int // in those posts: receipts, events of threads, and what was refused and kept
 	receipts map[receipt]bool
 	ledger   *sim.Ledger
-	threads  map[threadEvent]bool // acknowledged as stored in the database, not in the spool
+	threads  eventSet // acknowledged as stored in the database, not in the spool
 	refused  map[[sha256.Size]byte]bool
-	others   []string // beginnings of the ids of other senders' messages
-	strange  []string // answers that no post deserves
+	others   []string // prefixes of the ids of other senders' messages
+	strange  []string // answers that no post should get
 	busy     int      // answers of 503
 	last     time.Time
 }
 
-// receipt tells receipts apart: two with one id, status and time are the same.
+// receipt tells receipts apart: two with the same id, status and time are the same.
 type receipt struct {
 	id, status string
 	at         time.Time
 }
 
-// threadEvent tells the events of threads apart, as far as their versions do.
-type threadEvent struct{ threadID, kind, version string }
-
 // NewPromises returns an empty account.
 func NewPromises() *Promises {
-	return &Promises{
-		receipts: make(map[receipt]bool), ledger: sim.NewLedger(), threads: make(map[threadEvent]bool),
-		refused: make(map[[sha256.Size]byte]bool),
-	}
+	return &Promises{receipts: make(map[receipt]bool), ledger: sim.NewLedger(), refused: make(map[[sha256.Size]byte]bool)}
 }
 
-// Note enters the last answer to a post, and reports whether it is one for good. After another one,
-// or none, the post is to be sent again: nobody knows what became of it.
+// Note records the answer to a post, and reports whether the answer is final. After any other answer,
+// or none, the post must be sent again: nobody knows what became of it.
 func (p *Promises) Note(post sim.Post, a sim.Answer) (settled bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -62,6 +57,7 @@ func (p *Promises) Note(post sim.Post, a sim.Answer) (settled bool) {
 		return a.Status < 500
 	}
 	p.last = time.Now()
+	p.posts++
 	p.events += len(post.Receipts) + len(post.Threads) + len(post.Refused)
 	p.ledger.Record(post)
 	for _, r := range post.Receipts {
@@ -70,16 +66,17 @@ func (p *Promises) Note(post sim.Post, a sim.Answer) (settled bool) {
 	for _, raw := range post.Refused {
 		p.refused[sha256.Sum256(raw)] = true
 	}
-	// One that is ignored brings nothing new, and is not kept; which of an array those are is not told.
+	// An event that is ignored brings nothing new and is not kept, and the answer to an array does not say
+	// which ones those are. So only an array that is accepted as a whole counts.
 	if len(post.Threads) > 0 && a.Events.Accepted == len(post.Threads) && a.Events.Spooled == 0 {
 		for _, e := range goodEvents(post) {
-			p.threads[e] = true
+			p.threads.add(e)
 		}
 	}
 	return true
 }
 
-// goodEvents reads the events of a post, without those that are to be refused.
+// goodEvents returns the events of a post, without those that must be refused.
 func goodEvents(post sim.Post) (events []threadEvent) {
 	items := []json.RawMessage{post.Body}
 	if bytes.HasPrefix(post.Body, []byte{'['}) && json.Unmarshal(post.Body, &items) != nil {
@@ -90,27 +87,34 @@ func goodEvents(post sim.Post) (events []threadEvent) {
 			Event string
 			Data  struct {
 				ThreadID string
-				Version  json.Number
+				Version  *int64
 			}
 		}
 		refused := slices.ContainsFunc(post.Refused, func(raw []byte) bool { return bytes.Equal(raw, item) })
-		if !refused && json.Unmarshal(item, &e) == nil && e.Data.Version != "" {
-			events = append(events, threadEvent{e.Data.ThreadID, e.Event, e.Data.Version.String()})
+		if !refused && json.Unmarshal(item, &e) == nil && e.Data.Version != nil {
+			events = append(events, threadEvent{e.Data.ThreadID, e.Event, *e.Data.Version})
 		}
 	}
 	return events
 }
 
-// Beside says that somebody else posts messages too, whose ids begin with a text.
+// Beside announces that another sender posts messages too, whose ids begin with prefix.
 func (p *Promises) Beside(prefix string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.others = append(p.others, prefix)
 }
 
-// isOthers reports whether a message is somebody else's.
+// isOthers reports whether a message is another sender's.
 func (p *Promises) isOthers(id string) bool {
 	return slices.ContainsFunc(p.others, func(prefix string) bool { return strings.HasPrefix(id, prefix) })
+}
+
+// Posts returns how many posts were acknowledged.
+func (p *Promises) Posts() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.posts
 }
 
 // Events returns how many events were acknowledged.

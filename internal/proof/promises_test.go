@@ -18,10 +18,10 @@ func TestPromises(t *testing.T) {
 			t.Errorf("an answer of %d settles it: %v", status, got)
 		}
 	}
-	if p.Events() != 0 || p.Busy() != 1 || len(p.strange) != 2 || !p.Last().IsZero() {
+	if p.Posts() != 0 || p.Events() != 0 || p.Busy() != 1 || len(p.strange) != 2 || !p.Last().IsZero() {
 		t.Errorf("%d events, %d busy, strange: %q", p.Events(), p.Busy(), p.strange)
 	}
-	if !p.Note(post, sim.Answer{Status: 200}) || p.Events() != 1 || p.Last().IsZero() || len(p.receipts) != 1 {
+	if !p.Note(post, sim.Answer{Status: 200}) || p.Posts() != 1 || p.Events() != 1 || p.Last().IsZero() || len(p.receipts) != 1 {
 		t.Errorf("%d events after an answer of 200", p.Events())
 	}
 }
@@ -30,7 +30,7 @@ func TestPromises(t *testing.T) {
 func TestGoodEvents(t *testing.T) {
 	good, bad := `{"event":"THREAD_UPDATED","data":{"threadId":"t-1","version":7}}`, `{"event":"THREAD_MERGED","data":{"threadId":"t-2","version":1}}`
 	post := sim.Post{Body: []byte("[" + good + "," + bad + "]"), Threads: []string{"t-1"}, Refused: [][]byte{[]byte(bad)}}
-	want := []threadEvent{{"t-1", "THREAD_UPDATED", "7"}}
+	want := []threadEvent{{"t-1", "THREAD_UPDATED", 7}}
 	if diff := cmp.Diff(want, goodEvents(post), cmp.AllowUnexported(threadEvent{})); diff != "" {
 		t.Error(diff)
 	}

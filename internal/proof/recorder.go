@@ -17,10 +17,10 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sim"
 )
 
-// Operation is what a CRM was asked about a thread, by a replica or by somebody who works in the CRM.
+// Operation is a request to a CRM about a thread, or a change by somebody who works in the CRM.
 type Operation struct {
 	Thread  string
-	Replica string // "" is another writer, whose work raises the version by one
+	Replica string // "" is another writer, whose change raises the version by one
 	Method  string // "" for another writer
 	Key     string // Idempotency-Key
 	IfMatch string // the ETag of the state that a write was made for
@@ -28,21 +28,21 @@ type Operation struct {
 
 	Call, Return time.Time // as the CRM saw them
 
-	Carried bool   // the CRM did what it was asked, as far as that was right; else it never came to it
-	Status  int    // that the CRM answered; 0: a fault stood in the place of the answer
-	ETag    string // that the answer told
-	Told    int64  // the version that the answer told
+	Carried bool   // the CRM handled the request, even if by refusing it; else it never got to it
+	Status  int    // that the CRM answered; 0: a fault took the place of the answer
+	ETag    string // in the answer
+	Told    int64  // the version in the answer
 
-	lied bool // it was carried out, and answered as if it was not
+	lied bool // it was carried out, and answered as if it had not been
 }
 
 // isWrite reports whether the operation may change the thread.
 func (o *Operation) isWrite() bool { return o.Method != http.MethodGet }
 
-// Recorder stands before a CRM and takes down what it is asked.
+// Recorder stands in front of a CRM and records what it is asked.
 type Recorder struct {
 	*CRM
-	Settings Settings // that name it to cxbridge; a replica puts its name at the end of CRM_API_URL
+	Settings Settings // that point cxbridge to it; a replica appends its name to CRM_API_URL
 
 	server  *http.Server
 	address string
@@ -55,13 +55,13 @@ type Recorder struct {
 // operationKey finds the Operation in the context of its request.
 type operationKey struct{}
 
-// OperationOf returns what a request to a Recorder is taken down as; nil when it is none.
+// OperationOf returns the operation as which a Recorder records a request; nil when it does not.
 func OperationOf(request *http.Request) *Operation {
 	o, _ := request.Context().Value(operationKey{}).(*Operation)
 	return o
 }
 
-// Record puts a recorder before a CRM, which is closed with it.
+// Record puts a recorder in front of a CRM, which is closed with it.
 func Record(crm *CRM) (*Recorder, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -77,7 +77,7 @@ func Record(crm *CRM) (*Recorder, error) {
 // Address is host:port.
 func (r *Recorder) Address() string { return r.address }
 
-// SetFaults decides what befalls requests from now on.
+// SetFaults sets the function that decides what happens to requests from now on.
 func (r *Recorder) SetFaults(befalls func(*http.Request) sim.CRMFault) {
 	r.CRM.SetFaults(func(request *http.Request) sim.CRMFault {
 		f := befalls(request)
@@ -107,7 +107,7 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 	body, err := io.ReadAll(request.Body)
 	if err != nil {
-		panic(http.ErrAbortHandler) // who has sent half of a request gets no answer
+		panic(http.ErrAbortHandler) // half of a request gets no answer
 	}
 	replica, path, _ := strings.Cut(strings.TrimPrefix(request.URL.EscapedPath(), "/"), "/")
 	o.Replica = replica
@@ -122,7 +122,7 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	answer := &answerCopy{ResponseWriter: w}
 	defer func() { r.add(o, answer) }() // also when the CRM cuts the connection, which is a panic
 	r.CRM.ServeHTTP(answer, inner)
-	if answer.status == 0 { // net/http would say 200, and whoever has closed one half of the connection reads that
+	if answer.status == 0 { // net/http would send 200, which a caller reads that has closed only its half
 		panic(http.ErrAbortHandler)
 	}
 }
@@ -144,11 +144,11 @@ func (o *Operation) read(path string, body []byte) {
 	}
 }
 
-// add enters an operation that has ended.
+// add records an operation that has ended.
 func (r *Recorder) add(o *Operation, a *answerCopy) {
 	o.Return = time.Now()
 	if a.status == 0 && !o.lied {
-		o.Carried = false // whoever asked was gone before the CRM came to it
+		o.Carried = false // the caller was gone before the CRM got to it
 	}
 	if o.Carried && !o.lied {
 		o.Status, o.ETag = a.status, a.Header().Get("ETag")
@@ -165,7 +165,7 @@ func (r *Recorder) add(o *Operation, a *answerCopy) {
 	}
 }
 
-// answerCopy keeps what is answered.
+// answerCopy keeps a copy of the answer.
 type answerCopy struct {
 	http.ResponseWriter
 	status int

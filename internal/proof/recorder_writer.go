@@ -10,7 +10,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sim"
 )
 
-// MeddleUntil works in the CRM as another writer does, and takes that down, until ctx is done.
+// MeddleUntil works in the CRM as another writer does, and records that, until ctx is done.
 func (r *Recorder) MeddleUntil(ctx context.Context, rng *rand.Rand, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()

@@ -17,19 +17,19 @@ import (
 // the ETag of that state (If-Match), and the version that the thread has afterwards. A history is right
 // if each operation can be put at one moment between its call and its return so that
 //
-//   - a read tells the last version (an update that was acknowledged is not lost);
-//   - a write that is applied was made for the version that it replaces (nothing newer is overwritten by
-//     what was worked out before), and raises it;
+//   - a read returns the last version (no update that was acknowledged is lost);
+//   - a write that is applied was made for the version that it replaces (nothing newer is overwritten by an
+//     older delta), and raises it;
 //   - a write with a key that was applied before changes nothing (nothing is applied twice);
-//   - a write that is refused did have to be;
-//   - another writer's work raises the version by one, and is in what the replicas read then.
+//   - a write that is refused had to be refused;
+//   - another writer's work raises the version by one, and is in what the replicas read afterwards.
 //
-// A write that was carried out while its answer was lost is applied if it could be, and else it is not.
+// A write that was carried out while its answer was lost is applied if it could be, and otherwise not.
 
-// What is no version that a write was made for.
+// These stand for the version that a write was made for, if there is none.
 const (
-	none   = -1 // it names no state
-	unseen = -2 // it names a state that nobody was told of
+	none   = -1 // the write names no state
+	unseen = -2 // the write names a state that no answer has shown
 )
 
 // asked is an operation as the register sees it.
@@ -99,7 +99,7 @@ func (r register) step(o asked) (bool, register) {
 	case o.Status == 0 && r.takes(o):
 		return true, r.after(o)
 	case o.Status == 0:
-		// A CRM applies also what names no state. It then overwrites what its sender has not seen.
+		// A CRM also applies a write that names no state, which then overwrites what its sender has not seen.
 		blind := o.Method == http.MethodPatch && o.base == none && r.exists && o.Version > r.version
 		return !blind, r
 	case o.Status < 300:
@@ -108,7 +108,7 @@ func (r register) step(o asked) (bool, register) {
 	return !r.takes(o), r
 }
 
-// tells reports whether a read, if it was answered, tells what the register has.
+// tells reports whether a read, if it was answered, returns what the register has.
 func (r register) tells(o asked) bool {
 	switch {
 	case o.Status == http.StatusOK:
@@ -135,18 +135,18 @@ var registerModel = porcupine.Model{
 	},
 }
 
-// Histories is what came of the check of all threads.
+// Histories is the result of the check of all threads.
 type Histories struct {
 	Threads int
 	Reads   int // that were carried out
-	Writes  int // the same
-	Lost    int // of the writes: carried out, and the answer was lost
+	Writes  int // that were carried out
+	Lost    int // writes that were carried out, and the answer was lost
 	Others  int // changes of the other writer
 	Wrong   []string
 }
 
-// CheckHistories holds what was done to each thread against the register. To find no answer within the
-// limit for each thread is wrong too.
+// CheckHistories checks that what was done to each thread is the history of a register. A thread for which that
+// cannot be decided within the limit is wrong too.
 func CheckHistories(history []*Operation, limit time.Duration) (h Histories) {
 	threads := make(map[string][]*Operation)
 	for _, o := range history {
@@ -162,7 +162,7 @@ func CheckHistories(history []*Operation, limit time.Duration) (h Histories) {
 		case porcupine.Illegal:
 			h.Wrong = append(h.Wrong, fmt.Sprintf("thread %q: its %d operations are not those of one register:\n%s", id, len(operations), why))
 		default:
-			h.Wrong = append(h.Wrong, fmt.Sprintf("thread %q: it was not found out in %s whether its %d operations are those of one register", id, limit, len(operations)))
+			h.Wrong = append(h.Wrong, fmt.Sprintf("thread %q: %s were not enough to decide whether its %d operations are those of one register", id, limit, len(operations)))
 		}
 	}
 	slices.Sort(h.Wrong)
@@ -183,8 +183,8 @@ func (h *Histories) count(o *Operation) {
 	}
 }
 
-// checkThread asks porcupine. What is wrong is told by the last operations that can be explained, and by
-// the first that cannot.
+// checkThread asks porcupine. It describes a fault by the last operations that can be explained, and the first
+// one that cannot.
 func checkThread(operations []*Operation, limit time.Duration) (porcupine.CheckResult, string) {
 	told := make(map[string]int64)
 	for _, o := range operations {
@@ -216,7 +216,7 @@ func baseOf(o *Operation, told map[string]int64) int64 {
 	return unseen
 }
 
-// shown is how many operations are shown before the first that cannot be explained.
+// shown is how many operations are listed before the first one that cannot be explained.
 const shown = 4
 
 func unexplained(history []porcupine.Operation, attempts [][]int) string {
@@ -243,14 +243,14 @@ func unexplained(history []porcupine.Operation, attempts [][]int) string {
 	return lines.String()
 }
 
-// String tells of an operation what is no text of a message.
+// String describes an operation without the texts of messages.
 func (o asked) String() string {
 	base := fmt.Sprintf("version %d", o.base)
 	switch o.base {
 	case none:
 		base = "no version"
 	case unseen:
-		base = "a version that nobody was told of"
+		base = "a version that no answer has shown"
 	}
 	switch {
 	case o.Replica == "":

@@ -15,12 +15,12 @@ import (
 	"github.com/cxbridge/cxbridge/internal/faultproxy"
 )
 
-// Link is a stretch of the network at one replica.
+// Link is a part of the network around one replica.
 type Link string
 
 // The links of a replica.
 const (
-	Intake   Link = "intake"     // from those who post
+	Intake   Link = "intake"     // from the senders of events
 	Database Link = "PostgreSQL" // to PostgreSQL
 	ToCRM    Link = "CRM"        // to the CRM
 )
@@ -28,7 +28,7 @@ const (
 // Links are all links of a replica.
 var Links = []Link{Intake, Database, ToCRM}
 
-// Replica is a cxbridge of several on one PostgreSQL. Each of its links has a fault proxy of its own, so
+// Replica is one of several cxbridges on one PostgreSQL. Each of its links has its own fault proxy, so that
 // it can be cut off alone.
 type Replica struct {
 	*Service // Address is that of the process itself
@@ -47,8 +47,8 @@ func (r *Replica) Heal() {
 	}
 }
 
-// NewReplicas returns replicas that are not started, each with a folder of its own under dir. PostgreSQL
-// knows each by its name (application_name), and so does a CRM that is recorded.
+// NewReplicas returns replicas that are not started, each with its own folder under dir. PostgreSQL knows
+// each by its name (application_name), and so does the recorded CRM.
 func NewReplicas(n int, program, dir string, store *Store, crm *Recorder, rng *rand.Rand) (all []*Replica, err error) {
 	defer func() {
 		if err != nil {
@@ -74,23 +74,29 @@ func NewReplicas(n int, program, dir string, store *Store, crm *Recorder, rng *r
 			return all, err
 		}
 		r.Address = settings["ADDR"]
-		if r.proxies[Intake], err = faultproxy.Start(r.Address, child(rng)); err != nil {
+		if err := r.proxy(Intake, r.Address, rng); err != nil {
 			return all, err
 		}
 	}
 	return all, nil
 }
 
-// connect puts proxies before PostgreSQL and the CRM, and returns the settings that lead through them.
+// proxy puts a proxy on a link.
+func (r *Replica) proxy(l Link, target string, rng *rand.Rand) error {
+	p, err := faultproxy.Start(target, child(rng))
+	if err == nil {
+		r.proxies[l] = p // none if it failed: they are closed in any case
+	}
+	return err
+}
+
+// connect puts proxies in front of PostgreSQL and the CRM, and returns the settings that lead through them.
 func (r *Replica) connect(store *Store, crm *Recorder, rng *rand.Rand) (Settings, error) {
 	database, err := url.Parse(store.Cluster.URL)
 	if err != nil {
 		return nil, err
 	}
-	if r.proxies[Database], err = faultproxy.Start(database.Host, child(rng)); err != nil {
-		return nil, err
-	}
-	if r.proxies[ToCRM], err = faultproxy.Start(crm.Address(), child(rng)); err != nil {
+	if err := errors.Join(r.proxy(Database, database.Host, rng), r.proxy(ToCRM, crm.Address(), rng)); err != nil {
 		return nil, err
 	}
 	database.Host = r.proxies[Database].Addr()
@@ -102,8 +108,8 @@ func (r *Replica) connect(store *Store, crm *Recorder, rng *rand.Rand) (Settings
 	}), nil
 }
 
-// lastingAddress returns an address that stays free while nobody listens there: not on 127.0.0.1, from
-// which all connections on this machine come, each with a port that it is given.
+// lastingAddress returns an address that stays free while nobody listens there. It is not on 127.0.0.1:
+// the connections of this machine come from there, and each takes a free port.
 func lastingAddress(i int) (string, error) {
 	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.%d:0", i+2))
 	if err != nil {
@@ -116,7 +122,7 @@ func lastingAddress(i int) (string, error) {
 // child returns a source of randomness that is drawn from another one.
 func child(rng *rand.Rand) *rand.Rand { return rand.New(rand.NewPCG(rng.Uint64(), rng.Uint64())) }
 
-// StartReplicas starts all, and waits until they are ready.
+// StartReplicas starts all replicas, and waits until they are ready.
 func StartReplicas(ctx context.Context, all []*Replica) error {
 	starts, ctx := errgroup.WithContext(ctx)
 	for _, r := range all {
@@ -125,7 +131,7 @@ func StartReplicas(ctx context.Context, all []*Replica) error {
 	return starts.Wait()
 }
 
-// CloseReplicas ends the processes in order, and then the proxies.
+// CloseReplicas shuts each replica down gracefully, and then its proxies.
 func CloseReplicas(all []*Replica) (err error) {
 	for _, r := range all {
 		r.Heal()

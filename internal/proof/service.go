@@ -26,7 +26,7 @@ const (
 	ThreadsPath  = "/api/webhooks/cxone-threads"
 )
 
-// Service is a cxbridge that has one address through all its restarts.
+// Service is a cxbridge that keeps its address through all its restarts.
 type Service struct {
 	Address  string // host:port
 	Store    *Store
@@ -37,10 +37,10 @@ type Service struct {
 	client       *http.Client
 }
 
-// NewService returns a service that is not started. More settings than those of the store and the
-// address may be given; the folder is the working directory of its processes.
+// NewService returns a service that is not started. Its settings are those of the store, an address, the
+// secrets, and more; the folder is the working directory of its processes.
 func NewService(program, dir string, store *Store, more Settings) (*Service, error) {
-	address, err := freeAddress()
+	address, err := FreeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,8 @@ func NewService(program, dir string, store *Store, more Settings) (*Service, err
 	}, nil
 }
 
-func freeAddress() (string, error) {
+// FreeAddress returns a host:port on 127.0.0.1 where nobody listens at the moment.
+func FreeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
@@ -63,7 +64,7 @@ func freeAddress() (string, error) {
 // URL is where the service is reached.
 func (s *Service) URL() string { return "http://" + s.Address }
 
-// Process returns the process that was started last; nil when there was none.
+// Process returns the process that was started last; nil if none was.
 func (s *Service) Process() *Process { return s.process }
 
 // Start starts a process, and waits until it is ready.
@@ -78,7 +79,7 @@ func (s *Service) Start(ctx context.Context) (err error) {
 // Kill ends the process as a crash would.
 func (s *Service) Kill() error { return s.process.Kill() }
 
-// Close ends the process in order, if there is one.
+// Close shuts the process down gracefully, if it runs.
 func (s *Service) Close() error {
 	defer s.client.CloseIdleConnections()
 	if s.process == nil {
@@ -92,20 +93,25 @@ func (s *Service) Close() error {
 	}
 }
 
-// Run runs another command of the same cxbridge with the same settings to its end.
-func (s *Service) Run(args ...string) error {
+// Run runs another command of the same cxbridge, with the same settings, to its end. When ctx is done
+// before that, it kills the command and returns the error of ctx.
+func (s *Service) Run(ctx context.Context, args ...string) error {
 	p, err := Start(s.program, s.dir, s.Settings, args...)
 	if err != nil {
 		return err
 	}
-	<-p.Exited()
+	select {
+	case <-p.Exited():
+	case <-ctx.Done():
+		return errors.Join(ctx.Err(), p.Kill())
+	}
 	if code := p.Code(); code != 0 {
 		return fmt.Errorf("cxbridge %s: exit code %d\n%s", strings.Join(args, " "), code, p.Log.Tail(20))
 	}
 	return nil
 }
 
-// Get asks the API as a viewer, and reads the answer into out.
+// Get asks the API as a viewer, and decodes the JSON of the answer into out.
 func (s *Service) Get(ctx context.Context, path string, out any) error {
 	body, err := s.fetch(ctx, path)
 	if err != nil {
@@ -149,7 +155,7 @@ func (s *Service) Metric(ctx context.Context, name string) (float64, error) {
 	return 0, errors.New("there is no metric " + name)
 }
 
-// Unsynced tells which threads are in another state than synced, and why.
+// Unsynced lists the threads that are not synced, with the reason: at most 500 of each state.
 func (s *Service) Unsynced(ctx context.Context) (lines []string, err error) {
 	for _, state := range []string{"pending", "retrying", "parked", "waiting"} {
 		var page struct {
@@ -168,5 +174,5 @@ func (s *Service) Unsynced(ctx context.Context) (lines []string, err error) {
 	return lines, nil
 }
 
-// pollEvery is how often what is waited for is looked at.
+// pollEvery is how often a condition that is waited for is checked.
 const pollEvery = 20 * time.Millisecond

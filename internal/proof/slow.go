@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// SlowClients holds connections to a service open, in each of the ways of doing so, until ctx is done:
-// heads that never end, bodies that come a byte at a time, and answers that nobody reads. A connection
-// that the service closes is opened again. It returns how often that was.
+// SlowClients holds connections to a service open until ctx is done, as many as each says in each of three
+// ways: headers that never end, bodies that come a byte at a time, and answers that nobody reads. It opens a
+// connection that the service closes again, and returns how often it did.
 func SlowClients(ctx context.Context, s *Service, each int) (closed int) {
 	const post = "POST " + ReceiptsPath + " HTTP/1.1\r\nHost: x\r\nX-Webhook-Secret: " + WebhookSecret + "\r\n"
 	ways := []struct{ begin, more string }{
@@ -26,7 +26,7 @@ func SlowClients(ctx context.Context, s *Service, each int) (closed int) {
 		for range each {
 			clients.Go(func() {
 				for ctx.Err() == nil {
-					if err := hold(ctx, s.Address, way.begin, way.more); err != nil {
+					if err := hold(ctx, s.Address, way.begin, way.more); err != nil && ctx.Err() == nil {
 						mu.Lock()
 						closed++
 						mu.Unlock()
@@ -39,8 +39,7 @@ func SlowClients(ctx context.Context, s *Service, each int) (closed int) {
 	return closed
 }
 
-// hold holds one connection until ctx is done, or until it breaks, which is its error. It reads
-// nothing.
+// hold holds one connection until ctx is done or it breaks, which is an error. It reads nothing.
 func hold(ctx context.Context, address, begin, more string) error {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -49,7 +48,7 @@ func hold(ctx context.Context, address, begin, more string) error {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetReadBuffer(4 << 10) // less fits in between; without it, more must be sent
+		_ = tcp.SetReadBuffer(4 << 10) // so that unread answers fill it soon; a larger one only takes longer
 	}
 	if _, err := io.WriteString(conn, begin); err != nil {
 		return err

@@ -8,21 +8,21 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 
+	"github.com/cxbridge/cxbridge/internal/load"
 	"github.com/cxbridge/cxbridge/internal/pgtest"
 	"github.com/cxbridge/cxbridge/internal/sqlitedb"
 )
 
-// Store is where a cxbridge keeps its data. It is read by SQL, as people do who do not go through
-// the API.
+// Store is where a cxbridge keeps its data. It is read by SQL, as people do who bypass the API.
 type Store struct {
 	Name     string
-	Settings Settings        // that name it to cxbridge
+	Settings Settings        // that point cxbridge to it
 	Cluster  *pgtest.Cluster // nil with SQLite
 
 	open func() (*sql.DB, error)
 }
 
-// SQLite returns a store in a file that does not exist yet.
+// SQLite returns a store in a file of a folder. The file need not exist yet.
 func SQLite(dir string) *Store {
 	path := filepath.Join(dir, "cxbridge.db")
 	return &Store{
@@ -71,13 +71,13 @@ func (s *Store) Query(ctx context.Context, query string, scan func(*sql.Rows) er
 	return rows.Err()
 }
 
-// count returns the number that a query results in.
+// count returns the number that is the result of a query.
 func (s *Store) count(ctx context.Context, query string) (n int, err error) {
 	err = s.Query(ctx, query, func(rows *sql.Rows) error { return rows.Scan(&n) })
 	return n, err
 }
 
-// instant reads a time of either database; the zero time is null.
+// instant reads a time of either database. Null is the zero time.
 func instant(at any) (time.Time, error) {
 	switch at := at.(type) {
 	case time.Time:
@@ -87,4 +87,17 @@ func instant(at any) (time.Time, error) {
 		return parsed.UTC(), err
 	}
 	return time.Time{}, nil
+}
+
+// Rows counts what is stored of a load whose message ids begin with a prefix of letters and digits; of all
+// loads when it is empty.
+func (s *Store) Rows(ctx context.Context, prefix string) (rows load.Rows, err error) {
+	err = s.Query(ctx, `SELECT count(*), count(CASE WHEN status = 'DELIVERED' THEN 1 END) FROM sms_messages
+		WHERE message_id LIKE '`+prefix+`%'`, func(r *sql.Rows) error { return r.Scan(&rows.Messages, &rows.Final) })
+	if err != nil {
+		return rows, err
+	}
+	err = s.Query(ctx, `SELECT count(*) FROM sms_receipt_history WHERE message_id LIKE '`+prefix+`%'`,
+		func(r *sql.Rows) error { return r.Scan(&rows.Receipts) })
+	return rows, err
 }

@@ -9,10 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// Table is a Markdown table; the first row is its head.
+// Table is a Markdown table; the first row is its header.
 type Table [][]string
 
-// Print pads the cells, so that the table reads well without being rendered.
+// Print pads the cells, so that the table is readable without being rendered.
 func (t Table) Print(w io.Writer) {
 	widths := make([]int, len(t[0]))
 	for _, row := range t {
@@ -43,7 +43,7 @@ func (t Table) Print(w io.Writer) {
 	}
 }
 
-// Times are measured times, of which a table shows the median and the most.
+// Times are measured times, of which a table shows the median and the maximum.
 type Times []time.Duration
 
 // Median returns the median; 0 of none.
@@ -67,7 +67,7 @@ func (t Times) P99() time.Duration {
 	return slices.Sorted(slices.Values(t))[(len(t)*99+99)/100-1]
 }
 
-// Max returns the most; 0 of none.
+// Max returns the longest; 0 of none.
 func (t Times) Max() time.Duration {
 	if len(t) == 0 {
 		return 0

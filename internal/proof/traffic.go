@@ -11,8 +11,8 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sim"
 )
 
-// Traffic posts receipts and events of threads to a service, at a rate, whether or not it answers. It
-// goes on through crashes, and repeats what was not acknowledged, as CXone does.
+// Traffic posts receipts and events of threads to a service, at a rate, whether or not the service answers.
+// It goes on through crashes, and repeats what was not acknowledged, as CXone does.
 type Traffic struct {
 	Promises      *Promises
 	Conversations *sim.Conversations
@@ -20,7 +20,7 @@ type Traffic struct {
 	receipts, threads *feed
 }
 
-// Load is what Traffic there is.
+// Load says how much Traffic there is.
 type Load struct {
 	Receipts float64 // posts of receipts in a second
 	Threads  float64 // posts of events of threads in a second
@@ -51,7 +51,7 @@ func (t *Traffic) Run(ctx context.Context) {
 	both.Wait()
 }
 
-// Burst posts receipts as fast as they are answered, until enough says so. It may be called while Run
+// Burst posts receipts as fast as they are answered, until enough reports true. It may be called while Run
 // runs.
 func (t *Traffic) Burst(ctx context.Context, enough func() bool) {
 	t.receipts.sender().Run(ctx, func() (sim.Post, bool) {
@@ -62,8 +62,8 @@ func (t *Traffic) Burst(ctx context.Context, enough func() bool) {
 	})
 }
 
-// Finish posts what is left to be told, and all that was not acknowledged, until the service has taken
-// it. Run may be called again after it.
+// Finish posts the rest of the stories, and everything that was not acknowledged, until the service has taken
+// it. Run may be called again afterwards.
 func (t *Traffic) Finish(ctx context.Context) error {
 	for _, f := range []*feed{t.receipts, t.threads} {
 		if err := f.finish(ctx); err != nil {
@@ -73,8 +73,8 @@ func (t *Traffic) Finish(ctx context.Context) error {
 	return nil
 }
 
-// Open returns how many posts were made up and have no answer for good. It is 0 after Finish; else an
-// event was never posted, and what is missing for it is no fault of the service.
+// Open returns how many posts were made up and have no final answer. It is 0 after Finish. If it is not, an
+// event was never posted, and it is no fault of the service that something is missing.
 func (t *Traffic) Open() (n int) {
 	for _, f := range []*feed{t.receipts, t.threads} {
 		f.mu.Lock()
@@ -84,10 +84,10 @@ func (t *Traffic) Open() (n int) {
 	return n
 }
 
-// Close gives up the connections.
+// Close closes the idle connections.
 func (t *Traffic) Close() { t.receipts.client.CloseIdleConnections() }
 
-// feedWorkers is how many posts of a feed are under way at once, at most.
+// feedWorkers is how many posts of a feed are under way at once, at the most.
 const feedWorkers = 32
 
 // feed posts to one webhook.
@@ -98,11 +98,11 @@ type feed struct {
 	promises *Promises
 
 	mu     sync.Mutex
-	next   func(time.Time) sim.Post // called with the lock
-	rest   func() (sim.Post, bool)  // the same
-	again  []sim.Post               // were not acknowledged
-	taking bool                     // the last answer was one for good
-	open   int                      // posts that were made up and have no answer for good
+	next   func(time.Time) sim.Post // called with the lock held
+	rest   func() (sim.Post, bool)  // called with the lock held
+	again  []sim.Post               // that were not acknowledged
+	taking bool                     // the last answer was final
+	open   int                      // posts that were made up and have no final answer
 }
 
 func (f *feed) run(ctx context.Context) {
@@ -127,7 +127,7 @@ func (f *feed) fresh() sim.Post {
 	return f.next(time.Now())
 }
 
-// left makes up a post of what is left to be told, if there is any.
+// left makes up a post of the rest of the stories, if there is any.
 func (f *feed) left() (sim.Post, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -181,7 +181,8 @@ func (f *feed) sender() *sim.Sender {
 	}
 }
 
-// repeat returns a post that was not acknowledged, if there is one; on demand only while others are.
+// repeat returns a post that was not acknowledged, if there is one. With onlyTaking it returns none while the
+// service acknowledges nothing.
 func (f *feed) repeat(onlyTaking bool) (sim.Post, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Await waits until what is said to become true is true, for as long as Patience.
+// Await waits until a condition is true, for as long as Patience. What is the condition in words, for the
+// error.
 func Await(ctx context.Context, what string, is func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
@@ -44,10 +45,16 @@ func (s *Service) AwaitDrained(ctx context.Context) error {
 	return nil
 }
 
-// AwaitSynced waits until no thread lacks anything. What is stuck is told by the error.
+// AwaitMore waits until n more events are acknowledged.
+func (t *Traffic) AwaitMore(ctx context.Context, n int) error {
+	want := t.Promises.Events() + n
+	return Await(ctx, "events are acknowledged", func() bool { return t.Promises.Events() >= want })
+}
+
+// AwaitSynced waits until no thread lacks anything. Its error names the threads that are stuck.
 //
 // It asks the database, in one statement: the API lists one state after the other, and a thread that is
-// tried again may meanwhile pass from one that is yet to be listed to one that was.
+// tried again may meanwhile pass from a state that is yet to be listed to one that was.
 func (s *Service) AwaitSynced(ctx context.Context) error {
 	var left int
 	var last error
@@ -61,13 +68,13 @@ func (s *Service) AwaitSynced(ctx context.Context) error {
 	return errors.Join(err, last, s.stuck(ctx, left))
 }
 
-// stuck is the error of threads that stay behind.
+// stuck returns the error that names the threads that stay behind.
 func (s *Service) stuck(ctx context.Context, n int) error {
 	lines, err := s.Unsynced(ctx)
 	return errors.Join(err, fmt.Errorf("%d threads are stuck\n%s", n, strings.Join(lines[:min(len(lines), 20)], "\n")))
 }
 
-// Behind is the threads of which the CRM lacks something, with the revision that it is to have.
+// Behind holds the threads of which the CRM lacks something, with the revision that it must get.
 type Behind map[string]int64
 
 // Behind returns the threads that are behind at the moment.
@@ -83,7 +90,7 @@ func (s *Store) Behind(ctx context.Context) (Behind, error) {
 	return threads, err
 }
 
-// AwaitPause waits until the CRM is left alone for another time than it was, since act.
+// AwaitPause calls act, and waits until the pause of the CRM ends at another time than before.
 func (s *Store) AwaitPause(ctx context.Context, act func()) error {
 	pause := func() (until string, err error) {
 		const query = "SELECT coalesce(CAST(paused_until AS text), '') FROM sinks WHERE name = 'crm'"
@@ -106,8 +113,8 @@ func (s *Store) AwaitPause(ctx context.Context, act func()) error {
 	return nil
 }
 
-// AwaitPushed waits until threads that were behind are not, or only by what has come since. It empties
-// the list.
+// AwaitPushed waits until the CRM has what it lacked of threads: they may be behind again by what has come
+// since. It empties the map.
 func (s *Service) AwaitPushed(ctx context.Context, threads Behind) error {
 	var last error
 	err := Await(ctx, "what the CRM lacked is pushed", func() bool {
