@@ -61,8 +61,8 @@ func (s *answerSettings) check() error {
 	return nil
 }
 
-// measure asks databases of several sizes everything that the API and the console answer about
-// delivery, while receipts come in; and measures what it costs the intake to count.
+// measure asks databases of several sizes everything that the API and the console answer about delivery,
+// while receipts come in. It also measures what it costs the intake to count.
 func (s *answerSettings) measure(ctx context.Context, o *options) (_ findings, err error) {
 	w, err := newWorkspace(o)
 	if err != nil {
@@ -95,7 +95,7 @@ func (s *answerSettings) measure(ctx context.Context, o *options) (_ findings, e
 	return r, nil
 }
 
-// answerCourse is what is measured, in turn.
+// answerCourse makes the measurements, in turn.
 type answerCourse struct {
 	settings *answerSettings
 	w        *workspace
@@ -141,7 +141,7 @@ func (c *answerCourse) measure(ctx context.Context, t *target, stocked *stock, o
 	cfg := c.w.load()
 	cfg.Addr, cfg.Raw, cfg.Connections, cfg.Mixed, cfg.Repeat = server.addr, true, 64, true, 0.3
 	cfg.Rate, cfg.Warmup, cfg.Duration = s.Rate, s.Warmup, s.Duration
-	err = c.ask(ctx, server, cfg, stocked, one)
+	err = c.ask(ctx, server, t.database, cfg, stocked, one)
 	if err != nil && ctx.Err() == nil {
 		err = server.explain(err)
 	}
@@ -160,7 +160,7 @@ func (c *answerCourse) measure(ctx context.Context, t *target, stocked *stock, o
 	return one.Intake.Ledger.Verify(rows)
 }
 
-func (c *answerCourse) ask(ctx context.Context, server *serverProcess, cfg load.Config, stocked *stock, one *sized) error {
+func (c *answerCourse) ask(ctx context.Context, server *serverProcess, db database, cfg load.Config, stocked *stock, one *sized) error {
 	asker, err := newAsker(ctx, server.addr, c.w.token, questions(stocked), c.settings.Asks)
 	if err != nil {
 		return err
@@ -185,6 +185,11 @@ func (c *answerCourse) ask(ctx context.Context, server *serverProcess, cfg load.
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	if one.Intake.Ledger.Spooled > 0 {
+		if err := awaitSpool(ctx, db, cfg.Prefix, &one.Intake.Ledger); err != nil {
+			return err
+		}
+	}
 	one.Server = cpuOf(server)
 	if one.Memory, err = processMemory(server.cmd.Process.Pid); err != nil {
 		return err
@@ -193,8 +198,8 @@ func (c *answerCourse) ask(ctx context.Context, server *serverProcess, cfg load.
 	return one.checkTotal(ctx, asker)
 }
 
-// costs measures what each answer costs while nothing else goes on. It is CPU time, of which the kernel
-// tells hundredths of a second, so each question is asked several times.
+// costs measures what each answer costs while nothing else goes on. It is CPU time, which the kernel counts
+// in hundredths of a second, so each question is asked several times.
 func (c *answerCourse) costs(ctx context.Context, server *serverProcess, a *asker) ([]time.Duration, error) {
 	used := func() (cpu time.Duration, err error) {
 		if c.w.cluster != nil {
@@ -225,8 +230,8 @@ func (c *answerCourse) costs(ctx context.Context, server *serverProcess, a *aske
 	return costs, nil
 }
 
-// checkTotal compares the answer for the longest window with what is in the database: what it was
-// filled with, and what was acknowledged.
+// checkTotal compares the answer for the longest window with what the database was filled with and what was
+// acknowledged.
 func (one *sized) checkTotal(ctx context.Context, a *asker) error {
 	body, err := a.ask(ctx, "/analytics/delivery?window=90d", time.Now(), newMicros())
 	if err != nil {

@@ -18,12 +18,11 @@ const (
 
 var compared = []string{counting, uncounting, unsearched}
 
-// searchIndexes are those of sms_messages that the console and retention need, and the intake does not.
+// searchIndexes are the indexes of sms_messages that the console and retention need, and the intake does not.
 var searchIndexes = []string{"sms_messages_recipient", "sms_messages_first_seen"}
 
-// intake compares servers under a load that saturates them. In each round all of them take their turn,
-// the one that begins being another each time, so that what slows the machine down for a while slows
-// all of them.
+// intake compares servers under a load that saturates them. In each round all of them take their turn, and a
+// different one begins each time, so that what slows the machine down for a while slows all of them.
 func (c *answerCourse) intake(ctx context.Context) (runs []run, err error) {
 	targets, err := c.comparedTargets(ctx)
 	if err != nil {

@@ -10,11 +10,11 @@ import (
 type question struct {
 	name string
 
-	// path is where it is asked, for the how manieth time. No two are answered from the same work, so
-	// what is measured is the work.
+	// path returns the path and query of the n-th time that it is asked. No two of them share a cached
+	// answer, so what is measured is the work.
 	path func(n int) string
 
-	isAnswer bool // it may be answered by what was found out for the same question within the second
+	isAnswer bool // the answer may be cached, for a second
 }
 
 // askedWindows are those of the console, and the shortest there is, with the step of a series.
@@ -31,7 +31,7 @@ var askedWindows = []struct {
 	{"90d", "1d", 90 * 24 * time.Hour},
 }
 
-// lengthFor returns a length that nobody has asked for within the second, and that takes the same work.
+// lengthFor returns a length of window that was not asked for within the last second and takes the same work.
 func lengthFor(length time.Duration, n int) string {
 	off := time.Duration(n%5000) * time.Millisecond
 	if length == time.Minute { // there is no shorter window

@@ -12,7 +12,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
-	"golang.org/x/sync/errgroup"
+
+	"github.com/cxbridge/cxbridge/internal/load"
 )
 
 // readers is how many questions are under way at once, at most.
@@ -27,7 +28,7 @@ type asker struct {
 
 	mu    sync.Mutex
 	fresh []*hdrhistogram.Histogram // by question; in microseconds, from when it was due
-	again *hdrhistogram.Histogram   // of questions that were just answered
+	again *hdrhistogram.Histogram   // of questions that had just been answered
 	wrong map[string]int            // what was not answered with 200, by path and status
 }
 
@@ -57,37 +58,11 @@ func newAsker(ctx context.Context, addr, token string, questions []question, rat
 	return a, err
 }
 
-// run asks all questions in turn, for a time, and each a second time as soon as it is answered if the
-// answer may be kept.
+// run asks all questions in turn, for a time. A question whose answer may be cached is asked a second time
+// as soon as it is answered.
 func (a *asker) run(ctx context.Context, length time.Duration) error {
 	defer a.client.CloseIdleConnections()
-	start := time.Now()
-	numbers := make(chan int)
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		defer close(numbers)
-		for i := range int(a.rate * length.Seconds()) {
-			select {
-			case numbers <- i:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		return nil
-	})
-	for range readers {
-		g.Go(func() error {
-			for i := range numbers {
-				due := start.Add(time.Duration(float64(i) / a.rate * float64(time.Second)))
-				time.Sleep(time.Until(due))
-				if err := a.turn(ctx, i, due); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	return g.Wait()
+	return load.Pace(ctx, a.rate, length, readers, a.turn)
 }
 
 func (a *asker) turn(ctx context.Context, i int, due time.Time) error {
@@ -101,7 +76,7 @@ func (a *asker) turn(ctx context.Context, i int, due time.Time) error {
 	return err
 }
 
-// ask asks one question, and enters how long the answer took since it was due.
+// ask asks one question, and records how long the answer took since the question was due.
 func (a *asker) ask(ctx context.Context, path string, due time.Time, into *hdrhistogram.Histogram) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.addr+path, nil)
 	if err != nil {

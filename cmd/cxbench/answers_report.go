@@ -15,13 +15,13 @@ import (
 // answerAim is what every p95 is to stay below.
 const answerAim = 50 * time.Millisecond
 
-// answerReport is everything that is found out about answers.
+// answerReport holds all results about answers.
 type answerReport struct {
 	Machine   machine         `json:"machine"`
 	Databases []string        `json:"databases"`
 	Settings  *answerSettings `json:"settings"`
 	Sizes     []*sized        `json:"sizes"`
-	Intake    []run           `json:"intake"` // the servers that are compared, under a load that saturates them
+	Intake    []run           `json:"intake"` // of the servers that are compared, under a load that saturates them
 }
 
 // sized is what was measured on a database of a size.
@@ -31,7 +31,7 @@ type sized struct {
 	Bytes    int64          `json:"bytes"` // of the database
 	Answers  []answerTimes  `json:"answers"`
 	All      quantiles      `json:"all"`   // of all questions
-	Again    quantiles      `json:"again"` // of those that were just answered
+	Again    quantiles      `json:"again"` // of those that had just been answered
 	Wrong    map[string]int `json:"wrong,omitempty"`
 	Intake   load.Result    `json:"intake"`
 	Server   time.Duration  `json:"server_cpu_ns"` // of asking and intake
@@ -46,7 +46,7 @@ type answerTimes struct {
 	Times    quantiles     `json:"times"`
 }
 
-// sum enters what was asked.
+// sum records what was asked.
 func (one *sized) sum(a *asker, costs []time.Duration) {
 	all := newMicros()
 	for i, q := range a.questions {
@@ -83,7 +83,7 @@ func (r *answerReport) print(w io.Writer) {
 	}
 }
 
-// heads are the names of the columns of each size.
+// heads returns the names of the columns: the first one, and one for each size.
 func (r *answerReport) heads(first string) []string {
 	row := []string{first}
 	for _, one := range r.Sizes {
@@ -113,7 +113,7 @@ func (r *answerReport) printQuestions(w io.Writer) {
 	}
 }
 
-// verdict tells which answers were slower than they are to be.
+// verdict says how many answers were slower than the aim.
 func (one *sized) verdict() string {
 	slow := 0
 	for _, a := range one.Answers {
@@ -133,7 +133,7 @@ func (one *sized) verdict() string {
 	return text
 }
 
-// printMeanwhile tells how the intake was while questions were asked.
+// printMeanwhile prints how the intake did while questions were asked.
 func (r *answerReport) printMeanwhile(w io.Writer) {
 	fmt.Fprint(w, "\n### Meanwhile\n\n")
 	t := table{r.heads("figure")}
@@ -156,7 +156,7 @@ func (r *answerReport) printMeanwhile(w io.Writer) {
 	t.print(w)
 }
 
-// share tells how many cores were busy with it.
+// share says how many cores a CPU time kept busy.
 func (one *sized) share(cpu time.Duration) string {
 	return fmt.Sprintf("%.2f cores", cpu.Seconds()/one.Intake.Elapsed.Seconds())
 }
@@ -174,8 +174,8 @@ func (r *answerReport) printIntake(w io.Writer) {
 	t.print(w)
 }
 
-// toUncounting compares a run with the one of the same round that does not count, so that what slows the
-// machine down for a while slows both sides of a ratio.
+// toUncounting returns the ratio of a figure to that of the server that does not count, in the same round, so
+// that what slows the machine down for a while slows both sides of a ratio.
 func (r *answerReport) toUncounting(figure func(run) float64) func(run) float64 {
 	base := runsOf(r.Intake, uncounting, "intake")
 	return func(one run) float64 { return figure(one) / figure(base[one.Round-1]) }

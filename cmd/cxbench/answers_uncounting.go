@@ -9,20 +9,22 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+
+	"github.com/cxbridge/cxbridge/internal/proof"
 )
 
 const analyticsPkg = "github.com/cxbridge/cxbridge/internal/analytics"
 
-// idle is what the functions of analytics begin with in a server that counts nothing, by file and
-// function. There is no such setting: what is not counted is missing in the answers for ever.
+// idle holds the statements that the functions of analytics begin with in a server that counts nothing, by
+// file and function. There is no such setting: what is not counted would be missing in the answers for ever.
 var idle = map[string]map[string]string{
 	"contribution.go": {"ContributionOf": "return Contribution{}"},
 	"delta.go":        {"Add": "return", "Remove": "return", "Observe": "return", "Merge": "return", "Empty": "return true"},
 }
 
-// buildUncounting builds cxbridge from the same source, but for the functions that count.
+// buildUncounting builds cxbridge from the same source, except for the functions that count.
 func buildUncounting(ctx context.Context, dir string) (binary string, err error) {
-	source, err := sourceFolder(ctx, analyticsPkg)
+	source, err := proof.SourceFolder(ctx, analyticsPkg)
 	if err != nil {
 		return "", err
 	}
@@ -40,8 +42,8 @@ func buildUncounting(ctx context.Context, dir string) (binary string, err error)
 	return buildWith(ctx, dir, "uncounting", sources)
 }
 
-// beginWith returns a source file in which some functions and methods begin with a return. All of them
-// must be there, each once. What follows is never reached, and keeps the imports in use.
+// beginWith changes a source file so that some functions and methods begin with a return. Each of them must
+// be there exactly once. What follows is never reached, and keeps the imports in use.
 func beginWith(returns map[string]string, source []byte) ([]byte, error) {
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, "", source, parser.SkipObjectResolution)

@@ -13,14 +13,16 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/cxbridge/cxbridge/internal/proof"
 )
 
-// The baselines are servers like cxbridge: a process of their own, on net/http with its defaults.
+// The baselines are servers like cxbridge: each is its own process, on net/http with its defaults.
 
 // bareHandler is the ceiling: it reads the body and answers, and that is all.
 func bareHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+webhookPath, func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST "+proof.ReceiptsPath, func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			http.Error(w, "cannot read the body", http.StatusBadRequest)
 			return
@@ -52,11 +54,11 @@ const naiveUpsert = `INSERT INTO ` + naiveTable + `
 		carrier_code = EXCLUDED.carrier_code, status = EXCLUDED.status, error_code = EXCLUDED.error_code,
 		updated_at = EXCLUDED.updated_at, raw_payload = EXCLUDED.raw_payload`
 
-// naiveHandler stores each receipt by a statement, and so a transaction, of its own. It answers
-// after the commit, because before it there would be nothing to compare.
+// naiveHandler stores each receipt by its own statement, and so in its own transaction. It answers after the
+// commit, because otherwise there would be nothing to compare.
 func naiveHandler(pool *pgxpool.Pool) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+webhookPath, func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST "+proof.ReceiptsPath, func(w http.ResponseWriter, r *http.Request) {
 		raw, err := io.ReadAll(r.Body)
 		if err != nil {
 			http.Error(w, "cannot read the body", http.StatusBadRequest)

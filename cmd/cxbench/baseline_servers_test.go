@@ -13,6 +13,7 @@ import (
 
 	"github.com/cxbridge/cxbridge/internal/load"
 	"github.com/cxbridge/cxbridge/internal/pgtest"
+	"github.com/cxbridge/cxbridge/internal/proof"
 )
 
 func TestMain(m *testing.M) {
@@ -32,7 +33,7 @@ func putLoad(t *testing.T, handler http.Handler, cfg load.Config) load.Ledger {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	defer server.Close()
-	cfg.Addr, cfg.Path, cfg.Connections = server.Listener.Addr().String(), webhookPath, 4
+	cfg.Addr, cfg.Path, cfg.Connections = server.Listener.Addr().String(), proof.ReceiptsPath, 4
 	cfg.Duration = 200 * time.Millisecond
 	result, err := load.Run(t.Context(), cfg)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// compare prints the figures of two runs side by side, and how many times the first the second is.
+// compare prints the figures of two runs side by side, with the ratio of the second to the first.
 func compare(folders []string, out io.Writer) error {
 	if len(folders) != 2 {
 		return errors.New("usage: cxbench compare FOLDER FOLDER")
@@ -32,7 +32,7 @@ func compare(folders []string, out io.Writer) error {
 	return nil
 }
 
-// comparison has the figures that both runs have, in the order of the first.
+// comparison returns a table of the figures that both runs have, in the order of the first run.
 func comparison(names [2]string, runs [2]summary) table {
 	type key struct{ section, name string }
 	after := make(map[key]figure)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/load"
+	"github.com/cxbridge/cxbridge/internal/proof"
 )
 
 // costSettings are the flags of `cxbench costs`.
@@ -33,14 +34,14 @@ func (s *costSettings) shorten() {
 }
 
 func (s *costSettings) check() error {
-	if !isLength(s.Duration) || !isLength(s.Traced) || s.Connections < 1 {
+	if !isLength(s.Duration) || !isLength(s.Traced) || s.Connections < 1 || s.Connections > maxConnections {
 		return errors.New("a flag is out of its bounds; see -h")
 	}
 	return onlyLetters(s.Only)
 }
 
-// costCourse takes what a receipt costs apart. Each way of measuring has a load of its own, because
-// each slows the server down in its own way, and none is part of the load that the ratios are of.
+// costCourse breaks down what a receipt costs. Each way of measuring has its own load, because each slows
+// the server down in its own way, and none of these loads is the one that the ratios come from.
 type costCourse struct {
 	settings *costSettings
 	w        *workspace
@@ -148,7 +149,7 @@ func (c *costCourse) counted(ctx context.Context, t *target, into *serverCosts) 
 	if err != nil || d == nil {
 		return err
 	}
-	// What the processes of PostgreSQL have counted is complete once their connections have ended.
+	// The counters of PostgreSQL's processes are complete once their connections have ended.
 	if into.Database, err = d.work(ctx); err == nil {
 		into.Statements, err = d.statementList(ctx)
 	}
@@ -167,7 +168,7 @@ func (c *costCourse) withServer(ctx context.Context, t *target, use func(*server
 	return errors.Join(err, server.stop())
 }
 
-// Whose CPU time is told.
+// Whose CPU time is reported.
 const (
 	ofGenerator = "load generator"
 	ofServer    = "server"
@@ -178,26 +179,26 @@ const (
 
 var cpuRoles = []string{ofGenerator, ofServer, ofBackends, ofWALWriter, ofOthers}
 
-// busy tells how much CPU time everyone has used so far.
-func (c *costCourse) busy(server *serverProcess) (map[string]cpuTimes, error) {
+// busy returns how much CPU time each role has used so far.
+func (c *costCourse) busy(server *serverProcess) (map[string]proof.CPUTimes, error) {
 	roles, err := familyCPUTimes(c.w.cluster.PID(), postgresRole)
 	if err != nil {
 		return nil, err
 	}
 	for role, pid := range map[string]int{ofGenerator: os.Getpid(), ofServer: server.cmd.Process.Pid} {
-		stat, err := readStat(pid)
+		stat, err := proof.ReadStat(pid)
 		if err != nil {
 			return nil, err
 		}
-		roles[role] = stat.own
+		roles[role] = stat.Own
 	}
 	return roles, nil
 }
 
-func cpuSince(after, before map[string]cpuTimes) []cpuShare {
+func cpuSince(after, before map[string]proof.CPUTimes) []cpuShare {
 	var shares []cpuShare
 	for _, role := range cpuRoles {
-		shares = append(shares, cpuShare{Role: role, cpuTimes: after[role].since(before[role])})
+		shares = append(shares, cpuShare{Role: role, CPUTimes: after[role].Since(before[role])})
 	}
-	return slices.DeleteFunc(shares, func(s cpuShare) bool { return s.sum() <= 0 })
+	return slices.DeleteFunc(shares, func(s cpuShare) bool { return s.Sum() <= 0 })
 }

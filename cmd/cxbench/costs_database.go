@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// postgresRole tells from its title what a process of PostgreSQL is there for. That of a connection has
-// the client's address and port, as in "postgres: user database 127.0.0.1(40000) idle".
+// postgresRole derives the role of a PostgreSQL process from its title. The title of a connection has the
+// client's address and port, as in "postgres: user database 127.0.0.1(40000) idle".
 func postgresRole(title string) string {
 	switch {
 	case strings.Contains(title, "walwriter"):
@@ -84,7 +84,7 @@ type statement struct {
 	WALBytes int64         `json:"wal_bytes"`
 }
 
-// statementList returns the statements that took most of the time, but for those that ask for counters.
+// statementList returns the statements that took most of the time, except those that read counters.
 func (d *postgresDatabase) statementList(ctx context.Context) (list []statement, err error) {
 	err = d.connect(ctx, func(conn *pgx.Conn) error {
 		rows, err := conn.Query(ctx, `SELECT left(regexp_replace(btrim(query), '\s+', ' ', 'g'), 120), calls, rows, total_exec_time, wal_bytes::bigint

@@ -27,8 +27,8 @@ type piece struct {
 	Syscalls   time.Duration `json:"syscalls_ns"`   // of it, in system calls
 }
 
-// pieceRules tell by the functions on the stack which piece a sample counts to: the first rule that any
-// of them matches.
+// pieceRules assign a sample to a piece by the functions on its stack: the first rule that matches any of
+// them counts.
 var pieceRules = []struct {
 	name  string
 	match *regexp.Regexp
@@ -59,8 +59,8 @@ var (
 	systemCalls = regexp.MustCompile(`^(internal/runtime/syscall(/linux)?|syscall)\.|^runtime\.(futex|epollwait|usleep|write1)`)
 )
 
-// piecesOf sums up what `go tool pprof -traces -unit=us` prints: stacks, the innermost function first,
-// each beginning with its time.
+// piecesOf sums up the output of `go tool pprof -traces -unit=us`: stacks, the innermost function first, each
+// beginning with its time.
 func piecesOf(traces string) (total time.Duration, pieces []piece, err error) {
 	found := make(map[string]*piece)
 	blocks := strings.Split(traces, "-----------+-----")

@@ -16,16 +16,17 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cxbridge/cxbridge/internal/load"
+	"github.com/cxbridge/cxbridge/internal/proof"
 )
 
-// profilingSource is added to cxbridge for a profile. There is no such endpoint in cxbridge itself: it
-// would be one more door to guard.
+// profilingSource is added to cxbridge for a profile. cxbridge itself has no such endpoint: it would be one
+// more door to guard.
 //
 //go:embed profiling.go.txt
 var profilingSource []byte
 
 func buildProfiled(ctx context.Context, dir string) (binary string, err error) {
-	source, err := sourceFolder(ctx, cxbridgePkg)
+	source, err := proof.SourceFolder(ctx, cxbridgePkg)
 	if err != nil {
 		return "", err
 	}
@@ -42,7 +43,7 @@ type allocations struct {
 
 // profile puts a load on cxbridge while it keeps a profile of its CPU time and counts its allocations.
 func (c *costCourse) profile(ctx context.Context, t *target, into *serverCosts) error {
-	door, err := freeAddr()
+	door, err := proof.FreeAddress()
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/dustin/go-humanize"
+
+	"github.com/cxbridge/cxbridge/internal/proof"
 )
 
 // costReport is what a receipt costs, sent one by one, on every server.
@@ -34,7 +36,7 @@ type serverCosts struct {
 
 type cpuShare struct {
 	Role string `json:"role"`
-	cpuTimes
+	proof.CPUTimes
 }
 
 // syncCalls write a file through to the disk.
@@ -154,7 +156,7 @@ func (s *serverCosts) printStatements(w io.Writer) {
 	t.print(w)
 }
 
-// rareCalls are those of which there are fewer for a receipt.
+// rareCalls is the number of calls per receipt below which a system call is not shown.
 const rareCalls = 0.01
 
 // printSyscalls shows the calls that are not rare.
@@ -218,7 +220,7 @@ func (r *costReport) figures() (all []figure) {
 			all = append(all, measuredOnce(inCosts, label(s.Target)+", "+name, unit, value))
 		}
 		for _, share := range s.CPU {
-			add("CPU: "+share.Role, "µs", micros(share.sum())/float64(max(1, s.Receipts)))
+			add("CPU: "+share.Role, "µs", micros(share.Sum())/float64(max(1, s.Receipts)))
 		}
 		if d := s.Database; d != nil {
 			add("statements", "", s.each(d.Statements))

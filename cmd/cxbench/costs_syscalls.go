@@ -18,8 +18,8 @@ import (
 	"github.com/cxbridge/cxbridge/internal/load"
 )
 
-// syscallCounts are the system calls of a server under load. To count them slows it down, and changes how
-// many receipts share a commit; those of a request are the same.
+// syscallCounts are the system calls of a server under load. Counting slows the server down, which changes
+// how many receipts share a commit; the calls of a request stay the same.
 type syscallCounts struct {
 	Missing   string        `json:"missing,omitempty"` // why they were not counted
 	Receipts  int64         `json:"receipts"`
@@ -35,8 +35,8 @@ type syscallLine struct {
 // traceTimeout bounds how long strace may take to begin and to end.
 const traceTimeout = 10 * time.Second
 
-// traced puts a load on a server while strace counts its system calls. Where there is no strace, or it
-// may not look at other processes, that is noted.
+// traced puts a load on a server while strace counts its system calls. If strace is missing, or may not look
+// at other processes, that is noted.
 func (c *costCourse) traced(ctx context.Context, t *target, into *syscallCounts) error {
 	return c.withServer(ctx, t, func(server *serverProcess) error {
 		tracer, err := startTracer(c.w.dir, server.cmd.Process.Pid)
@@ -55,14 +55,14 @@ func (c *costCourse) traced(ctx context.Context, t *target, into *syscallCounts)
 	})
 }
 
-// tracer is an strace that looks at a process.
+// tracer is an strace that is attached to a process.
 type tracer struct {
 	cmd    *exec.Cmd
 	file   string // of its summary
 	exited chan struct{}
 }
 
-// startTracer returns when strace has found all threads of a process.
+// startTracer returns when strace is attached to all threads of a process.
 func startTracer(dir string, pid int) (*tracer, error) {
 	program, err := exec.LookPath("strace")
 	if err != nil {
@@ -84,7 +84,7 @@ func startTracer(dir string, pid int) (*tracer, error) {
 		line, _ := bufio.NewReader(said).ReadString('\n')
 		first <- strings.TrimSpace(line)
 		_, _ = io.Copy(io.Discard, said)
-		_ = tr.cmd.Wait() // what it failed at shows in its first line
+		_ = tr.cmd.Wait() // its first line says why it failed
 	}()
 	select {
 	case line := <-first:
@@ -99,7 +99,7 @@ func startTracer(dir string, pid int) (*tracer, error) {
 	}
 }
 
-// end lets go of the process, and returns what was counted.
+// end detaches from the process, and returns the summary of what was counted.
 func (tr *tracer) end() (summary string, err error) {
 	if err := tr.cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return "", err
@@ -140,7 +140,7 @@ func parseSyscalls(summary string) (calls []syscallLine, err error) {
 	return calls, nil
 }
 
-// perReceipt tells how many calls of these names a receipt took.
+// perReceipt returns how many calls of these names a receipt took; of all names when none is given.
 func (s *syscallCounts) perReceipt(names ...string) float64 {
 	var n int64
 	for _, line := range s.Calls {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cxbridge/cxbridge/internal/pgtest"
+	"github.com/cxbridge/cxbridge/internal/proof"
 )
 
 func TestPostgresRole(t *testing.T) {
@@ -159,10 +160,10 @@ func TestCostReportGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Servers = []serverCosts{
-		{Target: "a", Receipts: 1000, PerSecond: 30_000, CPU: []cpuShare{{ofServer, cpuTimes{20 * time.Millisecond, 5 * time.Millisecond}}},
+		{Target: "a", Receipts: 1000, PerSecond: 30_000, CPU: []cpuShare{{ofServer, proof.CPUTimes{User: 20 * time.Millisecond, System: 5 * time.Millisecond}}},
 			Syscalls: syscallCounts{Receipts: 1000, PerSecond: 900, Calls: calls}},
 		{Target: "c", Receipts: 1000, PerSecond: 12_000, Database: &databaseWork{Statements: 150, Commits: 50, Inserted: 1050, WALBytes: 600_000, WALSyncs: 49},
-			CPU:        []cpuShare{{ofServer, cpuTimes{50 * time.Millisecond, 10 * time.Millisecond}}, {ofBackends, cpuTimes{25 * time.Millisecond, 0}}},
+			CPU:        []cpuShare{{ofServer, proof.CPUTimes{User: 50 * time.Millisecond, System: 10 * time.Millisecond}}, {ofBackends, proof.CPUTimes{User: 25 * time.Millisecond}}},
 			Statements: []statement{{Text: "INSERT INTO t VALUES ($1)", Calls: 50, Rows: 1000, Time: 20 * time.Millisecond, WALBytes: 500_000}},
 			Written:    4_000_000, Syscalls: syscallCounts{Receipts: 1000, PerSecond: 700, Calls: calls[1:]},
 			Allocations: allocations{Receipts: 1000, Objects: 60_000, Bytes: 9_000_000, GCs: 3},

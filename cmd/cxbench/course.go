@@ -11,17 +11,13 @@ import (
 	"github.com/cxbridge/cxbridge/internal/proof"
 )
 
-// course runs parts one after another, tells of each what it found out, and ends with the table. A part
-// that fails does not keep the others from being measured.
+// course runs parts one after another, prints what each found out, and ends with the table. If a part fails,
+// the others are measured all the same.
 func course(ctx context.Context, o *options, chosen []part, out io.Writer) (err error) {
-	if o.dir, err = os.MkdirTemp(o.dir, "cxbench-"); err != nil {
+	if o.dir, err = proof.NewFolder(o.dir, "cxbench-"); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(o.dir)) }()
-	// PostgreSQL may run as another user, who must get through to its own folder.
-	if err := os.Chmod(o.dir, 0o711); err != nil {
-		return err
-	}
 	sum := newSummary(ctx)
 	if o.results == "" {
 		o.results = sum.folder()

@@ -14,15 +14,15 @@ import (
 	"github.com/cxbridge/cxbridge/internal/load"
 )
 
-// database is what a bench asks of the database under a server.
+// database is what the benchmark needs from the database under a server.
 type database interface {
-	// rows counts what is there of the run whose message ids have the prefix.
+	// rows counts the rows of the run whose message ids have the prefix.
 	rows(ctx context.Context, prefix string) (load.Rows, error)
 
-	// settle brings the database to rest before a run, so that no run pays for the one before it.
+	// settle lets the database come to rest before a run, so that no run pays for the one before it.
 	settle(ctx context.Context) error
 
-	// counters tells how much work the database has done so far; zeros where it cannot tell.
+	// counters returns how much work the database has done so far; zeros if it does not count that.
 	counters(ctx context.Context) (counters, error)
 
 	// describe names the version and the settings that matter.
@@ -77,7 +77,7 @@ func (d *postgresDatabase) rows(ctx context.Context, prefix string) (rows load.R
 	return rows, err
 }
 
-// settle writes out what the run before left in memory.
+// settle writes out what the previous run left in memory.
 func (d *postgresDatabase) settle(ctx context.Context) error {
 	return d.connect(ctx, func(conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, "CHECKPOINT")

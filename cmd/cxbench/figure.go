@@ -30,7 +30,7 @@ type figure struct {
 	Aim     *aim      `json:"aim,omitempty"`
 }
 
-// aim is what a figure was to reach.
+// aim is what a figure should reach.
 type aim struct {
 	Bound   float64 `json:"bound"`
 	AtLeast bool    `json:"at_least"` // else it is to stay below
@@ -46,12 +46,12 @@ func (f figure) below(bound float64) figure {
 	return f
 }
 
-// measuredOnce is a figure that was measured once.
+// measuredOnce returns a figure that was measured once.
 func measuredOnce(section, name, unit string, value float64) figure {
 	return figure{Section: section, Name: name, Unit: unit, Values: []float64{value}}
 }
 
-// overRounds is a figure that every run has.
+// overRounds returns a figure with a value from each run.
 func overRounds(section, name, unit string, runs []run, value func(run) float64) figure {
 	f := figure{Section: section, Name: name, Unit: unit}
 	for _, one := range runs {
@@ -60,7 +60,7 @@ func overRounds(section, name, unit string, runs []run, value func(run) float64)
 	return f
 }
 
-// typical is the median over the rounds.
+// typical returns the median over the rounds.
 func (f figure) typical() float64 { return median(slices.Sorted(slices.Values(f.Values))) }
 
 // reached shows the median and, of several rounds, the least and the most.
@@ -89,7 +89,7 @@ func (f figure) aimed() string {
 	return "< " + number(f.Aim.Bound) + f.unit()
 }
 
-// isMet tells whether the median is what it was to be; "" when nothing was said.
+// isMet says whether the median meets the aim; "" when there is none.
 func (f figure) isMet() string {
 	if f.Aim == nil {
 		return ""

@@ -51,15 +51,15 @@ func (s *growthSettings) check() error {
 		return false
 	}
 	if !isLength(s.Duration) || s.Warmup < 0 || s.Warmup > maxDuration || s.Rounds < 1 || s.Rounds > maxRounds ||
-		outside(s.Connections, 1, 10_000) || outside(s.Arrays, 1, 5000) || outside(s.Replicas, 1, 32) ||
+		outside(s.Connections, 1, maxConnections) || outside(s.Arrays, 1, maxBatch) || outside(s.Replicas, 1, 32) ||
 		outside(s.Messages, 0, maxMessages) || outside(s.OnSQLite, 0, maxMessages) {
 		return errors.New("a flag is out of its bounds; see -h")
 	}
 	return nil
 }
 
-// What grows, one at a time. The rest is as in `cxbench receipts`: 64 connections, one receipt per
-// request, one server, a database that is nearly empty.
+// What grows, one thing at a time. The rest is as in `cxbench receipts`: 64 connections, one receipt per
+// request, one server, and a nearly empty database.
 const (
 	byConnections = "connections"
 	byArrays      = "receipts in a request"
@@ -75,8 +75,8 @@ type growthRun struct {
 	run      // its workload is what grows
 }
 
-// growthCourse makes all runs of a round in turn, so that what slows the machine down for a while does
-// not fall on one size alone.
+// growthCourse makes all runs of a round in turn, so that what slows the machine down for a while does not
+// affect one size alone.
 type growthCourse struct {
 	settings *growthSettings
 	w        *workspace

@@ -9,8 +9,8 @@ import (
 	"github.com/cxbridge/cxbridge/internal/load"
 )
 
-// replicas puts the load on several servers on one database, which share the connections. The receipts
-// per second are those of all of them, the latencies those of the slowest.
+// replicas puts the load on several servers on one database, which share the connections. The receipts per
+// second are those of all servers, the latencies are those of the slowest.
 func (c *growthCourse) replicas(ctx context.Context, n int) (*run, error) {
 	d := c.w.postgres(c.w.cluster.URL)
 	if err := d.settle(ctx); err != nil {
@@ -21,7 +21,7 @@ func (c *growthCourse) replicas(ctx context.Context, n int) (*run, error) {
 		return nil, err
 	}
 	parts, prefixes := make([]run, n), make([]string, n)
-	if err := c.loadReplicas(ctx, parts, prefixes); err != nil {
+	if err := c.loadReplicas(ctx, d, parts, prefixes); err != nil {
 		return nil, err
 	}
 	after, err := d.counters(ctx)
@@ -40,7 +40,7 @@ func (c *growthCourse) replicas(ctx context.Context, n int) (*run, error) {
 }
 
 // loadReplicas starts a server for each part, loads all of them at once, and stops them.
-func (c *growthCourse) loadReplicas(ctx context.Context, parts []run, prefixes []string) (err error) {
+func (c *growthCourse) loadReplicas(ctx context.Context, d database, parts []run, prefixes []string) (err error) {
 	servers := make([]*serverProcess, len(parts))
 	for i := range servers {
 		t := c.w.onPostgres(c.w.cluster.URL)
@@ -53,7 +53,7 @@ func (c *growthCourse) loadReplicas(ctx context.Context, parts []run, prefixes [
 	for i, server := range servers {
 		cfg := c.load(max(1, growthConnections/len(servers)), 1)
 		cfg.Addr, prefixes[i] = server.addr, cfg.Prefix
-		g.Go(func() error { return parts[i].putLoad(gctx, server, cfg) })
+		g.Go(func() error { return parts[i].putLoad(gctx, server, d, cfg) })
 	}
 	return g.Wait()
 }

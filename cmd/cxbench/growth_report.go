@@ -8,7 +8,7 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// growthReport is what every size made of the servers.
+// growthReport holds the results for every size.
 type growthReport struct {
 	Machine   machine         `json:"machine"`
 	Databases []string        `json:"databases"`
@@ -36,7 +36,7 @@ func (r *growthReport) at(target, what string, size int) (runs []run) {
 	return runs
 }
 
-// sweeps are the sizes of each thing that grows.
+// sweeps returns the sizes of each thing that grows.
 func (r *growthReport) sweeps() []sweep {
 	s := r.Settings
 	all := slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(s.Messages), s.OnSQLite...))))

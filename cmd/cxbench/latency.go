@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
-
-	"github.com/cxbridge/cxbridge/internal/load"
 )
 
 // newMicros returns a histogram of times from a microsecond to ten minutes.
@@ -14,24 +12,15 @@ func newMicros() *hdrhistogram.Histogram {
 	return hdrhistogram.New(1, int64(10*time.Minute/time.Microsecond), 3)
 }
 
-// record enters a time. What is longer than the histogram counts as its longest.
+// record records a time. A time beyond the histogram's range counts as its longest.
 func record(h *hdrhistogram.Histogram, d time.Duration) {
 	_ = h.RecordValue(min(max(1, d.Microseconds()), h.HighestTrackableValue()))
-}
-
-func latencyOf(h *hdrhistogram.Histogram) load.Latency {
-	at := func(percentile float64) time.Duration {
-		return time.Duration(h.ValueAtPercentile(percentile)) * time.Microsecond
-	}
-	return load.Latency{
-		Requests: h.TotalCount(), P50: at(50), P90: at(90), P99: at(99), P999: at(99.9), Max: time.Duration(h.Max()) * time.Microsecond,
-	}
 }
 
 // inMillis shows a time with a tenth of a millisecond.
 func inMillis(d time.Duration) string { return fmt.Sprintf("%.1f ms", millis(d)) }
 
-// quantiles are those that answers are judged by.
+// quantiles are those by which answers are judged.
 type quantiles struct {
 	Count int64         `json:"count"`
 	P50   time.Duration `json:"p50_ns"`

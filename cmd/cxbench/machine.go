@@ -14,7 +14,7 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// machine is what the figures depend on.
+// machine describes the hardware and software that the figures depend on.
 type machine struct {
 	CPU    string        `json:"cpu"`
 	Cores  int           `json:"cores"`
@@ -62,7 +62,7 @@ func procField(path, name, unknown string) string {
 	return unknown
 }
 
-// strain is what the machine did besides, so that a figure can be mistrusted.
+// strain says how busy the machine was, and so how far to trust the figures.
 type strain struct {
 	LoadBefore string  `json:"load_before"` // averages of 1, 5 and 15 minutes
 	LoadAfter  string  `json:"load_after"`
@@ -95,7 +95,7 @@ func readTicks() ticks {
 	return parseTicks(first)
 }
 
-// parseTicks reads the line of all cores by proc(5): user, nice, system, idle, iowait, irq, softirq, steal.
+// parseTicks reads the line of all cores, see proc(5): user, nice, system, idle, iowait, irq, softirq, steal.
 func parseTicks(line string) (t ticks) {
 	fields := strings.Fields(line)
 	for i, field := range fields[min(1, len(fields)):min(9, len(fields))] {
@@ -111,14 +111,13 @@ func parseTicks(line string) (t ticks) {
 	return t
 }
 
-// since returns the shares of the time between that were stolen and busy.
+// since returns the shares of the time since then that were stolen and busy.
 func (t ticks) since(before ticks) (stolen, busy float64) {
 	all := float64(max(1, t.all-before.all))
 	return float64(t.stolen-before.stolen) / all, 1 - float64(t.idle-before.idle)/all
 }
 
-// fsyncLatency measures as a database's log does: it overwrites a file that has its size already,
-// a page at a time.
+// fsyncLatency writes as a database's log does: it overwrites a file of constant size, a page at a time.
 func fsyncLatency(dir string) (median, p99 time.Duration, err error) {
 	const pages, writes, limit = 128, 400, 3 * time.Second
 	page := make([]byte, 8192)

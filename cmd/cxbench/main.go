@@ -6,7 +6,7 @@
 //	cxbench answers       what people ask, of large databases on PostgreSQL
 //	cxbench answers-sqlite
 //	cxbench costs         where the time of a receipt goes: statements, log, system calls, CPU, allocations
-//	cxbench growth        what more connections, larger arrays, replicas and more data do
+//	cxbench growth        the effect of more connections, larger arrays, replicas and more data
 //	cxbench compare A B   the figures of two runs, side by side
 //
 // Every server is a process of its own; this process is the load generator. After every load the rows
@@ -124,7 +124,7 @@ func parse(args []string) (*options, []part, error) {
 	return o, chosen, errors.Join(errs...)
 }
 
-// choose leaves the parts that are wanted; all of them when none is named.
+// choose keeps the parts that are wanted; all of them when none is named.
 func choose(from *[]part, wanted []string) error {
 	for _, name := range wanted {
 		if !slices.Contains(partNames(), name) {

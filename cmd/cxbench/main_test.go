@@ -55,19 +55,20 @@ func TestParseAllParts(t *testing.T) {
 	}
 }
 
-// A slip of the finger is refused, and told.
+// A slip of the finger is refused, and the error names it.
 func TestParseRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		args string
 		told string
 	}{
 		{"nothing", `"nothing"`}, {"-parts receipts,nothing", `"nothing"`}, {"receipts more", `"more"`}, {"-short more", `"more"`},
-		{"receipts -only a,x", `"x"`}, {"receipts -rounds 0", "-rounds"}, {"receipts -loads y", `"y"`}, {"receipts -batch 1", "-batch"},
+		{"receipts -only a,x", `"x"`}, {"receipts -rounds 0", "-rounds"}, {"receipts -loads y", `"y"`}, {"receipts -batch 1", "-batch"}, {"receipts -batch 5001", "-batch"},
+		{"receipts -connections 0", "-connections"}, {"receipts -connections 10001", "-connections"}, {"receipts -repeat 0.6", "-repeat"}, {"receipts -rate -1", "-rate"},
 		{"receipts -duration 24h", "-duration"}, {"receipts -client x", "-client"}, {"receipts -naive-pool 0", "-naive-pool"},
 		{"threads -rate 0", "bounds"}, {"threads -sizes 0", "bounds"}, {"threads -outage 24h", "bounds"},
 		{"answers -messages x", `"x"`}, {"answers -messages 0", "50000000"}, {"answers -messages 50000001", "50000000"},
 		{"answers -rate 0", "bounds"}, {"answers -asks -1", "bounds"}, {"answers -rounds -1", "bounds"}, {"answers -repeats 0", "bounds"},
-		{"costs -duration 0", "bounds"}, {"costs -only e", `"e"`},
+		{"costs -duration 0", "bounds"}, {"costs -connections 10001", "bounds"}, {"costs -only e", `"e"`},
 		{"growth -connections 0", "bounds"}, {"growth -arrays 5001", "bounds"}, {"growth -replicas 33", "bounds"}, {"growth -rounds 0", "bounds"},
 	} {
 		if _, _, err := parse(strings.Fields(tt.args)); err == nil || !strings.Contains(err.Error(), tt.told) {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// part is a piece of the benchmark that can be run alone.
+// part is a part of the benchmark that can be run alone.
 type part struct {
 	name     string
 	settings settings
@@ -21,26 +21,26 @@ type settings interface {
 	// shorten makes it a matter of seconds.
 	shorten()
 
-	// check tells which of them are out of bounds.
+	// check returns an error that names those that are out of bounds.
 	check() error
 
-	// measure does the measuring. What it starts and makes is gone afterwards, but for what it adds to the
+	// measure does the measuring. What it starts and makes is gone afterwards, except for what it adds to the
 	// folder of the results.
 	measure(ctx context.Context, o *options) (findings, error)
 }
 
-// findings are what a part found out. They are kept as JSON.
+// findings are the results of a part. They are kept as JSON.
 type findings interface {
-	// print tells all of it, in Markdown.
+	// print writes all of it, in Markdown.
 	print(io.Writer)
 
-	// figures are what the table of all parts tells of it.
+	// figures returns the lines for the table of all parts.
 	figures() []figure
 
-	// verdict is an error when a promise was broken.
+	// verdict returns an error when a promise was broken.
 	verdict() error
 
-	// databases names those that were used, and their settings, a line for each.
+	// databases returns a line for each database that was used, with its settings.
 	databases() []string
 }
 
@@ -67,11 +67,14 @@ func partNames() (names []string) {
 	return names
 }
 
-// The bounds keep a slip of the finger from filling the disk.
+// The bounds keep a slip of the finger from filling the disk. Those of connections and arrays are the bounds
+// of the load generator, and of cxbridge.
 const (
-	maxRounds   = 100
-	maxDuration = 10 * time.Minute
-	maxMessages = 50_000_000
+	maxRounds      = 100
+	maxDuration    = 10 * time.Minute
+	maxMessages    = 50_000_000
+	maxConnections = 10_000
+	maxBatch       = 5000
 )
 
 // isLength reports whether a measurement may be of that length.

@@ -57,11 +57,20 @@ func (s *receiptSettings) check() error {
 	if !isLength(s.Duration) || s.Warmup < 0 || s.Warmup > maxDuration {
 		errs = append(errs, fmt.Errorf("-duration and -warmup must be positive, and at most %s", maxDuration))
 	}
+	if s.Connections < 1 || s.Connections > maxConnections {
+		errs = append(errs, fmt.Errorf("-connections must be from 1 to %d", maxConnections))
+	}
 	if s.Client != "library" && s.Client != "raw" {
 		errs = append(errs, errors.New("-client must be library or raw"))
 	}
-	if s.Batch < 2 {
-		errs = append(errs, errors.New("-batch must be at least 2"))
+	if s.Batch < 2 || s.Batch > maxBatch {
+		errs = append(errs, fmt.Errorf("-batch must be from 2 to %d", maxBatch))
+	}
+	if s.Repeat < 0 || s.Repeat > 0.5 {
+		errs = append(errs, errors.New("-repeat must be from 0 to 0.5"))
+	}
+	if s.Rate < 0 {
+		errs = append(errs, errors.New("-rate must not be negative"))
 	}
 	if s.NaivePool < 1 {
 		errs = append(errs, errors.New("-naive-pool must be at least 1"))
@@ -93,7 +102,7 @@ func isWorkload(name string) bool {
 	return slices.ContainsFunc(workloads, func(w workload) bool { return w.name == name })
 }
 
-// receiptReport is everything that is found out about receipts.
+// receiptReport holds all results about receipts.
 type receiptReport struct {
 	Machine   machine          `json:"machine"`
 	Databases []string         `json:"databases"`
@@ -143,8 +152,8 @@ func (s *receiptSettings) measure(ctx context.Context, o *options) (_ findings, 
 	return r, nil
 }
 
-// makeSchemas starts each server once, so that every later start is one on an existing database, and
-// notes the settings of the databases.
+// makeSchemas starts each server once, so that every later start finds an existing database, and notes the
+// settings of the databases.
 func (w *workspace) makeSchemas(ctx context.Context, targets []*target) (starts []firstStart, err error) {
 	for _, t := range targets {
 		server, err := startServer(ctx, w.dir, t.argv, t.env)

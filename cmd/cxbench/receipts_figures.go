@@ -2,8 +2,8 @@ package main
 
 import "fmt"
 
-// naivePool is how many connections to its database a naive handler has: the default of the library that
-// tutorials take.
+// naivePool is how many database connections the naive handler has: the default of the library that the
+// tutorials use.
 const naivePool = 10
 
 func (r *receiptReport) databases() []string { return r.Databases }
@@ -59,7 +59,7 @@ func (r *receiptReport) speeds() (all []figure) {
 	return all
 }
 
-// footprints are what cxbridge takes of the machine.
+// footprints returns the memory and the start time of cxbridge.
 func (r *receiptReport) footprints() (all []figure) {
 	for _, key := range []string{"c", "d"} {
 		var runs []run

@@ -13,7 +13,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/load"
 )
 
-// The report is Markdown, so that it can be kept as it is.
+// The report is Markdown, so that it can be published as it is.
 
 func (r *receiptReport) print(w io.Writer) {
 	s := r.Settings

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// summaryFile is the one of the folder of a run that has all figures; table.md shows them.
+// summaryFile is the file with all figures in the folder of a run; table.md shows them.
 const summaryFile = "figures.json"
 
-// summary is what is told of all parts together.
+// summary is what is reported of all parts together.
 type summary struct {
 	Version   string        `json:"version"` // of the source
 	Date      time.Time     `json:"date"`
@@ -44,7 +44,7 @@ func sourceVersion(ctx context.Context) string {
 	return strings.TrimSpace(string(out))
 }
 
-// folder is where a run is kept that was not told another place.
+// folder returns where the results are kept if no folder is given.
 func (s *summary) folder() string {
 	return filepath.Join("bench-results", s.Date.Format("2006-01-02T1504")+"-"+s.Version)
 }
@@ -88,7 +88,7 @@ func (s *summary) print(w io.Writer) {
 	figureTable(s.Figures).print(w)
 }
 
-// keep writes what was found out to a file of the results.
+// keep writes results to a JSON file in a folder.
 func keep(folder, name string, what any) error {
 	text, err := json.MarshalIndent(what, "", "\t")
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/cxbridge/cxbridge/internal/load"
+	"github.com/cxbridge/cxbridge/internal/proof"
 )
 
 // run is one measurement of one server under one load.
@@ -26,15 +27,15 @@ type run struct {
 	Cost     cost          `json:"cost"`
 }
 
-// cost is what a whole run took, warm-up included.
+// cost is what a whole run took, including the warm-up.
 type cost struct {
 	Generator time.Duration `json:"generator_cpu_ns"`
 	Server    time.Duration `json:"server_cpu_ns"`
 	Database  counters      `json:"database"`
 }
 
-// measure starts the server, puts the load on it, stops it, and counts the rows. Its error means
-// that there is no measurement; rows that are wrong are noted in the run.
+// measure starts the server, puts the load on it, stops it, and counts the rows. An error means that there
+// is no measurement; wrong rows are noted in the run.
 func (w *workspace) measure(ctx context.Context, t *target, cfg load.Config) (*run, error) {
 	one := &run{Target: t.key, Rate: cfg.Rate}
 	var before counters
@@ -52,10 +53,7 @@ func (w *workspace) measure(ctx context.Context, t *target, cfg load.Config) (*r
 		return nil, err
 	}
 	one.Ready, cfg.Addr = server.ready, server.addr
-	err = one.putLoad(ctx, server, cfg)
-	if err == nil && one.Result.Ledger.Spooled > 0 {
-		err = awaitSpool(ctx, t.database, cfg.Prefix, &one.Result.Ledger)
-	}
+	err = one.putLoad(ctx, server, t.database, cfg)
 	if err = errors.Join(err, server.stop()); err != nil || t.database == nil {
 		return one, err
 	}
@@ -67,9 +65,11 @@ func (w *workspace) measure(ctx context.Context, t *target, cfg load.Config) (*r
 	return one, one.verify(ctx, t.database, cfg.Prefix)
 }
 
-func (r *run) putLoad(ctx context.Context, server *serverProcess, cfg load.Config) error {
+// putLoad puts a load on a server. What the server has put into its spool is in its database, which may be
+// nil, when putLoad returns.
+func (r *run) putLoad(ctx context.Context, server *serverProcess, db database, cfg load.Config) error {
 	self, pid := os.Getpid(), server.cmd.Process.Pid
-	generator, err := cpuTime(self)
+	generator, err := proof.CPU(self)
 	if err != nil {
 		return err
 	}
@@ -82,12 +82,15 @@ func (r *run) putLoad(ctx context.Context, server *serverProcess, cfg load.Confi
 	if r.Memory, err = processMemory(pid); err != nil {
 		return err
 	}
-	if r.Cost.Server, err = cpuTime(pid); err != nil {
+	if r.Cost.Server, err = proof.CPU(pid); err != nil {
 		return err
 	}
-	after, err := cpuTime(self)
+	after, err := proof.CPU(self)
 	r.Cost.Generator = after - generator
-	return err
+	if err != nil || db == nil || r.Result.Ledger.Spooled == 0 {
+		return err
+	}
+	return awaitSpool(ctx, db, cfg.Prefix, &r.Result.Ledger)
 }
 
 func (r *run) verify(ctx context.Context, db database, prefix string) error {
@@ -101,8 +104,8 @@ func (r *run) verify(ctx context.Context, db database, prefix string) error {
 	return nil
 }
 
-// awaitSpool gives receipts that were acknowledged into the spool the time to reach the database.
-// Whether they did is found out after that.
+// awaitSpool gives the receipts that were acknowledged from the spool the time to reach the database. It is
+// verified later whether they did.
 func awaitSpool(ctx context.Context, db database, prefix string, ledger *load.Ledger) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -121,7 +124,7 @@ func awaitSpool(ctx context.Context, db database, prefix string, ledger *load.Le
 	}
 }
 
-// verify tells which runs broke the promise of a 2xx.
+// verify reports which runs broke the promise of a 2xx.
 func verify(runs []run) error {
 	var errs []error
 	for _, one := range runs {

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"syscall"
 	"time"
+
+	"github.com/cxbridge/cxbridge/internal/proof"
 )
 
 // serverProcess is a server under test, running as a process of its own.
@@ -30,10 +31,10 @@ const (
 	readyPoll    = 500 * time.Microsecond
 )
 
-// startServer starts a server on a free loopback port, which it is told by the setting ADDR, and
-// waits until it is ready. Of this process's environment it gets only what programs need to run.
+// startServer starts a server on a free loopback port, which it gets as the setting ADDR, and waits until
+// it is ready. Of this process's environment the server gets only what programs need to run.
 func startServer(ctx context.Context, dir string, argv, env []string) (*serverProcess, error) {
-	addr, err := freeAddr()
+	addr, err := proof.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -95,8 +96,8 @@ func isReady(ctx context.Context, client *http.Client, addr string) bool {
 	return answer.StatusCode == http.StatusOK
 }
 
-// stop asks the server to stop, and kills it when it does not. Not to stop in order is an error.
-// The log goes with the server: one of a busy minute is large.
+// stop asks the server to stop, and kills it when it does not. It is an error if the server does not shut
+// down gracefully. The log is removed too: that of a busy minute is large.
 func (s *serverProcess) stop() error {
 	defer os.Remove(s.log.Name())
 	defer s.log.Close()
@@ -130,13 +131,4 @@ func (s *serverProcess) explain(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w; the end of its log:\n%s", err, tail)
-}
-
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cxbridge/cxbridge/internal/load"
+	"github.com/cxbridge/cxbridge/internal/proof"
 )
 
 // startSelf starts one of the baselines from the binary of the tests.
@@ -29,8 +30,8 @@ func TestServerProcess(t *testing.T) {
 		t.Errorf("ready after %s", server.ready)
 	}
 	one := &run{}
-	cfg := load.Config{Addr: server.addr, Path: webhookPath, Prefix: "t", Connections: 1, Duration: 100e6}
-	if err := one.putLoad(t.Context(), server, cfg); err != nil {
+	cfg := load.Config{Addr: server.addr, Path: proof.ReceiptsPath, Prefix: "t", Connections: 1, Duration: 100e6}
+	if err := one.putLoad(t.Context(), server, nil, cfg); err != nil {
 		t.Error(err)
 	}
 	if one.Memory.Resident == 0 || one.Memory.Peak < one.Memory.Resident {

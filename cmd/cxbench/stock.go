@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -26,18 +27,18 @@ const (
 	// message is in it to the end.
 	stockSpan = 89 * 24 * time.Hour
 
-	// stockRecent is where the second half of the messages is: as far back as counts are read by the
-	// second, which is the dearest part of an answer.
+	// stockRecent is how far back the second half of the messages goes: as far as counts are read by the
+	// second, which is the most expensive part of an answer.
 	stockRecent = 2 * time.Hour
 
 	stockBatch      = 5000 // messages in a commit
 	stockSamples    = 1000 // messages whose ids and numbers are kept, to ask for
-	stockCompaction = 500  // deltas in a step of the compaction: few enough that a busy machine ends it in time
+	stockCompaction = 500  // deltas in a step of the compaction: few enough for a busy machine to end it in time
 )
 
-// stock is what a database is filled with: bodies as they come over the wire, read and committed by
-// the code that the server runs, so that the counts are those that it would have. Half of the messages
-// are spread evenly over 89 days, the others over the last two hours.
+// stock is what a database is filled with: bodies as they come over the wire, read and committed by the code
+// that the server runs, so that the counts are those that the server would have. Half of the messages are
+// spread evenly over 89 days, the others over the last two hours.
 type stock struct {
 	store    store.Store
 	reader   *ingest.Reader
@@ -125,8 +126,8 @@ func (s *stock) commitMessages(ctx context.Context, first, n int) error {
 	return err
 }
 
-// seenAt is when the first receipt of a message came. The last one comes now, however long the filling
-// takes.
+// seenAt returns when the first receipt of a message came. That of the last message comes now, however long
+// the filling takes.
 func (s *stock) seenAt(i int, now time.Time) time.Time {
 	share := float64(i) / float64(s.messages)
 	ago := stockRecent + time.Duration((1-2*share)*float64(stockSpan-stockRecent))
@@ -136,7 +137,7 @@ func (s *stock) seenAt(i int, now time.Time) time.Time {
 	return now.Add(-ago).Truncate(time.Microsecond)
 }
 
-// note keeps a message to ask for. Each has a place of its own.
+// note keeps a message to ask for, in its own place.
 func (s *stock) note(i, every int, r *sms.Receipt) {
 	place := i / every
 	s.ids[place], s.numbers[place] = r.MessageID, r.Recipient
@@ -157,8 +158,11 @@ func (s *stock) fillOthers(ctx context.Context) error {
 			}
 			event := s.reader.ReadThread(threadEvent(id, 1, batch.Now, messages), batch.Now)
 			refused := s.reader.ReadSMS(fmt.Appendf(nil, `{"payload":{"messageId":"refused-%d","carrier":"ORANGE"}}`, i), batch.Now)
-			if event.Refused != nil || refused.Refused == nil {
-				return fmt.Errorf("a thread is refused, or a receipt without a status is not: %w", event.Refused)
+			if event.Refused != nil {
+				return fmt.Errorf("a thread is refused: %w", event.Refused)
+			}
+			if refused.Refused == nil {
+				return errors.New("a receipt without a status is not refused")
 			}
 			batch.Entries = append(batch.Entries, event.Entry, refused.Entry)
 			s.threads = append(s.threads, id)
@@ -195,15 +199,15 @@ func (s *stock) compact(ctx context.Context, filled <-chan struct{}) error {
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// messageID looks like those of a platform, and is in no order.
+// messageID returns an id that looks like those of a platform. The ids of consecutive messages are in no order.
 func messageID(i int) string {
 	// An odd factor maps the numbers one to one.
 	hash := uint64(i+1) * 0x9e3779b97f4a7c15
 	return fmt.Sprintf("%08x-%04x-4%03x-8%03x-%012x", hash>>32, hash>>16&0xffff, hash&0xfff, hash>>12&0xfff, i)
 }
 
-// messageBodies returns the receipts of a message: one, or two of it that came together. Carriers
-// differ in how well and how fast they deliver, and half of them name a price.
+// messageBodies returns the receipts of a message: one, or two that came together. Carriers differ in how
+// well and how fast they deliver, and half of them name a price.
 func messageBodies(random *rand.Rand, id string, seen time.Time) [][]byte {
 	carrier := random.IntN(len(load.Carriers))
 	took := time.Duration(float64(2*time.Second) * (1 + float64(carrier)) * math.Exp(random.NormFloat64()))
@@ -243,7 +247,7 @@ type stockMessage struct {
 	submitted, ended                   time.Time
 }
 
-// body is a receipt of some 350 bytes.
+// body returns a receipt of some 350 bytes.
 func (m *stockMessage) body(status string, at time.Time) []byte {
 	b := make([]byte, 0, 400)
 	b = append(b, `{"eventType":"messaging.status.update","payload":{"messageId":"`...)

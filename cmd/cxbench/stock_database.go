@@ -13,7 +13,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store/sqlite"
 )
 
-// openDatabase makes an empty database. Its store is for this process, to fill it; the target is
+// openDatabase makes an empty database. The store is for this process, to fill the database; the target is
 // cxbridge on it.
 func (w *workspace) openDatabase(ctx context.Context, kind, name string) (store.Store, *target, error) {
 	if kind == "sqlite" {
@@ -37,7 +37,7 @@ type stocked struct {
 	bytes  int64 // of the database
 }
 
-// fillDatabase makes a database of that many messages.
+// fillDatabase makes a database with that many messages.
 func (w *workspace) fillDatabase(ctx context.Context, kind, name string, messages int) (*stocked, error) {
 	st, t, err := w.openDatabase(ctx, kind, name)
 	if err != nil {

@@ -13,12 +13,10 @@ import (
 
 	"github.com/cxbridge/cxbridge/internal/load"
 	"github.com/cxbridge/cxbridge/internal/pgtest"
+	"github.com/cxbridge/cxbridge/internal/proof"
 )
 
-const (
-	webhookPath = "/webhooks/cxone/sms"
-	cxbridgePkg = "github.com/cxbridge/cxbridge/cmd/cxbridge"
-)
+const cxbridgePkg = "github.com/cxbridge/cxbridge/cmd/cxbridge"
 
 // target is a server to be measured.
 type target struct {
@@ -32,7 +30,7 @@ var targetNames = map[string]string{
 	"a": "bare net/http", "b": "naive upsert, PostgreSQL", "c": "cxbridge, PostgreSQL", "d": "cxbridge, SQLite",
 }
 
-// label is how a server is called in the tables.
+// label returns the name of a server in the tables.
 func label(target string) string {
 	if name, ok := targetNames[target]; ok {
 		return "(" + target + ") " + name
@@ -40,7 +38,7 @@ func label(target string) string {
 	return target
 }
 
-// workspace is all that a part makes and must remove.
+// workspace holds everything that a part makes and must remove.
 type workspace struct {
 	dir      string
 	cxbridge string // the binary
@@ -51,15 +49,11 @@ type workspace struct {
 }
 
 func newWorkspace(o *options) (*workspace, error) {
-	dir, err := os.MkdirTemp(o.dir, "part-")
+	binary, err := filepath.Abs(o.cxbridge)
 	if err != nil {
 		return nil, err
 	}
-	// PostgreSQL may run as another user, who must get through to its own folder.
-	if err := os.Chmod(dir, 0o711); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	binary, err := filepath.Abs(o.cxbridge)
+	dir, err := proof.NewFolder(o.dir, "part-")
 	return &workspace{dir: dir, cxbridge: binary, secret: rand.Text(), token: rand.Text()}, err
 }
 
@@ -69,14 +63,14 @@ var serverSettings = []string{"synchronous_commit=on", "fsync=on", "shared_buffe
 // countingStatements are settings of a PostgreSQL that counts statements.
 var countingStatements = []string{"shared_preload_libraries=pg_stat_statements"}
 
-// startPostgres starts a PostgreSQL that goes with the workspace.
+// startPostgres starts a PostgreSQL that is removed with the workspace.
 func (w *workspace) startPostgres(ctx context.Context, more ...string) (err error) {
 	w.cluster, err = pgtest.Start(ctx, w.dir, append(more, serverSettings...)...)
 	return err
 }
 
-// postgres is a database of the workspace's PostgreSQL, or of another one, whose processes are not
-// ours to look at.
+// postgres returns a database of the workspace's PostgreSQL; or of another one, whose processes are not ours
+// to look at.
 func (w *workspace) postgres(address string) *postgresDatabase {
 	d := &postgresDatabase{url: address, messages: "sms_messages", history: "sms_receipts"}
 	if w.cluster != nil {
@@ -85,13 +79,13 @@ func (w *workspace) postgres(address string) *postgresDatabase {
 	return d
 }
 
-// bare is the target a.
+// bare returns the target a.
 func (w *workspace) bare() (*target, error) {
 	self, err := os.Executable()
 	return &target{key: "a", argv: []string{self, "serve-bare"}}, err
 }
 
-// naive is the target b, with a pool of that many connections.
+// naive returns the target b, with that many database connections.
 func (w *workspace) naive(address string, pool int) (*target, error) {
 	t, err := w.bare()
 	if err != nil {
@@ -103,12 +97,12 @@ func (w *workspace) naive(address string, pool int) (*target, error) {
 	return &target{key: "b", argv: []string{t.argv[0], "serve-naive"}, env: []string{"DATABASE_URL=" + address}, database: d}, err
 }
 
-// onPostgres is the target c.
+// onPostgres returns the target c.
 func (w *workspace) onPostgres(address string) *target {
 	return w.ours("c", address, w.postgres(address))
 }
 
-// onSQLite is the target d, on a file of the workspace.
+// onSQLite returns the target d, on a file of the workspace.
 func (w *workspace) onSQLite(name string) *target {
 	file := filepath.Join(w.dir, name+".db")
 	return w.ours("d", "sqlite:"+file, &sqliteDatabase{path: file})
@@ -143,7 +137,7 @@ func (w *workspace) standard(keys []string, address string, naivePool int) (targ
 	return targets, nil
 }
 
-// onlyLetters tells which of the letters is none of a target.
+// onlyLetters returns an error if one of the letters is not that of a target.
 func onlyLetters(keys []string) error {
 	for _, key := range keys {
 		if _, ok := targetNames[key]; !ok {
@@ -165,10 +159,10 @@ func withPool(address string, size int) (string, error) {
 	return u.String(), nil
 }
 
-// load is the least that every load has.
+// load returns what all loads have in common.
 func (w *workspace) load() load.Config {
 	return load.Config{
-		Path: webhookPath, Header: map[string]string{"X-Webhook-Secret": w.secret}, Prefix: strings.ToLower(rand.Text()[:8]),
+		Path: proof.ReceiptsPath, Header: map[string]string{"X-Webhook-Secret": w.secret}, Prefix: strings.ToLower(rand.Text()[:8]),
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/cxbridge/cxbridge/internal/proof"
 )
 
 // threadSettings are the flags of `cxbench threads`.
@@ -51,8 +53,8 @@ func (s *threadSettings) check() error {
 	return nil
 }
 
-// measure measures how threads get from CXone to the CRM: cxbridge on a PostgreSQL of its own,
-// and a CRM in this process that notes when it has acknowledged which message.
+// measure measures how threads get from CXone to the CRM: through cxbridge on its own PostgreSQL, to a CRM
+// in this process that notes when it acknowledged which message.
 func (s *threadSettings) measure(ctx context.Context, o *options) (_ findings, err error) {
 	w, err := newWorkspace(o)
 	if err != nil {
@@ -86,7 +88,7 @@ func (s *threadSettings) measure(ctx context.Context, o *options) (_ findings, e
 	return r, err
 }
 
-// threadCourse is what is measured, in turn, on one server.
+// threadCourse makes the measurements, in turn, on one server.
 type threadCourse struct {
 	settings *threadSettings
 	server   *serverProcess
@@ -168,9 +170,9 @@ func (b *threadCourse) outage(ctx context.Context, r *threadOutage) error {
 }
 
 func cpuOf(server *serverProcess) time.Duration {
-	cpu, err := cpuTime(server.cmd.Process.Pid)
+	cpu, err := proof.CPU(server.cmd.Process.Pid)
 	if err != nil {
-		return 0 // it is gone, which the next request tells
+		return 0 // it is gone, as the next request will show
 	}
 	return cpu
 }

@@ -14,8 +14,7 @@ import (
 	"time"
 )
 
-// threadCRM is a CRM that takes everything, after a while, and notes when it has acknowledged which
-// message.
+// threadCRM is a CRM that accepts everything, after a delay, and notes when it acknowledged which message.
 type threadCRM struct {
 	url    string
 	server *http.Server
@@ -66,7 +65,7 @@ func (c *threadCRM) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet {
 		version := c.versions[path.Base(r.URL.Path)]
 		c.mu.Unlock()
-		fmt.Fprintf(w, `{"version":%d}`, version) // what it has is not told
+		fmt.Fprintf(w, `{"version":%d}`, version) // without its messages
 		return
 	}
 	c.versions[delta.ThreadID] = delta.Version

@@ -31,7 +31,7 @@ func (b *threadCourse) grow(ctx context.Context, size int) (*threadSize, error) 
 		}
 		record(took, time.Since(began))
 	}
-	one.Synced = latencyOf(took)
+	one.Synced = load.LatencyOf(took)
 	one.CPU = (cpuOf(b.server) - cpu) / time.Duration(events)
 	one.Bytes = float64(b.crm.bytes.Load()-sent) / float64(events)
 	one.Requests = float64(b.crm.requests()-requests) / float64(events)
@@ -54,8 +54,8 @@ func (b *threadCourse) fillThread(ctx context.Context, client *http.Client, thre
 	return version, nil
 }
 
-// merges puts threads of 50 messages into others, each into one of its own, and measures how long each
-// takes from the post to the CRM's acknowledgement.
+// merges merges threads of 50 messages, each into a different parent, and measures how long it takes from the
+// post to the CRM's acknowledgement.
 func (b *threadCourse) merges(ctx context.Context) (load.Latency, error) {
 	client := b.client()
 	defer client.CloseIdleConnections()
@@ -73,7 +73,7 @@ func (b *threadCourse) merges(ctx context.Context) (load.Latency, error) {
 		}
 		record(took, time.Since(began))
 	}
-	return latencyOf(took), nil
+	return load.LatencyOf(took), nil
 }
 
 // sync posts an event and waits until the CRM has it.

@@ -11,22 +11,19 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/cxbridge/cxbridge/internal/load"
+	"github.com/cxbridge/cxbridge/internal/proof"
 )
 
 const (
-	threadsPath = "/api/webhooks/cxone-threads"
-
 	// posters is how many posts of a load are under way at once, at most.
 	posters = 64
 
-	// catchUp is how long after a load the CRM may take to have everything.
+	// catchUp is how long after a load it may take until the CRM has everything.
 	catchUp = 2 * time.Minute
 )
 
-// threadRun is a load and what became of each of its events.
+// threadRun is a load, with what became of each of its events.
 type threadRun struct {
 	mu    sync.Mutex
 	posts []threadPost
@@ -51,40 +48,17 @@ func (b *threadCourse) load(ctx context.Context, name string, length time.Durati
 	run := &threadRun{crm: b.crm}
 	client := b.client()
 	defer client.CloseIdleConnections()
-	start := time.Now()
-	numbers := make(chan int)
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		defer close(numbers)
-		for i := range int(b.settings.Rate * length.Seconds()) {
-			select {
-			case numbers <- i:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		return nil
+	err := load.Pace(ctx, b.settings.Rate, length, posters, func(ctx context.Context, i int, due time.Time) error {
+		return run.post(ctx, client, b, name, i, due)
 	})
-	for range posters {
-		g.Go(func() error {
-			for i := range numbers {
-				due := start.Add(time.Duration(float64(i) / b.settings.Rate * float64(time.Second)))
-				time.Sleep(time.Until(due))
-				if err := run.post(ctx, client, b, name, i, due); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	waiting, cancel := context.WithTimeout(context.WithoutCancel(ctx), catchUp)
+	waiting, cancel := context.WithTimeout(ctx, catchUp)
 	defer cancel()
 	// What is missing then shows in the figures.
 	_ = b.crm.await(waiting, run.ids())
-	return run, nil
+	return run, ctx.Err()
 }
 
 func (r *threadRun) post(ctx context.Context, client *http.Client, b *threadCourse, name string, i int, due time.Time) error {
@@ -136,7 +110,7 @@ func eventBody(event string, at time.Time, data map[string]any) []byte {
 
 // send posts an event, and returns the answer.
 func (b *threadCourse) send(ctx context.Context, client *http.Client, body []byte, prefer string) (status int, answer []byte, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+b.server.addr+threadsPath, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+b.server.addr+proof.ThreadsPath, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -183,7 +157,7 @@ func (r *threadRun) lag() load.Latency {
 			record(h, acked.Sub(p.answered))
 		}
 	}
-	return latencyOf(h)
+	return load.LatencyOf(h)
 }
 
 // answersBetween is the time from when a post was due to its answer, of those that were due between two
@@ -195,14 +169,14 @@ func (r *threadRun) answersBetween(from, to time.Time) load.Latency {
 			record(h, p.answered.Sub(p.due))
 		}
 	}
-	return latencyOf(h)
+	return load.LatencyOf(h)
 }
 
-// backlog counts the events that were answered by a time, and not in the CRM then.
+// backlog counts the events that were accepted by a time, and not in the CRM then.
 func (r *threadRun) backlog(at time.Time) (n int) {
 	for _, p := range r.posts {
 		acked, ok := r.crm.ackOf(p.message)
-		if p.answered.Before(at) && (!ok || acked.After(at)) {
+		if p.status == http.StatusOK && p.answered.Before(at) && (!ok || acked.After(at)) {
 			n++
 		}
 	}

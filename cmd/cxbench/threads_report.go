@@ -11,7 +11,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/load"
 )
 
-// threadReport is everything that is found out about threads.
+// threadReport holds all results about threads.
 type threadReport struct {
 	Machine   machine         `json:"machine"`
 	Databases []string        `json:"databases"`
@@ -149,7 +149,7 @@ func (r *threadReport) figures() []figure {
 	return append(all, r.ratios()...)
 }
 
-// ratios compare one more message in the largest thread with one in the smallest.
+// ratios compares one more message in the largest thread with one more in the smallest.
 func (r *threadReport) ratios() (all []figure) {
 	if len(r.Sizes) < 2 {
 		return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -36,5 +37,28 @@ func TestThreadReport(t *testing.T) {
 	r.print(&got)
 	if err := r.verdict(); err == nil || !strings.Contains(got.String(), "LOST 1") {
 		t.Errorf("a lost event makes the verdict %v", err)
+	}
+}
+
+// What was refused is not part of the backlog: the CRM need not get it.
+func TestBacklog(t *testing.T) {
+	at := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	before, after := at.Add(-time.Second), at.Add(time.Second)
+	r := &threadRun{crm: &threadCRM{acked: map[string]time.Time{"in time": before, "late": after, "new": after}}, posts: []threadPost{
+		{message: "in time", answered: before, status: http.StatusOK},
+		{message: "late", answered: before, status: http.StatusOK},
+		{message: "never", answered: before, status: http.StatusOK},
+		{message: "refused", answered: before, status: http.StatusServiceUnavailable},
+		{message: "new", answered: after, status: http.StatusOK},
+	}}
+	if n := r.backlog(at); n != 2 {
+		t.Errorf("the backlog is %d, want 2", n)
+	}
+	want := threadOutcome{Posted: 5, Accepted: 4, Acknowledged: 3}
+	if got := r.outcome(); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if took := r.caughtUp(at); took != time.Second {
+		t.Errorf("it took %s to catch up", took)
 	}
 }
