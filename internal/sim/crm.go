@@ -159,7 +159,7 @@ func (t *crmThread) conversation(id string) Conversation {
 	}
 	conv.Messages = slices.AppendSeq(conv.Messages, maps.Values(t.messages))
 	slices.SortFunc(conv.Messages, func(a, b Message) int {
-		return cmp.Or(cmp.Compare(a.Timestamp, b.Timestamp), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(a.at().Compare(b.at()), cmp.Compare(a.ID, b.ID))
 	})
 	conv.Participants = slices.AppendSeq(conv.Participants, maps.Values(t.participants))
 	slices.SortFunc(conv.Participants, func(a, b Participant) int { return cmp.Compare(a.ID, b.ID) })

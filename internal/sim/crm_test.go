@@ -143,6 +143,22 @@ func TestCRMViolations(t *testing.T) {
 	})
 }
 
+// Messages are in the order of their times, however exact these are, and then of their ids.
+func TestCRMOrder(t *testing.T) {
+	c := newCRM(t)
+	timed := func(id, at string) string { return strings.Replace(msg(id, "x"), "01:44:21Z", at, 1) }
+	added := []string{timed("a", "01:44:21.5Z"), timed("b", "01:44:21.05Z"), timed("c", "01:44:20.9Z")}
+	wantStatus(t, ask(c, "PATCH", "/threads/t1", body(4, "null", strings.Join(added, ","))), 200)
+	conv, _ := c.Conversation("t1")
+	var ids []string
+	for _, m := range conv.Messages {
+		ids = append(ids, m.ID)
+	}
+	if diff := cmp.Diff([]string{"c", "m1", "m2", "b", "a"}, ids); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 // A key stands for one body, once that has succeeded.
 func TestCRMKeys(t *testing.T) {
 	c := newCRM(t)

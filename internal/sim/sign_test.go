@@ -1,6 +1,9 @@
 package sim_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"net/http"
 	"strings"
 	"testing"
@@ -37,14 +40,21 @@ func TestByStandardWebhooks(t *testing.T) {
 		sign(h, []byte(`{"a":1}`), now)
 		return h
 	}
-	h := headers("key")
-	if !strings.HasPrefix(h.Get("webhook-id"), "msg_") || h.Get("webhook-timestamp") != "1614265330" {
-		t.Errorf("got %v", h)
+	ids := make(map[string]bool)
+	for _, secret := range []string{"key", "whsec_a2V5"} {
+		h := headers(secret)
+		id := h.Get("webhook-id")
+		ids[id] = true
+		if !strings.HasPrefix(id, "msg_") || h.Get("webhook-timestamp") != "1614265330" {
+			t.Errorf("got %v", h)
+		}
+		mac := hmac.New(sha256.New, []byte("key"))
+		mac.Write([]byte(id + `.1614265330.{"a":1}`))
+		if got, want := h.Get("webhook-signature"), "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)); got != want {
+			t.Errorf("with the secret %s: the signature is %s, want %s", secret, got, want)
+		}
 	}
-	if !strings.HasPrefix(h.Get("webhook-signature"), "v1,") {
-		t.Errorf("got %v", h)
-	}
-	if h.Get("webhook-id") == headers("whsec_a2V5").Get("webhook-id") {
+	if len(ids) != 2 {
 		t.Error("two posts have one id")
 	}
 	if _, err := sim.ByStandardWebhooks("whsec_***"); err == nil || strings.Contains(err.Error(), "***") {

@@ -2,6 +2,7 @@ package crmtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -99,7 +100,10 @@ func wantClass(t *testing.T, err error, want crm.Class, uncertain bool) *crm.Err
 	if err == nil {
 		t.Fatal("there was no error")
 	}
-	e := crm.AsError(err)
+	e, ok := errors.AsType[*crm.Error](err)
+	if !ok {
+		t.Fatalf("the error is a %T, and no *crm.Error: %v", err, err)
+	}
 	if e.Class != want || e.Uncertain != uncertain {
 		t.Errorf("class %d, uncertain %t, want %d, %t: %v", e.Class, e.Uncertain, want, uncertain, err)
 	}
