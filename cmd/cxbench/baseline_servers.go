@@ -93,7 +93,7 @@ func naiveHandler(pool *pgxpool.Pool) http.Handler {
 
 func answer(w http.ResponseWriter, body map[string]any) {
 	w.Header().Set("Content-Type", "application/json")
-	// An error means that the caller is gone; there is nobody to tell.
+	// An error means that the caller is gone: there is nobody to report it to.
 	_ = json.NewEncoder(w).Encode(body)
 }
 

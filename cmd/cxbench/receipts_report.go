@@ -128,7 +128,7 @@ func (r *receiptReport) printRatios(w io.Writer) {
 	}
 }
 
-// printCost tells where the time of the machine went.
+// printCost prints where the time of the machine went.
 func (r *receiptReport) printCost(w io.Writer) {
 	t := table{{"server", "load", "generator µs", "server µs", "database µs", "receipts per commit", "WAL bytes"}}
 	for _, key := range r.Settings.Only {

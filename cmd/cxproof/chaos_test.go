@@ -79,7 +79,7 @@ func TestSchedule(t *testing.T) {
 			}
 		}
 	}
-	const all = 3 + 7*3 // what befalls a replica, and what befalls each of its links
+	const all = 3 + 7*3 // what strikes a replica, and what strikes each of its links
 	for place, times := range places {
 		if times < drawn/all || times > drawn/all+1 {
 			t.Errorf("%s comes %d times of %d", place, times, drawn)

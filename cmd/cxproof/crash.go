@@ -122,7 +122,7 @@ func (s *crashSettings) playAll(ctx context.Context, results []*result) error {
 	return plays.Wait()
 }
 
-// report prints the table, below what is to be known beside it.
+// report prints the notes and the faults, and then the table.
 func report(out io.Writer, results []*result) error {
 	table := proof.Table{{"what is done", "store", "times", "events acknowledged", "lost", "doubled", "other faults", "s to recover, median", "max"}}
 	broken := false

@@ -6,7 +6,7 @@ import (
 )
 
 // The short form of `make overload`: what is too much is refused by a 503, and nothing that was
-// acknowledged is lost. How fast that goes is for the long form to tell.
+// acknowledged is lost. How fast that goes is a matter of the long form.
 func TestOverload(t *testing.T) {
 	var out bytes.Buffer
 	err := run(t.Context(), []string{"overload", "-short", "-cxbridge", program}, &out)

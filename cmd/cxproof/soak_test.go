@@ -12,7 +12,7 @@ import (
 )
 
 // The short form of `make soak`, on both stores: what was acknowledged is there, and the samples are
-// taken. What grows in hours is for the long form to tell.
+// taken. What grows in hours is a matter of the long form.
 func TestSoak(t *testing.T) {
 	for _, store := range []string{"sqlite", "postgres"} {
 		t.Run(store, func(t *testing.T) {

@@ -108,7 +108,7 @@ func (p *pipe) drain() error {
 }
 
 // write passes on what was taken. It returns nil when it has passed on the end of a side that was
-// closed, errUnwritten if the receiver is gone, and another error if the connection is to be reset.
+// closed, errUnwritten if the receiver is gone, and another error if the connection must be reset.
 func (p *pipe) write(ctx context.Context) error {
 	for {
 		var c chunk

@@ -64,7 +64,7 @@ func (w *oneWay) send(t *testing.T, data []byte, pause time.Duration) {
 	}
 }
 
-// arrivals reads n bytes, one by one, and tells when each came, counted from began.
+// arrivals reads n bytes, one by one, and returns when each came, counted from began.
 func (w *oneWay) arrivals(t *testing.T, began time.Time, n int) (data []byte, at []time.Duration) {
 	t.Helper()
 	buffer := make([]byte, 1)

@@ -18,7 +18,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/pgtest"
 )
 
-// echo answers with the body of a request, or tells the error of reading it.
+// echo answers with the body of a request, or reports the error of reading it.
 func echo(t *testing.T) (server *httptest.Server, broken <-chan error) {
 	errs := make(chan error, 1)
 	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -59,7 +59,7 @@ func TestAnswerOfATargetThatIsGone(t *testing.T) {
 	mustHear(t, server, strings.Repeat("\x00", 10))
 	say(t, server, "an answer")
 	abort(server)
-	// The reset may have been told to the goroutine that writes.
+	// The goroutine that writes may have got the reset.
 	if heard, _ := io.ReadAll(client); string(heard) != "an answer" {
 		t.Errorf("heard %q", heard)
 	}

@@ -54,7 +54,7 @@ type source struct {
 	firsts uint64  // messages whose first receipt was sent
 	debt   float64 // second receipts that are due, by the share
 
-	// acked tells which of the last messages had their first receipt acknowledged. A second
+	// acked says which of the last messages had their first receipt acknowledged. A second
 	// receipt follows len(acked) messages later, and only to a message of which we know that it
 	// is there.
 	acked []bool

@@ -61,7 +61,7 @@ func Start(program, dir string, s Settings, args ...string) (*Process, error) {
 	go func() {
 		defer close(p.exited)
 		p.Log.record(stderr)
-		_ = cmd.Wait() // Code tells the exit status
+		_ = cmd.Wait() // Code returns the exit status
 	}()
 	return p, nil
 }

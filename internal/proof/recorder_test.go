@@ -43,7 +43,7 @@ func ask(t *testing.T, r *Recorder, replica, method, ifMatch, version string) st
 	return response.Header.Get("ETag")
 }
 
-// The history tells what the CRM did, also where its answer told something else.
+// The history says what the CRM did, even if its answer said something else.
 func TestRecorder(t *testing.T) {
 	crm, err := StartCRM(1, sim.CRMTrouble{})
 	if err != nil {

@@ -113,7 +113,7 @@ func TestRegister(t *testing.T) {
 	}
 }
 
-// What was not carried out says nothing, and what is wrong in one thread is told of that one.
+// What was not carried out says nothing, and a fault is reported for its own thread.
 func TestHistoriesOfThreads(t *testing.T) {
 	never := write(3, 4, 1, 9, 0)
 	never.Carried = false
