@@ -91,7 +91,7 @@ type ReceiptSettings struct {
 	SenderIDPolicy   Value `placeholder:"POLICY" default:"flag" help:"What happens to a receipt whose sender ID breaks the rules: flag stores and marks it, quarantine keeps it as a dead letter."`
 	SenderIDRules    Value `placeholder:"RULES" default:"default" help:"Rules for sender IDs: default, seed, or the path of a YAML file."`
 	DefaultRegion    Value `placeholder:"REGION" default:"US" help:"Region of a message when neither its payload nor its recipient names one, and in which recipients without a calling code are dialled; ISO 3166-1 alpha-2."`
-	ReceiptTimeZones Value `placeholder:"ZONES" default:"UTC" list:"," help:"Time zone of the dates in receipt texts, which name none: one zone, or one for each carrier, as in VODAFONE=Europe/Madrid,*=UTC."`
+	ReceiptTimeZones Value `placeholder:"ZONES" default:"UTC" list:"," help:"Time zone of dates and times that name none, as those in receipt texts: one zone, or one for each carrier, as in VODAFONE=Europe/Madrid,*=UTC."`
 }
 
 // ThreadSettings say how events of social threads are read.

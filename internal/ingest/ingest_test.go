@@ -287,6 +287,15 @@ func TestQuarantinePolicyKeepsViolationsApart(t *testing.T) {
 	}
 }
 
+// A database keeps the body as JSON, which is UTF-8.
+func TestReceiptIsKeptInUTF8(t *testing.T) {
+	r := newReader(t).ReadSMS([]byte("{\"messageId\":\"m\",\"status\":\"SENT\",\"text\":\"caf\xe9\"}"), time.Now())
+	want := `{"messageId":"m","status":"SENT","text":"caf` + "\uFFFD" + `"}`
+	if r.Entry.Receipt == nil || string(r.Entry.Receipt.Raw) != want {
+		t.Errorf("got %+v, want the body %s", r, want)
+	}
+}
+
 func TestFullJitterStaysInItsBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		attempt := rapid.IntRange(1, 1_000_000).Draw(t, "attempt")

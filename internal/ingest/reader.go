@@ -72,7 +72,7 @@ func (rd *Reader) ReadSMS(raw []byte, received time.Time) Reading {
 		}
 		return Reading{Subject: id, Refused: err, Entry: source.deadLetter(id, err.Error())}
 	}
-	r.Raw, r.Received = raw, received
+	r.Raw, r.Received = sms.UTF8(raw), received // databases keep JSON in UTF-8 alone
 	reading := Reading{Subject: r.MessageID, Entry: store.Entry{Receipt: r}}
 	if v := rd.Judge.Examine(r); v.Compliance == sms.Violation {
 		reading.Warning = v.Reason

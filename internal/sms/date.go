@@ -16,10 +16,13 @@ func instant(t time.Time) time.Time {
 	return t
 }
 
+// localTime is RFC 3339 without the offset.
+const localTime = "2006-01-02T15:04:05"
+
 // parseTime reads a time of RFC 3339, and its variants in the field: a space for the T, small
-// letters, an offset without its colon. A time without an offset cannot be read, because nothing says
-// in which zone its clock is. What cannot be read is the zero time.
-func parseTime(text string) time.Time {
+// letters, an offset without its colon, and no offset, which is a time in the zone. What cannot be read
+// is the zero time.
+func parseTime(text string, zone *time.Location) time.Time {
 	text = strings.TrimSpace(text)
 	t, err := time.Parse(time.RFC3339, text)
 	if err == nil {
@@ -27,6 +30,9 @@ func parseTime(text string) time.Time {
 	}
 	text, leap := usualForm(text)
 	if t, err = time.Parse(time.RFC3339, text); err != nil {
+		t, err = time.ParseInLocation(localTime, text, zone)
+	}
+	if err != nil {
 		return time.Time{}
 	}
 	if leap {
@@ -38,8 +44,8 @@ func parseTime(text string) time.Time {
 // usualForm turns the variants of RFC 3339 into the form that Go reads. A leap second, which Go
 // does not know, becomes the second before it.
 func usualForm(text string) (usual string, leap bool) {
-	const clock = len("2006-01-02T15:04:05")
-	if len(text) <= clock {
+	const clock = len(localTime)
+	if len(text) < clock {
 		return text, false
 	}
 	b := []byte(text)

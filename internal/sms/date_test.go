@@ -7,7 +7,12 @@ import (
 
 func TestParseTime(t *testing.T) {
 	const noon = "2026-03-14T12:00:00Z"
+	zone := time.FixedZone("IST", 5*3600+30*60)
 	tests := map[string]string{
+		"2026-03-14T17:30:00":                 noon, // in the zone
+		"2026-03-14 17:30:00":                 noon,
+		"2026-03-14t17:30:00.25":              "2026-03-14T12:00:00.25Z",
+		"2017-01-01T05:29:60":                 "2017-01-01T00:00:00Z",
 		"2026-03-14T12:00:00Z":                noon,
 		"2026-03-14t12:00:00z":                noon,
 		"2026-03-14 12:00:00Z":                noon,
@@ -28,7 +33,8 @@ func TestParseTime(t *testing.T) {
 		"":                          "",
 		"soon":                      "",
 		"2026-03-14":                "",
-		"2026-03-14T12:00:00":       "", // no offset
+		"2026-03-14T12:00":          "",
+		"2026-03-14T25:00:00":       "",
 		"2026-03-14T12:00Z":         "",
 		"2026-02-30T12:00:00Z":      "",
 		"2026-03-14T25:00:00Z":      "",
@@ -41,7 +47,7 @@ func TestParseTime(t *testing.T) {
 		"1773489600":                "", // seconds are a number
 	}
 	for text, want := range tests {
-		checkTime(t, text, parseTime(text), want)
+		checkTime(t, text, parseTime(text, zone), want)
 	}
 }
 

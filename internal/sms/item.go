@@ -24,7 +24,7 @@ const (
 // A name that we read must not be written twice, since nothing says which of the two is meant.
 // Every other name may.
 type item struct {
-	text     string // the whole item; JSON in UTF-8
+	text     string // the whole item, in UTF-8
 	members  [places][fieldCount][maxNames]span
 	base     string // JSON Pointer to the payload: "" when there is no envelope
 	wrapped  bool   // there are SMPP fields
@@ -62,8 +62,8 @@ func (rd *reader) release() {
 	readers.Put(rd)
 }
 
-// Lone surrogates are allowed: gateways cut texts in the middle of a character. They are read as
-// U+FFFD.
+// Lone surrogates are allowed, because gateways cut texts in the middle of a character. They are read
+// as U+FFFD.
 var decoderOptions = []jsontext.Options{
 	jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true),
 }
@@ -76,10 +76,8 @@ func (rd *reader) reset() {
 
 // read reads an item. The error is a *refusal.MalformedError or a *refusal.InvalidError.
 func (rd *reader) read(raw []byte) error {
+	raw = UTF8(raw)
 	rd.item.text = string(raw)
-	if !utf8.ValidString(rd.item.text) {
-		return &refusal.MalformedError{Reason: "the text is not UTF-8"}
-	}
 	rd.buffer = *bytes.NewBuffer(raw[:len(raw):len(raw)])
 	dec, isObject := &rd.decoder, rd.decoder.PeekKind() == '{'
 	var err error
@@ -100,6 +98,16 @@ func (rd *reader) read(raw []byte) error {
 		return refusal.Invalid("", "must be a JSON object")
 	}
 	return nil
+}
+
+// UTF8 returns a body with U+FFFD in place of every run of bytes that is not UTF-8. Gateways pass the
+// text of a message on as it was, in the character set of the network: that is no reason to refuse the
+// receipt around it. An id with such bytes is refused by itself.
+func UTF8(raw []byte) []byte {
+	if utf8.Valid(raw) {
+		return raw
+	}
+	return bytes.ToValidUTF8(raw, []byte("\uFFFD"))
 }
 
 var errDepth = fmt.Errorf("nested deeper than %d levels", maxDepth)

@@ -9,9 +9,9 @@ import (
 	"github.com/cxbridge/cxbridge/internal/refusal"
 )
 
-// Zones holds the time zone in which each carrier writes the dates of its receipt texts, which name
-// none. The key is the carrier, in capitals; "" is every other carrier. A carrier without an entry
-// writes in UTC.
+// Zones holds the time zone of each carrier's dates and times that name none, as those of receipt texts.
+// The key is the carrier, in capitals; "" is every other carrier. A carrier without an entry writes in
+// UTC.
 type Zones map[string]*time.Location
 
 // For returns the zone of a carrier.
@@ -29,7 +29,7 @@ func (z Zones) For(carrier string) *time.Location {
 // bare payload. The receipt has its canonical fields; Received, Raw and RecipientRegion are the
 // caller's to set.
 //
-// The error is a *refusal.MalformedError when raw is not JSON in UTF-8 or is nested deeper than 64 levels,
+// The error is a *refusal.MalformedError when raw is not JSON or is nested deeper than 64 levels,
 // and a *refusal.InvalidError, with every problem, when it is JSON but not a receipt. With a
 // *refusal.InvalidError the receipt is not nil if its MessageID, and perhaps only that, could be read.
 //
@@ -60,16 +60,16 @@ func (it *item) receipt(zones Zones) *Receipt {
 	r := &Receipt{
 		MessageID: it.id(messageID),
 		RawStatus: it.word(status),
-		At:        it.time(eventTime),
 		Carrier:   it.word(carrier),
 		ErrorCode: it.word(errorCode),
 		SenderID:  it.word(sender),
 		Recipient: it.word(recipient),
 		Segments:  partCount(it.lenient(segments)),
-		Submitted: it.time(submittedAt),
 		Cost:      decimal(it.lenient(cost)),
 		Currency:  currencyCode(it.lenient(currency)),
 	}
+	zone := zones.For(strings.ToUpper(r.Carrier))
+	r.At, r.Submitted = it.time(eventTime, zone), it.time(submittedAt, zone)
 	if r.Currency == "" && strings.TrimSpace(it.lenient(currency)) != "" {
 		r.Cost = "" // an amount in an unknown currency is no cost
 	}
@@ -80,7 +80,7 @@ func (it *item) receipt(zones Zones) *Receipt {
 	it.checkNesting()
 	inJSON := r.RawStatus != ""
 	if it.wrapped {
-		it.unwrap(r, zones.For(strings.ToUpper(r.Carrier)))
+		it.unwrap(r, zone)
 	}
 	if r.MessageID == "" {
 		it.problem(it.base+"/messageId", "is required")

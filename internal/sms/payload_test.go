@@ -245,6 +245,7 @@ func TestDecodeInvalid(t *testing.T) {
 		{"long id", `{"messageId":"` + long + `","status":"SENT"}`, []string{"/messageId"}, ""},
 		{"blank id", `{"messageId":" \u00a0 ","status":"SENT"}`, []string{"/messageId"}, ""},
 		{"id with NUL", `{"messageId":"a\u0000","status":"SENT"}`, []string{"/messageId"}, ""},
+		{"id that is not UTF-8", "{\"messageId\":\"a\xe9\",\"status\":\"SENT\"}", []string{"/messageId"}, ""},
 		{"id with half a character", `{"messageId":"a\ud800","status":"SENT"}`, []string{"/messageId"}, ""},
 		{"all at once", `{"messageId":"m","deliveryStatus":[],"carrierCode":{},"smppErrorCode":false,"from":true,"destinationAddress":[]}`,
 			[]string{"/carrierCode", "/deliveryStatus", "/destinationAddress", "/from", "/smppErrorCode", "/status"}, "m"},
@@ -259,6 +260,35 @@ func TestDecodeInvalid(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { checkInvalid(t, tt.payload, tt.id, tt.want...) })
+	}
+}
+
+// Gateways pass a text on in the character set of the network, whatever they say of their own.
+func TestDecodeTextThatIsNotUTF8(t *testing.T) {
+	raw := []byte("{\"messageId\":\"m\",\"from\":\"CAF\xc9\",\"short_message\":\"id:m stat:DELIVRD err:000 text:caf\xe9 \xff\xfe\"}")
+	r, err := Decode(raw, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.MessageID != "m" || r.Status != Delivered || r.SenderID != "CAF\uFFFD" {
+		t.Errorf("got %+v", r)
+	}
+	if got, want := string(UTF8([]byte("\"caf\xe9 \xff\xfe\""))), "\"caf\uFFFD \uFFFD\""; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A time without an offset is one of the carrier's zone.
+func TestDecodeTimeWithoutOffset(t *testing.T) {
+	zones := Zones{"VODAFONE": time.FixedZone("CET", 3600)}
+	r, err := Decode([]byte(`{"messageId":"m","status":"SENT","carrier":"Vodafone",
+		"timestamp":"2026-03-01T13:00:00","submittedAt":"2026-03-01 12:59:00"}`), zones)
+	if err != nil {
+		t.Fatal(err)
+	}
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	if !r.At.Equal(noon) || !r.Submitted.Equal(noon.Add(-time.Minute)) {
+		t.Errorf("got %v, submitted %v", r.At, r.Submitted)
 	}
 }
 
@@ -284,7 +314,7 @@ func TestDecodeMalformed(t *testing.T) {
 		"word":           `{"messageId":undefined}`,
 		"two":            `{"messageId":"1","status":"SENT"} {}`,
 		"tail":           `{"messageId":"1","status":"SENT"}]`,
-		"Latin-1":        "{\"messageId\":\"1\",\"status\":\"\xe9\"}",
+		"not UTF-8":      "{\"messageId\":\"1\",\"status\":\xe9}",
 		"NUL":            "{\"messageId\":\"1\x00\"}",
 		"number":         `{"messageId":01}`,
 		"not JSON":       `id:1 stat:DELIVRD`,

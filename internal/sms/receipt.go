@@ -29,7 +29,7 @@ type Receipt struct {
 	RecipientRegion string
 
 	Received time.Time // when it reached us: UTC, whole microseconds
-	Raw      []byte    // the JSON text it was read from, UTF-8
+	Raw      []byte    // the JSON text it was read from, in UTF-8: see UTF8
 }
 
 // Key identifies a receipt. Receipts with the same key are one receipt, delivered twice.

@@ -178,9 +178,9 @@ func printableASCII(s string) bool {
 	return true
 }
 
-// time returns the time in a field, or the zero time where it cannot be read: RFC 3339, or the seconds
-// or milliseconds since 1970 as a number.
-func (it *item) time(f field) time.Time {
+// time returns the time in a field, or the zero time where it cannot be read: RFC 3339, in the zone
+// where it has no offset, or the seconds or milliseconds since 1970 as a number.
+func (it *item) time(f field, zone *time.Location) time.Time {
 	v := it.find(f)
 	text, ok := v.text()
 	switch {
@@ -189,5 +189,5 @@ func (it *item) time(f field) time.Time {
 	case v.isNumber():
 		return parseEpoch(text)
 	}
-	return parseTime(text)
+	return parseTime(text, zone)
 }
