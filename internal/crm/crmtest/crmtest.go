@@ -52,6 +52,7 @@ func Run(t *testing.T, setup Setup) {
 		"Throttled":      testThrottled,
 		"Failed":         testFailed,
 		"Permanent":      testPermanent,
+		"Echo":           testEcho,
 		"Cut":            testCut,
 		"Canceled":       testCanceled,
 		"Concurrency":    testConcurrency,

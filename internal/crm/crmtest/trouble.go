@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,6 +79,17 @@ func testPermanent(t *testing.T, sink crm.Sink, far CRM) {
 			}
 		}
 	})
+}
+
+// The CRM repeats what it was sent. The error does not, because it goes to logs.
+func testEcho(t *testing.T, sink crm.Sink, far CRM) {
+	const text = "a private word"
+	mustCreate(t, sink, "t1")
+	far.Fail(sim.CRMFault{Status: http.StatusUnprocessableEntity, Body: `{"message":"this cannot be kept: ` + text + `"}`})
+	_, err := sink.Patch(t.Context(), request("t1", 4, "", message("t1", "m2", text)))
+	if e := wantClass(t, err, crm.ClassPermanent, false); strings.Contains(e.Message, text) {
+		t.Errorf("the error repeats the text of a message: %v", e)
+	}
 }
 
 // A connection breaks: nobody knows whether the request was applied. The same one again succeeds,
