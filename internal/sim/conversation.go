@@ -2,7 +2,7 @@ package sim
 
 import "time"
 
-// Conversation is a social thread as CXone and the CRM tell it. Both simulations keep it in this
+// Conversation is a social thread as CXone and the CRM report it. Both simulations keep it in this
 // form, so that they can be compared.
 type Conversation struct {
 	ThreadID       string        `json:"threadId"`

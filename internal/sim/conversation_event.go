@@ -20,15 +20,15 @@ const (
 type news struct {
 	messages     []Message
 	participants []Participant
-	whole        bool // nothing was told before, so all is
+	whole        bool // nothing was posted before, so all is
 	unlinked     bool // the parent is gone
 	flawed       bool // some of it is
 }
 
-// maxSnapshot is how many messages a conversation has at most that is told in whole.
+// maxSnapshot is how many messages a conversation may have for an event to list all of them.
 const maxSnapshot = 30
 
-// tell makes a change true, and puts the event that tells of it on its way.
+// tell makes a change true, and puts the event that reports it on its way.
 func (c *Conversations) tell(t *talk, event string, n news) {
 	c.clock = c.clock.Add(time.Microsecond)
 	t.version++
@@ -45,7 +45,7 @@ func (c *Conversations) tell(t *talk, event string, n news) {
 		n.messages, n.participants = sortedMessages(t.messages), sortedParticipants(t.participants)
 	}
 	c.post(t, event, n)
-	// Now and then the same is told again in whole.
+	// Now and then another event repeats all of the thread.
 	if len(t.messages) <= maxSnapshot && chance(c.rng, 0.04) {
 		c.post(t, threadUpdated, news{messages: sortedMessages(t.messages), participants: sortedParticipants(t.participants)})
 	}
@@ -67,7 +67,7 @@ func kindOf(event string, n news) Kind {
 	return Updated
 }
 
-// event writes an event in one of the shapes in which CXone tells it.
+// event writes an event in one of the shapes that CXone uses.
 func (c *Conversations) event(t *talk, event string, n news) []byte {
 	data := map[string]any{"threadId": t.id, "version": t.version}
 	if c.namesParent(t, event, n) {
@@ -98,9 +98,9 @@ func (c *Conversations) event(t *talk, event string, n news) []byte {
 	return c.encode(envelope)
 }
 
-// namesParent draws whether an event tells the parent, be it that there is none. It must where that
-// is its news. On a ring it always does: what decides there is then the same for those who follow
-// the events and for those who ask for the thread.
+// namesParent draws whether an event names the parent, or says that there is none. It must where that
+// is its news. On a ring it always does: then whoever follows the events and whoever fetches the
+// thread decide alike which link does not count.
 func (c *Conversations) namesParent(t *talk, event string, n news) bool {
 	switch {
 	case event != threadUpdated || n.unlinked || c.ring(t) != nil:
@@ -157,7 +157,7 @@ func (c *Conversations) put(item map[string]any, name, text string) {
 	}
 }
 
-// moment writes a time in one of the ways that are met with, to the microsecond where it has them.
+// moment writes a time in one of the formats that occur, to the microsecond where it has them.
 func moment(rng *rand.Rand, at time.Time) string {
 	if chance(rng, 0.3) {
 		at = at.In(time.FixedZone("", pick(rng, []int{3600, -5 * 3600, 19800})))

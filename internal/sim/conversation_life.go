@@ -36,7 +36,7 @@ type storm struct {
 	hot  []*talk
 }
 
-// maxHot limits how many conversations a storm is about. What is split off them joins it.
+// maxHot limits how many conversations a storm is about. Those that are split off from them join it.
 const maxHot = 8
 
 // Storm begins a storm of that many changes. Small ones come by themselves.
@@ -97,7 +97,7 @@ func (c *Conversations) happen() {
 	c.touch(t)
 }
 
-// begin begins a conversation. Some are older than the subscription: all that was is told at once.
+// begin begins a conversation. Some are older than the subscription: their first event has all of it.
 func (c *Conversations) begin(*talk) bool {
 	if len(c.order) >= c.social.Threads {
 		return false

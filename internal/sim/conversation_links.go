@@ -2,7 +2,7 @@ package sim
 
 import "slices"
 
-// merge links a conversation under another one. A ring comes of it rarely.
+// merge links a conversation under another one. Rarely, that makes a ring.
 func (c *Conversations) merge(t *talk) bool {
 	among := c.order
 	if c.storm.left > 0 && len(c.storm.hot) > 1 {

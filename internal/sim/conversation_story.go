@@ -53,6 +53,6 @@ func (c *Conversations) likelihoods() []likely {
 	for _, l := range talking {
 		list = append(list, likely{l.share * s.Conversation / sum, l.change})
 	}
-	// What cannot happen makes way for the next one, which is not to be one without any weight.
+	// When a change cannot happen, the next one in the list does: it must have a weight.
 	return slices.DeleteFunc(list, func(l likely) bool { return l.share == 0 })
 }

@@ -38,19 +38,19 @@ type Social struct {
 	// Orderly posts every event once, alone and in its order, and nothing that is broken.
 	Orderly bool
 
-	// Lost is the share of the events that never arrive, 0.9 at most. Those of splits always do:
-	// that messages have left a thread is told by nothing else, so reconciling cannot repair it.
+	// Lost is the share of the events that never arrive, 0.9 at most. Those of splits always arrive:
+	// nothing else says that messages have left a thread, so reconciling could not repair it.
 	Lost float64
 
-	// Flaws adds messages and participants that a CRM does not take. All are corrected by the end
-	// of Rest, and not before.
+	// Flaws adds messages and participants that a CRM does not accept. All are corrected by the end
+	// of Rest, and some not before.
 	Flaws bool
 
 	UUIDs bool // the ids of threads are UUIDs; else they are all kinds of texts
 }
 
-// maxTellings limits how many events wait for their time. Beyond it they come before it, and
-// nothing happens.
+// maxTellings limits how many events wait for their time. While there are more, events are posted
+// before their time, and nothing new happens.
 const maxTellings = 1000
 
 // NewConversations returns a stream that is drawn from rng, of which it becomes the only user.
@@ -75,8 +75,8 @@ type telling struct {
 	late, repeat bool
 }
 
-// Next returns what is posted at now: an event whose time has come or, when there is none, the
-// first one of what happens now. The times must not go backwards.
+// Next returns what is posted at now: an event that is due or, when there is none, the first one of
+// what happens now. The times must not go backwards.
 func (c *Conversations) Next(now time.Time) Post {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -94,8 +94,8 @@ func (c *Conversations) Next(now time.Time) Post {
 	return c.take()
 }
 
-// Rest returns what is left to be told, one event after the other and whatever the time; false when
-// all is told. What is flawed gets corrected first. The stream can go on after it.
+// Rest returns the events that are not posted yet, one after the other, whatever the time; false when
+// there are none. Once the queue is empty, it corrects the flaws. The stream can go on after it.
 func (c *Conversations) Rest() (Post, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -108,7 +108,7 @@ func (c *Conversations) Rest() (Post, bool) {
 	return c.take(), true
 }
 
-// happenBy lets things happen until there is something to be told.
+// happenBy lets things happen until there is an event to be posted.
 func (c *Conversations) happenBy(now time.Time) {
 	c.clock = laterOf(c.clock, now.UTC().Truncate(time.Microsecond))
 	for len(c.queue) == 0 || len(c.queue) < maxTellings && c.queue[0].at.After(now) {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Timeline returns the ids of the messages that a conversation shows once all is told: its own and
-// those of the conversations that were merged into it, each once, by time and then by id.
+// Timeline returns the ids of the messages that a conversation shows once all events are posted: its
+// own and those of the conversations that were merged into it, each once, by time and then by id.
 func (c *Conversations) Timeline(id string) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// talk is the truth about one conversation. Everything that is posted about it is told from here.
+// talk is the truth about one conversation. All events about it are made from it.
 type talk struct {
 	id           string
 	channel      *channel
@@ -22,7 +22,7 @@ type talk struct {
 	posted       int64 // the highest version that was posted
 }
 
-// conversation returns the truth as CXone tells it.
+// conversation returns the truth as CXone reports it.
 func (t *talk) conversation() Conversation {
 	return Conversation{
 		ThreadID: t.id, ParentThreadID: t.parentID(), Version: t.version, UpdatedAt: t.updatedAt,
@@ -61,7 +61,7 @@ func (c *Conversations) ring(start *talk) []*talk {
 	return nil
 }
 
-// isCut reports whether the link of a conversation is not followed: it is the newest of a ring.
+// isCut reports whether the link of a conversation is not followed because it is the newest of a ring.
 func (c *Conversations) isCut(t *talk) bool {
 	ring := c.ring(t)
 	for _, other := range ring {
@@ -72,8 +72,8 @@ func (c *Conversations) isCut(t *talk) bool {
 	return ring != nil
 }
 
-// Thread returns a conversation as CXone tells it at the moment; false when there is none with this
-// id. The parent is told even if the link is one of a ring.
+// Thread returns a conversation as CXone reports it at the moment; false when there is none with this
+// id. It names the parent even if the link is one of a ring.
 func (c *Conversations) Thread(id string) (Conversation, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -85,8 +85,8 @@ func (c *Conversations) Thread(id string) (Conversation, bool) {
 }
 
 // Expected returns every conversation as it must be in a CRM that has all of it, by id. It has the
-// messages that are its own, by id: those that were split off are in the other one. Of each ring of
-// links the newest is left out.
+// messages that are its own, by id: those that were split off are in the other one. The newest link
+// of each ring is left out.
 func (c *Conversations) Expected() []Conversation {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -102,8 +102,8 @@ func (c *Conversations) Expected() []Conversation {
 	return list
 }
 
-// Lost returns the ids of the conversations of which an event was lost on the way, sorted. They are
-// right again once they were reconciled.
+// Lost returns the ids of the conversations that an event was lost of, sorted. They are right again once
+// they are reconciled.
 func (c *Conversations) Lost() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

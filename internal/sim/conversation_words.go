@@ -32,8 +32,8 @@ func digits(format string, counts ...int) naming {
 	}
 }
 
-// The ids are texts of every kind: some hold what has a meaning in URLs, letters of other scripts
-// and spaces, or are long.
+// The ids are texts of every kind: some contain characters with a meaning in URLs, letters of other
+// scripts or spaces, or are long.
 var channels = []*channel{
 	{"facebook", digits("fb_%s_%s", 15, 18), digits("m_%s_%s", 15, 18), digits("%s", 16)},
 	{"instagram", digits("ig-%s", 17), digits("ig:%s/reply?to=%s", 12, 12), digits("@user.%s", 6)},
@@ -110,7 +110,7 @@ func longText(rng *rand.Rand, n int) string {
 	return string(runes[:n])
 }
 
-// threadID draws the id of a conversation. Some differ from another one's by case alone.
+// threadID draws the id of a conversation. Some differ from another one only in case.
 func (c *Conversations) threadID(on *channel) string {
 	if len(c.order) > 0 && chance(c.rng, 0.03) {
 		return strings.ToUpper(pick(c.rng, c.order).id)

@@ -19,16 +19,16 @@ import (
 )
 
 // CRM is a fake of the external CRM: an http.Handler that keeps conversations, has writers of its
-// own besides whoever calls it, and watches over their work. It is safe for concurrent use.
+// own besides its callers, and protects what those have written. It is safe for concurrent use.
 //
 //   - A PATCH must have a version above the thread's, else it is 409; an If-Match that is not the
 //     thread's is 412.
-//   - A write with a key and body that succeeded before gets the same answer, and nothing is done
+//   - A write with a key and body that succeeded before gets the same answer, and is not applied
 //     again. The same key with another body is 422.
-//   - Whatever no correct caller does is 422 and a violation: a body that is no delta, adding a
+//   - What no correct caller does is 422 and a violation: a body that is no delta, adding a
 //     message twice with different contents, changing what another writer has changed.
 //
-// All of a request is applied, or nothing of it.
+// A request is applied as a whole or not at all.
 type CRM struct {
 	token string
 
@@ -66,18 +66,18 @@ type keptAnswer struct {
 	answer   crmAnswer
 }
 
-// Tells says how much of a conversation the CRM tells when it is asked.
+// Tells says how much of a conversation the answer to a GET contains.
 type Tells int
 
-// What it may tell.
+// How much it may be.
 const (
 	TellsAll    Tells = iota
 	TellsIDs          // of messages and participants only their ids
 	TellsNoList       // neither messages nor participants
 )
 
-// NewCRM returns a CRM without conversations, which takes requests with one bearer token. It gives
-// no ETags and tells all.
+// NewCRM returns a CRM without conversations, which accepts requests with one bearer token. It gives
+// no ETags, and TellsAll.
 func NewCRM(token string) *CRM {
 	return &CRM{
 		token: token, threads: make(map[string]*crmThread), kept: make(map[string]keptAnswer),
@@ -92,7 +92,7 @@ func (c *CRM) SetETags(on bool) {
 	c.etags = on
 }
 
-// SetTells sets how much the CRM tells.
+// SetTells sets how much of a conversation the answer to a GET contains.
 func (c *CRM) SetTells(tells Tells) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -105,7 +105,7 @@ type CRMCounts struct {
 	Answers   map[int]int    // by HTTP status; 0 is none
 	BodyBytes int64          // of all requests
 	Replayed  int            // writes whose answer was kept from before
-	Repeated  int            // messages and participants that were added once more as they were
+	Repeated  int            // messages and participants that were added again, unchanged
 	Early     int            // requests while it had asked to be left alone
 }
 
@@ -118,7 +118,7 @@ func (c *CRM) Counts() CRMCounts {
 	return counts
 }
 
-// Violations lists what no correct caller does, as it happened. None repeats a text.
+// Violations lists what no correct caller does, in the order in which it happened. None repeats a text.
 func (c *CRM) Violations() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -199,14 +199,14 @@ func (c *CRM) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.write(w)
 }
 
-// cut counts a request without an answer, and has net/http cut its connection. To return would answer it
-// with an empty 200, which a caller reads that has closed only its half.
+// cut counts a request without an answer, and makes net/http cut its connection. If the handler returned,
+// the answer would be an empty 200, and a caller that has closed only its half would read it.
 func (c *CRM) cut() {
 	c.leave(0, "")
 	panic(http.ErrAbortHandler)
 }
 
-// arrive counts a request and returns what befalls it.
+// arrive counts a request and returns the fault that applies to it.
 func (c *CRM) arrive(r *http.Request, length int) CRMFault {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Differences tells in what the CRM differs from what CXone has: one line for each difference, none
+// Differences returns how the CRM differs from what CXone has: one line for each difference, none
 // when they are equal. Messages and participants are compared as sets by id, times as instants. The
-// CRM's versions may be higher, because its other writers count them up. What those did must be
-// there as they left it, in place of what CXone says of it. No line repeats a text.
+// CRM's versions may be higher, because its other writers raise them. What those did must be there as
+// they left it, in place of what CXone has. No line repeats a text.
 func (c *CRM) Differences(cxone []Conversation) []string {
 	c.mu.Lock()
 	got := make([]Conversation, 0, len(c.threads))
@@ -48,7 +48,7 @@ func Differences(want, got []Conversation, foreign map[string]Foreign) (lines []
 	return lines
 }
 
-// unlike says in what another conversation differs.
+// unlike returns how another conversation differs.
 func (c Conversation) unlike(other Conversation) (lines []string) {
 	if other.Version < c.Version {
 		lines = append(lines, fmt.Sprintf("has version %d, not %d", other.Version, c.Version))
@@ -127,7 +127,7 @@ func unlikeFields(fields ...[3]string) (names []string) {
 	return names
 }
 
-// over puts what other writers did in place of what CXone says.
+// over puts what other writers did in place of what CXone has.
 func (f Foreign) over(c Conversation) Conversation {
 	if f.Parent != nil {
 		c.ParentThreadID = f.Parent
@@ -152,8 +152,8 @@ func replace[T any](items []T, by map[string]*T, id func(T) string) []T {
 	return kept
 }
 
-// canonicalTime writes a time in UTC, to the microsecond, which is as exact as databases keep it. It
-// reads RFC 3339, and an offset without its colon; what cannot be read stays as it is.
+// canonicalTime writes a time in UTC, to the microsecond, because databases keep it no more exactly. It
+// reads RFC 3339, and an offset without its colon; a text that cannot be read stays as it is.
 func canonicalTime(text string) string {
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {

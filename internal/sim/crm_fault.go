@@ -12,19 +12,19 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// CRMFault is what befalls a request. The zero CRMFault is nothing.
+// CRMFault is what goes wrong with a request. The zero CRMFault is nothing.
 type CRMFault struct {
-	Method string // of the requests it meets; every method when empty
-	Times  int    // how many requests it meets; 0 is one
+	Method string // of the requests it applies to; every method when empty
+	Times  int    // how many requests it applies to; 0 is one
 
-	// The request waits first: for a time, until a signal comes, or, if it stalls, for ever. Who
-	// gives up before is not answered, and nothing is applied, unless Applied is set.
+	// The request waits first: for a time, until a signal comes, or, if it stalls, for ever. A caller
+	// that gives up before is not answered, and nothing is applied, unless Applied is set.
 	Delay time.Duration
 	Until <-chan struct{}
 	Stall bool
 
-	// Applied says that the request is carried out all the same, before the waiting. Its answer is
-	// that of the fault.
+	// Applied says that the request is carried out nevertheless, before the wait. Its answer is that
+	// of the fault.
 	Applied bool
 
 	Cut        bool // the connection is cut, without an answer
@@ -34,23 +34,23 @@ type CRMFault struct {
 	Body       string
 }
 
-// Fail adds a fault. Of several that meet a request the oldest is taken.
+// Fail adds a fault. If several apply to a request, the oldest one is used.
 func (c *CRM) Fail(f CRMFault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.faults = append(c.faults, f)
 }
 
-// SetFaults asks a function about every request that meets no fault of Fail. It must be safe for
-// concurrent use, and its faults' Method and Times mean nothing. Nil ends that.
+// SetFaults sets a function that decides on every request that no fault of Fail applies to. It must be
+// safe for concurrent use, and its faults' Method and Times mean nothing. Nil removes it.
 func (c *CRM) SetFaults(befalls func(*http.Request) CRMFault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.befalls = befalls
 }
 
-// SetRateLimit refuses with 429 what is more than a number of requests per second, after a burst.
-// Retry-After is a number of seconds and a date by turns. A limit of 0 is none.
+// SetRateLimit answers 429 to requests above a rate per second, after a burst. Retry-After is alternately
+// a number of seconds and a date. A limit of 0 is none.
 func (c *CRM) SetRateLimit(perSecond float64, burst int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -60,7 +60,7 @@ func (c *CRM) SetRateLimit(perSecond float64, burst int) {
 	}
 }
 
-// fault returns what befalls a request, and counts it down. The caller holds the lock.
+// fault returns the fault that applies to a request, and counts it down. The caller holds the lock.
 func (c *CRM) fault(r *http.Request) CRMFault {
 	i := slices.IndexFunc(c.faults, func(f CRMFault) bool { return f.Method == "" || f.Method == r.Method })
 	if i >= 0 {

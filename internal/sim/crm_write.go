@@ -100,8 +100,8 @@ func (c *CRM) touch(t *crmThread) {
 	t.tag = c.tag
 }
 
-// admits says what is wrong with applying a delta, "" when nothing is, and counts what it adds that
-// is there already just so.
+// admits returns what is wrong with applying a delta, "" when nothing is, and counts the items in it that
+// the thread has already, unchanged.
 func (t *crmThread) admits(d *delta) (repeated int, wrong string) {
 	repeated, wrong = admits("message", d.AddedMessages, d.UpdatedMessages, t.messages, t.foreign.Messages, Message.id)
 	if wrong != "" {

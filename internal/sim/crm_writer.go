@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// Foreign is what writers of the CRM itself have made of a conversation.
+// Foreign is what the CRM's own writers have changed in a conversation.
 type Foreign struct {
 	Messages     map[string]*Message     // by id, as they left them; nil is deleted
 	Participants map[string]*Participant // by id, as they left them
@@ -38,8 +38,8 @@ func (f Foreign) clone() Foreign {
 }
 
 // AddMessage adds a message as another writer, or replaces one. It returns false when there is no
-// such thread, as the others do. To be told from the callers' work, what other writers write must be
-// different from all that CXone ever has.
+// such thread, as the other methods do. What other writers write must differ from all that CXone ever
+// has, so that it is not mistaken for the callers' work.
 func (c *CRM) AddMessage(threadID string, m Message) bool {
 	return c.asOther(threadID, func(t *crmThread) bool {
 		t.messages[m.ID], t.foreign.Messages[m.ID] = m, &m
@@ -110,8 +110,8 @@ func (c *CRM) asOther(threadID string, work func(*crmThread) bool) bool {
 	return true
 }
 
-// Meddle does something as another writer to a thread that it picks, and says what. It returns ""
-// when there is nothing to be done anything to.
+// Meddle changes a thread that it picks as another writer does, and says what it did. It returns "" when
+// there is nothing to change.
 //
 // It deletes nothing: a caller whose answer was lost cannot know whether a message that is missing
 // never came, or came and was deleted.

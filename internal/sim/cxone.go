@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// CXone is a fake of the platform: an http.Handler that speaks the API that the tutorials for
-// CXone describe. It keeps what it is told, so that a test can ask for it, and tells of threads what
+// CXone is a fake of the platform: an http.Handler with the API that the tutorials for CXone describe.
+// It keeps the subscriptions it gets, so that a test can look at them, and returns the threads that
 // ServeThreads gives it. It is safe for concurrent use.
 type CXone struct {
 	clientID, clientSecret string
@@ -41,8 +41,7 @@ var AllScopes = []string{
 	"webhooks:manage", "webhooks:read", "social:read", "interactions:read", "messaging:read", "messaging:write",
 }
 
-// NewCXone returns a fake with one OAuth client, which may have AllScopes and whose tokens live an
-// hour.
+// NewCXone returns a fake with one OAuth client, which may have AllScopes. Its tokens live for an hour.
 func NewCXone(clientID, clientSecret string) *CXone {
 	c := &CXone{
 		clientID: clientID, clientSecret: clientSecret,
@@ -60,15 +59,15 @@ const pathToken = "/api/v2/oauth/token"
 
 // Fault makes requests fail before they are looked at.
 type Fault struct {
-	Path       string // of the requests it meets; every path when empty
-	Times      int    // how many requests it meets; 0 is one
+	Path       string // of the requests it applies to; every path when empty
+	Times      int    // how many requests it applies to; 0 is one
 	Status     int
 	RetryAfter string // header of the answer; none when empty
 	Location   string // header of the answer; none when empty
 	Body       string // none when empty
 }
 
-// Fail adds a fault. Of several that meet a request the oldest is taken.
+// Fail adds a fault. If several apply to a request, the oldest one is used.
 func (c *CXone) Fail(f Fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -125,7 +124,7 @@ func (c *CXone) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mux.ServeHTTP(w, r)
 }
 
-// fault returns the fault that a request meets, and counts it down.
+// fault returns the fault that applies to a request, and counts it down.
 func (c *CXone) fault(path string) (Fault, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -208,7 +207,7 @@ func credentials(r *http.Request) (id, secret string) {
 	return id, secret
 }
 
-// needs lets through what carries a token with the scope.
+// needs lets requests through that carry a token with the scope.
 func (c *CXone) needs(scope string, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")

@@ -31,7 +31,7 @@ func (c *CXone) InteractionWebhooks() []InteractionWebhook {
 	return slices.Clone(c.hooks)
 }
 
-// ServeThreads lets the fake tell of threads what the function says. It is called by several
+// ServeThreads makes the fake return the threads that the function returns. It is called by several
 // goroutines at once; false says that there is no such thread.
 func (c *CXone) ServeThreads(thread func(id string) (Conversation, bool)) {
 	c.mu.Lock()

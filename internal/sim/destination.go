@@ -8,7 +8,7 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// Destination is a phone that an SMS goes to, and how it gets there. Nobody has the number.
+// Destination is a phone that an SMS goes to, and how it gets there. The number belongs to nobody.
 type Destination struct {
 	Region    string // ISO 3166-1 alpha-2
 	Recipient string // E.164

@@ -1,7 +1,7 @@
 // Package sim is a world to try cxbridge in without a CXone tenant:
 //
 //	CXone          a platform that issues tokens, takes subscriptions    cxone.go, webhooks.go,
-//	               and tells of threads                                  cxone_threads.go
+//	               and returns threads                                   cxone_threads.go
 //	Traffic        SMS receipts as gateways send them, good and bad      traffic.go, mix.go, life.go,
 //	                                                                     form.go
 //	Ledger         what a correct receiver must make of that traffic     ledger.go
@@ -11,12 +11,12 @@
 //	               has other writers
 //	Sender         posts the traffic to a webhook                        sender.go
 //
-// Conversations keeps the truth and posts what it will: every change of a thread counts its version
-// up by one and is told by an event, which may be late, overtaken, repeated or lost, may tell all of
-// the thread or only the news, and may leave out what has not changed. Once all is told, its Expected
-// is what a CRM must have. CXone tells of the same threads when it is given its Thread:
+// Conversations keeps the truth and posts events about it. Every change of a thread raises its version
+// by one and is reported by an event, which may be late, overtaken, repeated or lost, may contain all of
+// the thread or only the news, and may leave out what has not changed. Once all events are posted, its
+// Expected is what a CRM must have. CXone returns the same threads when it is given its Thread:
 //
-//	conversation.go         a thread as CXone and a CRM tell it
+//	conversation.go         a thread as CXone and a CRM report it
 //	conversation_truth.go   what is true of the threads, and which link of a ring does not count
 //	conversation_life.go    what happens to a thread on its own, and storms
 //	conversation_links.go   merges and splits

@@ -36,8 +36,7 @@ type writtenReceipt struct {
 	receipt Receipt
 }
 
-// write writes a step down in the life's form. It draws what gateways do now one way and now
-// another.
+// write writes a step down in the life's form. Where gateways differ, it draws what this one does.
 func (l *life) write(rng *rand.Rand, i int) writtenReceipt {
 	s := l.steps[i]
 	w := writtenReceipt{
@@ -62,7 +61,7 @@ func (l *life) write(rng *rand.Rand, i int) writtenReceipt {
 	return w
 }
 
-// optional adds what a receipt may or may not tell about its message.
+// optional adds what a receipt may or may not say about its message.
 func (w *writtenReceipt) optional(rng *rand.Rand, l *life) {
 	if chance(rng, 0.95) {
 		w.payload["carrier"] = l.carrier.name

@@ -8,10 +8,9 @@ import (
 	"time"
 )
 
-// Ledger knows what a correct receiver must have made of the posts that it answered. It works from
-// the true stories of the messages, not from what the bodies say, so that the receiver
-// can be compared with it. It grows with the messages, up to its limit if it has one, and is safe
-// for concurrent use.
+// Ledger knows what a correct receiver must have made of the posts that it answered. It works from the
+// true stories of the messages, not from the bodies, so that the receiver can be compared with it. It
+// grows with the messages, up to its limit if it has one, and is safe for concurrent use.
 type Ledger struct {
 	limit int // messages; 0 is none
 
@@ -33,7 +32,7 @@ type account struct {
 	receipts map[told]struct{}
 }
 
-// told tells the receipts of a message apart: two with one status and one event time are the same.
+// told identifies a receipt of a message: two with the same status and event time are the same.
 type told struct {
 	status string
 	at     time.Time
@@ -67,16 +66,15 @@ type Refused struct {
 // NewLedger returns an empty ledger.
 func NewLedger() *Ledger { return &Ledger{messages: make(map[string]*account)} }
 
-// NewSample returns an empty ledger that keeps at most so many messages. Which ones is a matter of
-// their ids alone. It has all of each that it keeps, and its counts of messages, receipts and repeats
-// are of those.
+// NewSample returns an empty ledger that keeps at most so many messages. Only their ids decide which
+// ones. It knows everything about those, and counts only their messages, receipts and repeats.
 func NewSample(messages int) *Ledger {
 	l := NewLedger()
 	l.limit = max(1, messages)
 	return l
 }
 
-// Record notes that the receiver answered a post as it deserves.
+// Record notes that the receiver answered a post correctly.
 func (l *Ledger) Record(p Post) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -89,8 +87,8 @@ func (l *Ledger) Record(p Post) {
 	}
 }
 
-// Doubt notes that nobody knows what the receiver made of a post. Its messages are not expected to
-// be in any state from then on.
+// Doubt notes that it is unknown what the receiver made of a post. From then on its messages are not
+// expected to be in any state.
 func (l *Ledger) Doubt(p Post) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

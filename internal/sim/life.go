@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// life is the true story of one message. Everything that is posted about it is told from here.
+// life is the true story of one message. All receipts of it are made from it.
 type life struct {
 	id        string // as a receiver must know it
 	textID    string // as receipt texts write it: id, or the same number in another base
@@ -31,7 +31,7 @@ type life struct {
 type step struct {
 	word
 	at       time.Time
-	timeless bool   // the gateway does not tell when
+	timeless bool   // the gateway does not say when
 	err      string // the network's error code; empty for none
 }
 
@@ -64,8 +64,8 @@ var texts = []string{
 	"Your code is 471100", "Reminder: Tue 10:30", "Parcel id:77 is here", "err: none, all is we", "",
 }
 
-// newLife makes up a message that is submitted at now. A slow one was submitted so long before that
-// its end comes about now.
+// newLife makes up a message that is submitted at now. A slow one was submitted so much earlier that it
+// ends at about now.
 func newLife(rng *rand.Rand, m *mixture, now time.Time) *life {
 	l := &life{
 		region: pick(rng, m.regions), timed: m.timed, segments: 1, text: pick(rng, texts), form: pick(rng, forms),
@@ -116,7 +116,7 @@ func (l *life) happen(rng *rand.Rand) {
 	switch p := rng.Float64(); {
 	case p < 0.01: // no word ever comes of it again
 	case p < 0.02:
-		l.form = enveloped // tells the time exactly, which decides here
+		l.form = enveloped // gives the exact time, which decides here
 		l.add(rng, at, pick(rng, unknown))
 	case p < 0.03: // given up, and delivered all the same
 		l.form = enveloped

@@ -11,7 +11,7 @@ import (
 type Mix struct {
 	Regions  []string     // of Regions; none is all of them
 	Carriers []CarrierMix // none: those of each region, alike
-	Timed    bool         // every receipt tells when its message was submitted
+	Timed    bool         // every receipt says when its message was submitted
 }
 
 // CarrierMix is a carrier in a Mix. It serves all regions of that.
@@ -21,8 +21,8 @@ type CarrierMix struct {
 	Failures float64       // share of its messages that do not arrive
 	Delay    time.Duration // from submit to delivery, in the median; up to MaxDelay
 
-	// Slow is the share of messages that take SlowDelay longer, up to half as long again. Nobody waits
-	// for them: they are told as if they had been submitted so long ago.
+	// Slow is the share of messages that take longer by SlowDelay, or up to half as much again. The
+	// stream does not wait for them: their receipts say that they were submitted so long ago.
 	Slow      float64
 	SlowDelay time.Duration
 }
@@ -30,8 +30,8 @@ type CarrierMix struct {
 // MaxDelay bounds the median of a delivery, because its receipts are waited for.
 const MaxDelay = time.Minute
 
-// UsualCarrier returns a carrier as it is on an ordinary day, with the weight 1. One that is not known
-// is neither good nor bad.
+// UsualCarrier returns a carrier as it is on an ordinary day, with the weight 1. An unknown one is
+// average.
 func UsualCarrier(name string) CarrierMix {
 	c := carrierNamed(name)
 	return CarrierMix{Name: name, Weight: 1, Failures: 1 - c.delivered, Delay: c.median}

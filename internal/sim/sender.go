@@ -24,8 +24,7 @@ type Sender struct {
 	Workers int          // posts under way at once; 1 when 0
 	Retries int          // attempts after the first one
 
-	// Answered is told of the last answer to every post. It is called from several goroutines. Nil
-	// is allowed.
+	// Answered is called with the last answer to every post, from several goroutines. It may be nil.
 	Answered func(Post, Answer)
 
 	mu     sync.Mutex
@@ -34,18 +33,18 @@ type Sender struct {
 
 var defaultClient = &http.Client{Timeout: 10 * time.Second}
 
-// Answer is how the webhook took a post.
+// Answer is what the webhook answered to a post.
 type Answer struct {
 	Status int   // HTTP status; 0 when there was none
 	Err    error // why there was none; else nil
 	Events Events
 
-	// Took is the time from when the post was due, or else was first sent, to the end of its last
-	// answer. A sender that does not keep up cannot hide that it comes late.
+	// Took is the time from when the post was due, or else first sent, to the end of its last answer.
+	// So the delay of a sender that does not keep up counts.
 	Took time.Duration
 }
 
-// OK reports whether the webhook took the post.
+// OK reports whether the webhook accepted the post.
 func (a Answer) OK() bool { return a.Status >= 200 && a.Status <= 299 }
 
 // Events says what became of the events of a post. One event may be in several of them.
@@ -85,8 +84,8 @@ func (s *Sender) Counts() Counts {
 }
 
 // Run posts what next returns until that is false or ctx is done. It calls next from one goroutine.
-// A post that is due at a time is sent then, or as soon as a worker is free: those that come after it
-// are not put off by that.
+// A post that is due at a time is sent then, or as soon as a worker is free. That does not delay the
+// posts after it.
 // A post that next has returned is sent even if ctx ends meanwhile, unless it is due later: an event that
 // was made up and never posted would be missing for ever. Posts that are on the wire when ctx is done are
 // waited for, so that no answer is lost; those that wait for another attempt are given up.

@@ -70,8 +70,8 @@ var stateNames = [...]string{
 	1: "ENROUTE", 2: "DELIVERED", 3: "EXPIRED", 4: "DELETED", 5: "UNDELIVERABLE", 6: "ACCEPTED", 7: "UNKNOWN", 8: "REJECTED",
 }
 
-// receiptText writes the text of SMPP v3.4, appendix B, and returns the time that it tells: dates
-// are cut to the minute or the second.
+// receiptText writes the text of SMPP v3.4, appendix B, and returns the time that it gives: dates are
+// cut to the minute or the second.
 func (l *life) receiptText(rng *rand.Rand, s step) (text string, at time.Time) {
 	date := pick(rng, []dateForm{{"0601021504", time.Minute}, {"060102150405", time.Second}, {"20060102150405", time.Second}})
 	done := s.at.Format(date.layout)

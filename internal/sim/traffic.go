@@ -18,8 +18,8 @@ type Traffic struct {
 	begun int // messages so far
 }
 
-// maxUnderWay limits how many receipts wait for their time. Beyond it they come before it, and no
-// message begins.
+// maxUnderWay limits how many receipts wait for their time. While there are more, receipts are posted
+// before their time, and no message begins.
 const maxUnderWay = 5000
 
 // NewTraffic returns a stream that is drawn from rng, of which it becomes the only user.
@@ -32,7 +32,7 @@ func (t *Traffic) Messages() int { return t.begun }
 type Post struct {
 	Body   []byte
 	Kind   Kind
-	Answer int // the HTTP status that it deserves while all is well
+	Answer int // the HTTP status of the correct answer while all is well
 
 	Receipts []Receipt // what a correct receiver takes from it
 	Threads  []string  // the threads that its events are about, one for each good event, in their order
@@ -61,16 +61,16 @@ type Receipt struct {
 	MessageID string
 	Step      int       // the place in the true story of the message: the highest one is its state
 	Status    string    // canonical
-	At        time.Time // as the event tells it; zero when it tells none
+	At        time.Time // that the event gives; zero when it gives none
 	Carrier   string    // empty when the event does not name it
 	Region    string    // ISO 3166-1 alpha-2
 	BadSender bool      // the sender ID breaks the rules of the region
 }
 
-// Kind says what is worth seeing about a post.
+// Kind says what is notable about a post.
 type Kind string
 
-// The kinds of posts. Of several that fit a post the first in this list is taken.
+// The kinds of posts. If several fit a post, it has the first in this list.
 const (
 	Malformed  Kind = "malformed"    // not JSON
 	Invalid    Kind = "invalid"      // no receipt, or no event of a thread
@@ -92,8 +92,8 @@ const (
 	Updated Kind = "updated"
 )
 
-// Next returns what is posted at now: a receipt whose time has come or, when there is none, the
-// first one of a new message. The times must not go backwards.
+// Next returns what is posted at now: a receipt that is due or, when there is none, the first one of a
+// new message. The times must not go backwards.
 func (t *Traffic) Next(now time.Time) Post {
 	switch p := t.rng.Float64(); {
 	case p < 0.01:
@@ -109,8 +109,8 @@ func (t *Traffic) Next(now time.Time) Post {
 	return t.take()
 }
 
-// Rest returns what is left to be told about the messages that have begun, one receipt after the
-// other and whatever the time; false when all is told.
+// Rest returns the receipts that are left of the messages that have begun, one after the other, whatever
+// the time; false when there are none.
 func (t *Traffic) Rest() (Post, bool) {
 	if len(t.queue) == 0 {
 		return Post{}, false

@@ -32,15 +32,15 @@ var (
 // region is a country that messages go to.
 type region struct {
 	code     string // ISO 3166-1 alpha-2
-	named    bool   // payloads always name it, because its numbers do not tell it
+	named    bool   // payloads always name it, because its numbers do not show it
 	carriers []*carrier
-	number   func(*rand.Rand) string // a recipient that nobody has
+	number   func(*rand.Rand) string // a recipient that belongs to nobody
 	senders  []string                // sender IDs that its rules allow
 	bad      []string                // sender IDs that they do not
 }
 
-// The numbers are those that regulators keep free for films, where there are any. India and Brazil
-// keep none, so theirs begin with zeros, as no real one does.
+// The numbers are those that regulators reserve for films, where there are any. India and Brazil
+// reserve none, so theirs begin with zeros, as no real one does.
 var regions = []*region{
 	{
 		code: "US", carriers: []*carrier{tmobile, verizon, att, greyroute},
