@@ -13,7 +13,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// alarmAt is an alarm that is raised so many seconds after the begin of the test's world.
+// alarmAt is an alarm that is raised so many seconds after the beginning of the test's world.
 func alarmAt(subject string, seconds int) store.Alarm {
 	return store.Alarm{
 		Name: store.SlowCarrier, Subject: subject, Raised: at(seconds),
@@ -21,7 +21,7 @@ func alarmAt(subject string, seconds int) store.Alarm {
 	}
 }
 
-// over is the alarm, cleared so many seconds after the begin of the test's world.
+// over is the alarm, cleared so many seconds after the beginning of the test's world.
 func over(a store.Alarm, seconds int) store.Alarm {
 	a.Cleared, a.Detail = at(seconds), audit.Detail{"slow": 0.0}
 	return a
@@ -106,8 +106,8 @@ func requireAuditOf(t failer, s store.Store, name, subject string, want []audit.
 	requireEqual(t, "audit of "+subject, auditEntries(t, s, subject, 2), want, cmpopts.IgnoreFields(audit.Entry{}, "ID", "Prev", "Hash"))
 }
 
-// testAlarmRace raises and clears alarms from many sides at once: each time one of them does it, and
-// the audit tells of it once.
+// testAlarmRace raises and clears alarms from many sides at once: each time exactly one of them succeeds,
+// and the audit has one entry.
 func testAlarmRace(t *testing.T, create func(t *testing.T) Open, replicas int) {
 	stores := openReplicas(t, create, replicas)
 	const rounds, racers = 10, 6
@@ -137,7 +137,7 @@ func testAlarmRace(t *testing.T, create func(t *testing.T) Open, replicas int) {
 	}
 }
 
-// requireOneOf lets racers turn alarms at the same time, and requires that one of them does so for each.
+// requireOneOf lets racers turn alarms at the same time, and requires that exactly one of them turns each.
 func requireOneOf(t *testing.T, racers int, subjects []string, turn func(racer int, subject string) (bool, error)) {
 	t.Helper()
 	turned := make([]atomic.Int64, len(subjects))

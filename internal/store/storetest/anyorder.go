@@ -69,8 +69,8 @@ func drawReceipt(t *rapid.T, world int) *sms.Receipt {
 	if r.Recipient == "+14155550123" {
 		r.RecipientRegion = "US"
 	}
-	// The bytes decide between two versions of a receipt. Collations, and UTF-16, order some of
-	// these in another way.
+	// The bytes decide between two versions of a receipt. Collations and UTF-16 order some of these
+	// differently.
 	r.RawStatus = pick("raw status", "a", "B", "é", "\uff9f", "\U0001f600")
 	r.Raw = []byte(`{"status":"` + r.RawStatus + pick("raw", `"}`, `" }`, `","x":1}`))
 	return r

@@ -149,7 +149,7 @@ func auditEntries(t failer, s store.Store, subject string, limit int) (all []aud
 	}
 }
 
-// testAuditChains is about the entries that come with what they tell.
+// testAuditChains is about the entries that are written together with what they record.
 func testAuditChains(t *testing.T, create func(t *testing.T) Open) {
 	s := migrated(t, create)
 	accept(t, s, updated("t", 1, message("m", 1)), split("child", "t", 2, message("m", 1)), updated("t", 0))

@@ -56,7 +56,7 @@ func testColumns(t *testing.T, create func(t *testing.T) Open) {
 		})
 	}
 
-	// The ranks decide which receipt a column is of, also when they come from the database.
+	// The ranks decide which receipt a column comes from, also when they are read from the database.
 	t.Run("RanksAreRemembered", func(t *testing.T) {
 		high, middle, low := full("ranks"), full("ranks"), full("ranks")
 		middle.At, low.At = at(4), at(3)

@@ -13,8 +13,8 @@ import (
 )
 
 // testConcurrency commits the same receipts from many sides at once, through several stores on one
-// database, each in an order and in batches of its own: rows are as of one fold, each receipt and
-// each dead letter is new exactly once, and nobody gets an error.
+// database, each in an order and in batches of its own: the rows are those of a single fold, each
+// receipt and each dead letter is new exactly once, and nobody gets an error.
 func testConcurrency(t *testing.T, create func(t *testing.T) Open, replicas int) {
 	stores := openReplicas(t, create, replicas)
 	const writers = 8

@@ -19,7 +19,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// countedSLA is what receipts are held to.
+// countedSLA is how long receipts may take.
 const countedSLA = 500 * time.Millisecond
 
 // testCounts is the law that a report drawn from the counts is the one drawn from all messages: after
@@ -66,7 +66,7 @@ func newCountedAt(seed uint64, now time.Time) *counted {
 	return w
 }
 
-// moment is a time in the past, as often some seconds as some weeks ago; a few are to come.
+// moment is a time in the past, as often some seconds as some weeks ago; a few are in the future.
 func (w *counted) moment() time.Time {
 	const most = 100 * 24 * time.Hour
 	ago := time.Duration(math.Pow(float64(most), w.draw.Float64()))
@@ -208,7 +208,7 @@ func ask(t failer, s store.Store, sum *analytics.Sum) *analytics.Report {
 	return sum.Report(analytics.DefaultPolicy())
 }
 
-// likeReports compares quantiles and means as close as they are promised, and all else exactly.
+// likeReports compares quantiles and means as exactly as they are promised, and everything else exactly.
 var likeReports = gocmp.Options{
 	cmpopts.IgnoreTypes(analytics.Recommendation{}),
 	gocmp.FilterPath(isRounded, gocmp.Comparer(func(a, b float64) bool {

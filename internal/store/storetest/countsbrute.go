@@ -25,8 +25,8 @@ type question struct {
 	carrier, region string
 }
 
-// countsCard prices carrier A everywhere, dearer from a day on, and carrier B in one region. What C
-// takes is not known.
+// countsCard prices carrier A everywhere, dearer from a day on, and carrier B in one region. It has no
+// price for carrier C.
 const countsCard = `
 currency: USD
 prices:
@@ -245,7 +245,8 @@ func carriersByHand(messages []*sms.Message) (rows []analytics.Carrier) {
 	return rows
 }
 
-// quantileByHand returns the smallest of some durations that so many per cent are not above.
+// quantileByHand returns the smallest of some durations that at least so many per cent of them do not
+// exceed.
 func quantileByHand(all []time.Duration, percent int) time.Duration {
 	slices.Sort(all)
 	return all[(len(all)*percent+99)/100-1]

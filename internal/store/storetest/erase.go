@@ -17,7 +17,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
-// erase takes a person out in steps, and returns how many rows it changed.
+// erase takes a person out in steps, and returns how many rows that changed, by table.
 func erase(t failer, s store.Store, p store.Person, limit int) map[string]int {
 	t.Helper()
 	rows, cursor := make(map[string]int), ""
@@ -113,8 +113,8 @@ func testEraseNumber(t *testing.T, s store.Store, limit int) {
 	}
 }
 
-// requireErasedMessage compares a message with what it was: of one of the person that is all but the
-// number and the bodies.
+// requireErasedMessage compares a message with what it was. One of the person has lost the number and the
+// bodies, and nothing else.
 func requireErasedMessage(t failer, s store.Store, id string, want *sms.Message) {
 	t.Helper()
 	m, history := read(t, s, id)
@@ -129,7 +129,7 @@ func requireErasedMessage(t failer, s store.Store, id string, want *sms.Message)
 	requireEqual(t, id, m, want)
 }
 
-// requireNumberStaysErased delivers all once more: it is known, and brings nothing back.
+// requireNumberStaysErased delivers everything again: it is known, and brings nothing back.
 func requireNumberStaysErased(t failer, s store.Store, p store.Person) {
 	t.Helper()
 	for i, known := range commit(t, s, receipts(append(toThePerson(), toOthers()...)...)...) {
@@ -192,8 +192,8 @@ func ann() thread.Participant {
 	return thread.Participant{ID: annID, Role: "CUSTOMER", Name: "Ann Example", PlatformID: annPlatform}
 }
 
-// annsWorld has the person in threads, their journal, and dead letters. What another says of her by her
-// name stays, and so does an id that is a message's.
+// annsWorld has the person in threads, their journal, and dead letters. A participant with a similar name
+// stays, and so does a message whose id is that of the person.
 func annsWorld(t *testing.T, s store.Store) {
 	t.Helper()
 	first := updated("t", 1, byAnn("m1", 1), message("m2", 2), message(annID, 3))
@@ -267,7 +267,7 @@ func testEraseParticipant(t *testing.T, create func(t *testing.T) Open) {
 				}
 				requireNoneDue(t, s)
 
-				// Events that come again, or are older, bring nobody back.
+				// Events that come again, or are older, do not bring her back.
 				again := updated("t", 0, byAnn("m1", 1))
 				annsWorldAgain(t, s)
 				accept(t, s, again)
@@ -287,7 +287,7 @@ func annsWorldAgain(t *testing.T, s store.Store) {
 	}
 }
 
-// hashesOf tells what is known of the values of all items, whatever their ids are.
+// hashesOf returns what is known of the values of all items, without their ids.
 func hashesOf(t failer, s store.Store) (all []string) {
 	t.Helper()
 	for _, id := range []string{"t", "child", "other"} {
@@ -343,7 +343,7 @@ func testEraseNobody(t *testing.T, create func(t *testing.T) Open) {
 	}
 }
 
-// testTraces looks into tables that this release knows nothing of, and into the audit.
+// testTraces finds a person also where Erase changes nothing: in the audit, in alarms, and in ids of threads.
 func testTraces(t *testing.T, create func(t *testing.T) Open) {
 	s := migrated(t, create)
 	detail := audit.Detail{"item": annID, "reason": "sent to " + bare}

@@ -18,8 +18,8 @@ var (
 	notNumberForms = []string{"+44 7700 900889", "4477009008880", "+49 7700 900888", "07700 900889"}
 )
 
-// testEraseForms has a number in every form in each place where it can stand: a database must sort out
-// none of them, and the search at the end must not either.
+// testEraseForms has a number in every form in each place where it can stand: neither the database's
+// preselection nor the search at the end may miss one.
 func testEraseForms(t *testing.T, create func(t *testing.T) Open) {
 	s := migrated(t, create)
 	all := append(append([]string(nil), numberForms...), notNumberForms...)

@@ -48,8 +48,8 @@ func requireErased(t failer, s store.Store, p store.Person, cursor string, limit
 	requireNoPlace(t, s, "Ann Example")
 }
 
-// annsThread has the person in a thread that is due, beside another one that is leased all the time,
-// which is in nobody's way.
+// annsThread has the person in a thread that is due. Another thread is leased all the time, and must not
+// hinder the erasure.
 func annsThread(t failer, s store.Store) {
 	t.Helper()
 	accept(t, s, updated("other", 1, message("m", 1)))
@@ -59,7 +59,7 @@ func annsThread(t failer, s store.Store) {
 	accept(t, s, sealed(e))
 }
 
-// annsRefusal parks a thread: the CRM takes nothing that it was sent, and says so of each item.
+// annsRefusal parks a thread: the CRM refuses everything that it was sent, and says so of each item.
 func annsRefusal(w *store.Work) store.Push {
 	push := parked(w, 422)
 	push.Error = `participant "` + annID + `" is unknown`
@@ -74,7 +74,7 @@ func annsRefusal(w *store.Work) store.Push {
 	return push
 }
 
-// testEraseLeased erases somebody whom a worker has read to push, at any time between.
+// testEraseLeased erases somebody whose thread a worker has claimed, at any time before the push ends.
 func testEraseLeased(t *testing.T, create func(t *testing.T) Open) {
 	for _, p := range []store.Person{{Participant: annID}, {Participant: annPlatform}} {
 		for _, limit := range []int{1, 1000} {
@@ -88,7 +88,7 @@ func testEraseLeased(t *testing.T, create func(t *testing.T) Open) {
 	}
 }
 
-// What the CRM has taken by then is acknowledged, so nothing is pushed because of the erasure.
+// What the CRM has accepted by then is acknowledged, so the erasure makes nothing due.
 func testEraseTaken(t *testing.T, s store.Store, p store.Person, limit int) {
 	annsThread(t, s)
 	w := claimOne(t, s)
@@ -112,7 +112,7 @@ func testEraseRefused(t *testing.T, s store.Store, p store.Person, limit int) {
 	}
 }
 
-// A push that begins when messages are erased already knows the participant still.
+// A push that begins after the messages were erased still knows the participant.
 func testEraseClaimedBetween(t *testing.T, s store.Store, p store.Person, limit int) {
 	annsThread(t, s)
 	cursor, err := eraseFrom(s, p, "", limit, func() bool { return textsOf(t, s, "t")[0] == "" })
@@ -126,7 +126,7 @@ func testEraseClaimedBetween(t *testing.T, s store.Store, p store.Person, limit 
 	requireEqual(t, "what the CRM said", readThread(t, s, "t").Sync.LastError, store.ErasedText)
 }
 
-// Nobody knows whether a worker whose lease has run out is gone. What it notes later is lost.
+// A worker whose lease has run out may still be alive. What it records later is ignored.
 func testEraseRanOut(t *testing.T, s store.Store, p store.Person, limit int) {
 	annsThread(t, s)
 	w := claimOne(t, s)

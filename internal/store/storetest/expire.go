@@ -39,7 +39,7 @@ func testExpireMessages(t *testing.T, create func(t *testing.T) Open) {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			s := migrated(t, create)
 			for i := range 10 {
-				id := fmt.Sprint("m", 9-i) // ids do not tell the age
+				id := fmt.Sprint("m", 9-i) // ids do not show the age
 				commit(t, s, receipts(receipt(id, sms.Pending, at(i), at(i)))...)
 				commit(t, s, receipts(receipt(id, sms.Delivered, at(i+1), at(100)))...)
 			}
@@ -86,7 +86,7 @@ func testExpireJournal(t *testing.T, create func(t *testing.T) Open) {
 	}
 }
 
-// A dead letter without which nobody could help stays.
+// A dead letter stays as long as somebody needs it to help a thread.
 func testExpireDeadLetters(t *testing.T, create func(t *testing.T) Open) {
 	s := migrated(t, create)
 	for i := range 6 {
@@ -144,7 +144,7 @@ func testExpireThreads(t *testing.T, create func(t *testing.T) Open) {
 	t.Run("EventWhileItIsDeleted", func(t *testing.T) { testExpireWhileAnEventComes(t, migrated(t, create)) })
 }
 
-// pushAll lets the CRM take all that is due.
+// pushAll lets the CRM accept everything that is due.
 func pushAll(t failer, s store.Store) {
 	t.Helper()
 	for _, w := range claim(t, s, 100, time.Hour) {
@@ -292,7 +292,7 @@ func testExpireUnknown(t *testing.T, create func(t *testing.T) Open) {
 func testExpireModel(t *testing.T, create func(t *testing.T) Open) {
 	s := migrated(t, create)
 	world := 0
-	now := 0 // seconds; grows over all worlds, as what is older would be left over otherwise
+	now := 0 // seconds; grows over all worlds, so that what is left of one is older than the next
 	rapid.Check(t, func(t *rapid.T) {
 		world++
 		m := &expiryModel{
@@ -310,7 +310,7 @@ func testExpireModel(t *testing.T, create func(t *testing.T) Open) {
 	requireUnbroken(t, s)
 }
 
-// expiryModel tells when what is in the store came, by its id.
+// expiryModel knows when everything in the store came, by its id.
 type expiryModel struct {
 	s     store.Store
 	world string // that ids begin with
@@ -426,7 +426,7 @@ func (m *expiryModel) check(t *rapid.T) {
 	}
 }
 
-// Those who write and those who delete do not get in each other's way.
+// Writers and deleters do not make each other fail.
 func testExpireWhileWriting(t *testing.T, create func(t *testing.T) Open, replicas int) {
 	stores := openReplicas(t, create, replicas)
 	first, stop, stopped := stores[0], make(chan struct{}), make(chan error, replicas)

@@ -23,7 +23,7 @@ func testFindMessages(t *testing.T, create func(t *testing.T) Open) {
 		commit(t, s, receipts(r)...)
 		ids = append(ids, r.MessageID)
 	}
-	// What changes later stays in its place.
+	// A message that changes later stays in its place.
 	for _, id := range []string{"m00", "m17"} {
 		commit(t, s, receipts(receipt(id, sms.Delivered, at(100), at(100)))...)
 	}
@@ -151,7 +151,7 @@ func testEvents(t *testing.T, create func(t *testing.T) Open) {
 	}
 }
 
-// Of a body no more comes than is asked for, counted in bytes and not in letters.
+// A body is cut to the length that is asked for, in bytes and not in characters.
 func testEventBodies(t *testing.T, create func(t *testing.T) Open) {
 	s := migrated(t, create)
 	e := updated("t", 1)

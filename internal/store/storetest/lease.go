@@ -73,7 +73,7 @@ func testLeases(t *testing.T, create func(t *testing.T) Open) {
 
 	t.Run("WhatIsUnsure", func(t *testing.T) { testUnsure(t, migrated(t, create)) })
 
-	// Until somebody else has claimed it, a thread is still the worker's.
+	// Until somebody else claims it, a thread is still the worker's.
 	t.Run("RanOutUnnoticed", func(t *testing.T) {
 		s := migrated(t, create)
 		accept(t, s, updated("t", 1))
@@ -126,8 +126,8 @@ func testLeases(t *testing.T, create func(t *testing.T) Open) {
 	})
 }
 
-// testUnsure edits, takes and sets aside messages while a push has no answer. The CRM may have them
-// in another way than it acknowledged, also where nothing is left to tell it.
+// testUnsure edits, removes and sets aside messages while a push has no answer. The CRM may have other
+// values of them than it acknowledged, also where nothing is left to push.
 func testUnsure(t *testing.T, s store.Store) {
 	accept(t, s, updated("t", 1, message("back", 1), message("same", 1), message("edited", 1), message("theirs", 1), message("aside", 1)))
 	record(t, s, done(claimOne(t, s)))
@@ -162,7 +162,7 @@ func testUnsure(t *testing.T, s store.Store) {
 	}
 }
 
-// awaitClaimOf asks until one thread is due.
+// awaitClaimOf asks until a certain thread is due.
 func awaitClaimOf(t failer, s store.Store, id string, r store.ClaimRequest) store.Work {
 	t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {

@@ -56,7 +56,7 @@ func claimOne(t failer, s store.Store) *store.Work {
 	return &work[0]
 }
 
-// awaitClaim asks until a thread is due, as one is whose lease, pause or time to wait ends.
+// awaitClaim asks until a thread is due because its lease, a pause or its time to wait has ended.
 func awaitClaim(t failer, s store.Store, limit int, lease time.Duration) []store.Work {
 	t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
@@ -105,7 +105,7 @@ func recorded(t failer, s store.Store, pushes ...store.Push) []bool {
 	return held
 }
 
-// done tells that the CRM has taken all that was claimed.
+// done is the push after which the CRM has everything that was claimed.
 func done(w *store.Work) store.Push {
 	for _, item := range w.Items {
 		item.Acked, item.SetAside = item.View(), thread.Hash{}
@@ -230,7 +230,8 @@ func testClaim(t *testing.T, create func(t *testing.T) Open) {
 	})
 }
 
-// requireWait asks when to ask again: after a time that has begun to run.
+// requireWait requires that nothing is due, and that the next thing is in about d, of which some may have
+// passed.
 func requireWait(t failer, s store.Store, d time.Duration) {
 	t.Helper()
 	got := claimed(t, s, request(5, time.Hour))

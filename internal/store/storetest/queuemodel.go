@@ -14,8 +14,8 @@ import (
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
-// testQueueModel compares the queue with a model of it, while events come, workers push, fail, die
-// and come too late. In the end whatever was to be told is told.
+// testQueueModel compares the queue with a model of it, while events come, and workers push, fail, die
+// and come too late. In the end the CRM has everything.
 func testQueueModel(t *testing.T, create func(t *testing.T) Open) {
 	s := migrated(t, create)
 	world := 0
@@ -43,8 +43,8 @@ type wait int
 
 const (
 	none wait = iota
-	soon      // it may be over
-	long      // it is not over before the test is
+	soon      // it may be over already
+	long      // it lasts longer than the test
 )
 
 func (w wait) duration() time.Duration { return [...]time.Duration{0, moment, store.MaxWait}[w] }
@@ -74,7 +74,7 @@ type queueModel struct {
 	threads []string
 	rows    map[string]*modelRow
 	state   *thread.State // with what the CRM has acknowledged
-	claims  []store.Work  // of all workers, also those that are lost
+	claims  []store.Work  // of all workers, lost ones included
 	seconds int
 	events  int
 }
@@ -109,7 +109,7 @@ func (m *queueModel) claim(t *rapid.T) {
 	m.take(t, claimed(t, m.s, r).Work, r, lease)
 }
 
-// take checks what was claimed, and notes it.
+// take checks the claimed threads, and notes them.
 func (m *queueModel) take(t *rapid.T, work []store.Work, r store.ClaimRequest, lease wait) {
 	var last time.Time
 	for _, w := range work {
@@ -135,7 +135,8 @@ func (m *queueModel) take(t *rapid.T, work []store.Work, r store.ClaimRequest, l
 	m.claims = append(m.claims, work...)
 }
 
-// noTimes leaves out what runs by the clock of the database, and what the model does not keep.
+// noTimes leaves out the fields that depend on the clock of the database, and those that the model does
+// not keep.
 var noTimes = cmpopts.IgnoreFields(store.Sync{}, "LeaseUntil", "Due", "LastStatus", "LastError", "Answered")
 
 func (m *queueModel) requireItems(t *rapid.T, w *store.Work, limit int) {
@@ -153,7 +154,7 @@ func (m *queueModel) requireItems(t *rapid.T, w *store.Work, limit int) {
 	}
 }
 
-// anyClaim draws a claim of a worker that may not know yet that it lost it.
+// anyClaim draws a claim, which its worker may have lost without knowing it.
 func (m *queueModel) anyClaim(t *rapid.T) (w store.Work, row *modelRow, isHeld bool) {
 	if len(m.claims) == 0 {
 		return store.Work{}, nil, false
@@ -300,8 +301,8 @@ func (m *queueModel) check(t *rapid.T) {
 	}
 }
 
-// finish brings everything to the CRM. Nothing but a lease, a time to wait or an operator's decision
-// keeps a thread from it.
+// finish brings everything to the CRM. Only a lease, a time to wait or the need for an operator's decision
+// may keep a thread from it.
 func (m *queueModel) finish(t *rapid.T) {
 	for id, row := range m.rows {
 		if row.lease == long {

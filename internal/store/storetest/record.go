@@ -39,7 +39,7 @@ func testRecord(t *testing.T, create func(t *testing.T) Open) {
 			commitAt(t, s, at(5000), events(updated("waits longer", 1))...)
 			for _, want := range []string{"a", "b", "c"} {
 				w := claimed(t, s, store.ClaimRequest{Limit: 1, Lease: time.Hour, Items: 1}).Work[0]
-				if w.ThreadID != "t" { // after its first chunk it is behind those that wait
+				if w.ThreadID != "t" { // after its first chunk, t is behind those that wait
 					record(t, s, done(&w))
 					w = claimed(t, s, store.ClaimRequest{Limit: 1, Lease: time.Hour, Items: 1}).Work[0]
 				} else if want == "b" {
@@ -69,7 +69,7 @@ func testRecord(t *testing.T, create func(t *testing.T) Open) {
 				t.Errorf("due in %v", until)
 			}
 			accept(t, s, updated("t", 2))
-			requireWait(t, s, 3*time.Minute) // an event does not make a CRM that fails be asked more often
+			requireWait(t, s, 3*time.Minute) // an event does not make the next attempt come earlier
 			if row := readThread(t, s, "t"); row.Sync.Attempts != 3 || row.Sync.Want != 2 || row.Sync.State() != store.StateRetrying {
 				t.Errorf("sync %+v", row.Sync)
 			}
@@ -184,7 +184,7 @@ func testDisturb(t *testing.T, s store.Store) {
 	claimOne(t, s)
 }
 
-// testRecordItems is about what a push notes of items.
+// testRecordItems is about what a push records of items.
 func testRecordItems(t *testing.T, create func(t *testing.T) Open) {
 	s := migrated(t, create)
 	due := func(t *testing.T) []string { t.Helper(); return ids(claimOne(t, s).Items) }

@@ -9,7 +9,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// testRefusal gives data that no decoder lets through and no database takes.
+// testRefusal commits data that no decoder lets through and no database accepts.
 func testRefusal(t *testing.T, create func(t *testing.T) Open) {
 	s := migrated(t, create)
 	known := receipt("known", sms.Pending, at(0), at(1))

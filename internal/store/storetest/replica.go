@@ -24,7 +24,7 @@ func testReplicas(t *testing.T, create func(t *testing.T) Open) {
 	beat(t, s, a)
 	requireReplicas(t, s, b, a)
 
-	// One is forgotten once it has been silent for longer than that.
+	// A replica is forgotten once it has been silent for longer than ReplicaSilence.
 	a.Seen = b.Seen.Add(store.ReplicaSilence)
 	beat(t, s, a)
 	requireReplicas(t, s, b, a)

@@ -18,7 +18,7 @@ import (
 type Open func() (store.Store, error)
 
 // Run tests an implementation. Each call of create makes a new database, with nothing in it, not
-// even a schema; it goes when the test ends, after the stores on it were closed.
+// even a schema; it is removed when the test ends, after the stores on it were closed.
 func Run(t *testing.T, create func(t *testing.T) Open) {
 	for name, test := range map[string]func(t *testing.T, create func(t *testing.T) Open){
 		"Schema":      testSchema,
@@ -136,7 +136,7 @@ var (
 	judge = &sms.Judge{Rules: sms.DefaultRules(), DefaultRegion: "FR"}
 )
 
-// at is a time some seconds after the begin of the test's world.
+// at is a time some seconds after the beginning of the test's world.
 func at(seconds int) time.Time { return base.Add(time.Duration(seconds) * time.Second) }
 
 func receipt(id string, status sms.Status, eventTime, received time.Time) *sms.Receipt {
@@ -202,7 +202,7 @@ func folded(all ...*sms.Receipt) *sms.Message {
 	return m
 }
 
-// bytesAsText compares bodies at once, and shows them as text. None and an empty one are equal.
+// bytesAsText compares bodies as a whole, and shows them as text. No body and an empty one are equal.
 var bytesAsText = cmp.FilterValues(
 	func(a, b []byte) bool { return len(a)+len(b) > 0 },
 	cmp.Transformer("text", func(b []byte) string { return string(b) }),

@@ -48,7 +48,7 @@ func sealed(e *thread.Event) *thread.Event {
 	return e
 }
 
-// message was written so many seconds after the begin of the test's world.
+// message was written so many seconds after the beginning of the test's world.
 func message(id string, seconds int) thread.Message {
 	return thread.Message{ID: id, Text: "text of " + id, Timestamp: thread.FormatTime(at(seconds)), AuthorID: "author", Direction: "INBOUND"}
 }
@@ -134,7 +134,7 @@ func timelineOf(t failer, s store.Store, family []string, limit int) []*thread.I
 	})
 }
 
-// linksOf returns the links that there are: Links may tell of threads that have none.
+// linksOf returns the links that exist: Links may also return threads that have none.
 func linksOf(t failer, s store.Store, id string) map[string]thread.Link {
 	t.Helper()
 	links, err := s.Links(ctx(), id)
@@ -167,10 +167,10 @@ func stateOf(all ...*thread.Event) *thread.State {
 	return state
 }
 
-// revisions are what the store adds to a state: they depend on the batches.
+// revisions leaves out what the store adds to a state: it depends on the batches.
 var revisions = cmp.Options{cmpopts.IgnoreFields(thread.Item{}, "Rev"), cmpopts.IgnoreFields(thread.Links{}, "LooseRev")}
 
-// ways is what a state remembers of the way on which it came to be.
+// ways leaves out what a state remembers of the order in which it came about.
 var ways = cmp.Options{
 	cmpopts.IgnoreFields(thread.Item{}, "Past"), cmpopts.IgnoreFields(thread.Links{}, "Past", "Loose"), revisions,
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
-// testThreadColumns is about values that a column might bend.
+// testThreadColumns is about values that a column might distort.
 func testThreadColumns(t *testing.T, create func(t *testing.T) Open) {
 	s := migrated(t, create)
 	lastYear := time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC)
@@ -80,7 +80,7 @@ func testThreadColumns(t *testing.T, create func(t *testing.T) Open) {
 	})
 }
 
-// testThreadRefusal gives data that no decoder lets through and no database takes.
+// testThreadRefusal commits data that no decoder lets through and no database accepts.
 func testThreadRefusal(t *testing.T, create func(t *testing.T) Open) {
 	s := migrated(t, create)
 	kept := updated("kept", 1, message("m", 1))

@@ -26,7 +26,7 @@ func testThreadAnyOrder(t *testing.T, create func(t *testing.T) Open) {
 			requireEqual(t, "outcomes", accept(t, s, rest[:size]...), model.commit(rest[:size]))
 			rest = rest[size:]
 		}
-		// The same rows as without a database, and what counts of them whatever the order.
+		// The rows are the same as without a database. What matters of them is the same in any order.
 		requireState(t, s, model.state, revisions)
 		requireEqual(t, "threads", model.state.Threads, stateOf(all...).Threads, ways)
 		requireEqual(t, "items", model.state.Items, stateOf(all...).Items, ways)

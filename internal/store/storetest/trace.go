@@ -22,8 +22,8 @@ func traced(e *thread.Event, n int) store.Entry {
 
 func traceparent(n int) string { return fmt.Sprintf("00-%032x-%016x-01", n, n) }
 
-// testTrace is about the trace context that the push of a thread continues: that of the event which
-// last raised the thread.
+// testTrace is about the trace context that the push of a thread continues: that of the event that last
+// gave the thread a new revision.
 func testTrace(t *testing.T, create func(t *testing.T) Open) {
 	open := create(t)
 	s := openStore(t, open)
@@ -50,7 +50,7 @@ func testTrace(t *testing.T, create func(t *testing.T) Open) {
 	requireTrace("a split", "child", 7)
 	requireTrace("a split takes from", "t", 7)
 
-	// A claim reads it, and it stays when the push fails, so that the next attempt is in it too.
+	// A claim reads it, and it stays when the push fails, so that the next attempt continues it too.
 	other := openStore(t, open)
 	claimed, err := other.Claim(t.Context(), store.ClaimRequest{Limit: 10, Lease: time.Minute, Items: 10})
 	if err != nil || len(claimed.Work) != 2 {
@@ -71,7 +71,7 @@ func testTrace(t *testing.T, create func(t *testing.T) Open) {
 	}
 	requireTrace("a failure", "t", 7)
 
-	// No event is behind a revision that an operator or a start gives.
+	// A revision that an operator or a start causes comes from no event.
 	if err := s.Wake(t.Context(), "t", 0, audit.Note{Action: audit.ActionReplay}, at(7)); err != nil {
 		t.Fatalf("Wake: %v", err)
 	}

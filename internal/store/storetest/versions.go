@@ -8,9 +8,9 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sms"
 )
 
-// testVersions is about receipts that share a key and differ in their bytes, of which the greatest
-// stays, from when the first of them reached us. Three versions of a receipt meet the one that
-// displaces it, in every order and in every division into batches.
+// testVersions is about receipts with the same key and different bytes: the greatest one stays, with the
+// time at which the first of them reached us. Three versions of a receipt meet the receipt that displaces
+// it, in every order and in every division into batches.
 func testVersions(t *testing.T, create func(t *testing.T) Open) {
 	s := migrated(t, create)
 	for _, order := range permutations(4) {
@@ -48,7 +48,7 @@ func testVersions(t *testing.T, create func(t *testing.T) Open) {
 	}
 }
 
-// repeats tells which receipts had come before, by their keys.
+// repeats returns which receipts had come before, by their keys.
 func repeats(all []*sms.Receipt, order []int) []bool {
 	known := make(map[sms.Key]bool)
 	found := make([]bool, len(order))

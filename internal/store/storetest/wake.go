@@ -147,8 +147,8 @@ func testWakeParked(t *testing.T, s store.Store) {
 	}
 }
 
-// More threads are parked than one transaction wakes, and a worker, whose token is wrong as well, parks
-// them again as fast as they are woken: each is woken once all the same.
+// More threads are parked than one transaction wakes, and a worker whose token is also wrong parks them
+// again as fast as they are woken: each is woken exactly once nevertheless.
 func testWakeParkedAgain(t *testing.T, s store.Store) {
 	const wrong, refused = 1100, 100
 	for i := 0; i < wrong+refused; i += 100 {

@@ -17,9 +17,9 @@ import (
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
-// testWorkers lets events come and workers push from many sides at once, through several stores on
-// one database: nobody gets an error, no thread is pushed by two at a time, and in the end the CRM
-// has what the events add up to.
+// testWorkers commits events and pushes threads from many sides at once, through several stores on one
+// database: nobody gets an error, no thread is pushed by two workers at a time, and in the end the CRM has
+// what the events add up to.
 func testWorkers(t *testing.T, create func(t *testing.T) Open, replicas int) {
 	stores := openReplicas(t, create, replicas)
 	all := storm(rand.New(rand.NewPCG(6, 7)))
@@ -90,7 +90,7 @@ func writeStorm(t *testing.T, s store.Store, draw *rand.Rand, all []*thread.Even
 	}
 }
 
-// countingCRM is told by workers, and knows who pushes what.
+// countingCRM is what workers push to. It knows which threads are being pushed.
 type countingCRM struct {
 	mu      sync.Mutex
 	pushing map[string]bool
@@ -150,7 +150,7 @@ func claimsOf(pushes []store.Push) []store.Claim {
 	return claims
 }
 
-// push takes what was claimed, or some of it. The threads that it parks are to be woken.
+// push accepts what was claimed, or some of it. The threads that it parks are to be woken.
 func (c *countingCRM) push(t *testing.T, work []store.Work, draw *rand.Rand) (pushes []store.Push, woken []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -184,7 +184,7 @@ func (c *countingCRM) push(t *testing.T, work []store.Work, draw *rand.Rand) (pu
 	return pushes, woken
 }
 
-// end lets threads be pushed by others: once a push is recorded, they may be.
+// end allows others to push threads. It is called just before the pushes are recorded.
 func (c *countingCRM) end(pushes []store.Push) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
