@@ -10,7 +10,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sim"
 )
 
-// Several secrets are valid at once, each for every way to prove it, and nobody else gets in.
+// Several secrets are valid at once, each in every kind of proof, and nobody else gets in.
 func TestWhoMayPost(t *testing.T) {
 	const older, newer = "0a1b2c3d-older-webhook", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 	standard := func(secret string) sim.Sign {
@@ -109,7 +109,7 @@ func TestAnswers(t *testing.T) {
 	})
 }
 
-// What is too large is refused whole, and leaves nothing behind.
+// A request that is too large is refused as a whole, and leaves nothing behind.
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	s := onSQLite(t)
@@ -124,7 +124,7 @@ func TestTooLarge(t *testing.T) {
 	if a := p.post(t, 413, items(5001)); a.Error == "" {
 		t.Errorf("5001 items: %s", a.Text)
 	}
-	// The server may hang up before it has read such a body. The sender hears of it or is cut off.
+	// The server may hang up before it has read such a body: the sender gets the answer or is cut off.
 	large := `{"messageId":"large","status":"SENT","note":"` + strings.Repeat("x", 9<<20) + `"}`
 	if a, err := p.send(large, byDefault); err == nil && a.Status != 413 {
 		t.Errorf("9 MiB: %d %s", a.Status, a.Text)
@@ -204,7 +204,7 @@ func TestDeadLetters(t *testing.T) {
 	})
 }
 
-// Without a token nothing is read but whether the process lives.
+// Without a token nothing can be read except whether the process lives and is ready.
 func TestWhoMayRead(t *testing.T) {
 	t.Parallel()
 	p := serve(t, onSQLite(t).settings)

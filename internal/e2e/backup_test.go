@@ -15,7 +15,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sim"
 )
 
-// backUp makes a backup of a database that is in use, as docs/backup.md tells, into a new file.
+// backUp makes a backup of a database that is in use, as docs/backup.md describes, into a new file.
 func (s *storage) backUp(t *testing.T) (file string) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "cxbridge.backup")
@@ -69,7 +69,7 @@ func (b *barrage) acknowledged() *barrage {
 }
 
 // A backup that is made under load has everything that was acknowledged before it began. A service goes
-// on with it, and takes again what came later.
+// on with it, and accepts again what came later.
 func TestBackupUnderLoad(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {
 		p := serve(t, s.settings)
@@ -130,8 +130,8 @@ type older struct {
 	missed        []sim.Post // what was acknowledged after the backup
 }
 
-// newOlder makes the backup while the CRM lacks something of many threads. The service that is returned
-// is not connected to the CRM yet.
+// newOlder makes the backup while the CRM lacks something of many threads. The service that it returns is
+// not connected to the CRM yet.
 func newOlder(t *testing.T, s *storage, social sim.Social) *older {
 	t.Helper()
 	o := &older{conversations: sim.NewConversations(rand.New(rand.NewPCG(5, 31)), social), platform: newPlatform(t)}
@@ -188,8 +188,8 @@ func (o *older) wantCurrent(t *testing.T) {
 	wantAuditVerified(t, o.settings)
 }
 
-// A restored service is behind its CRM. When CXone has delivered again what came since the backup, the CRM
-// is connected, and ends equal to CXone.
+// A restored service is behind its CRM. CXone delivers again what came since the backup; then the CRM is
+// connected, and ends equal to CXone.
 func TestRestoredServiceIsToldAgain(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {
 		o := newOlder(t, s, sim.Social{Threads: 30, Messages: 30})
@@ -199,7 +199,7 @@ func TestRestoredServiceIsToldAgain(t *testing.T) {
 	})
 }
 
-// What CXone does not deliver again is fetched from it, but for splits, which cannot be fetched.
+// What CXone does not deliver again is fetched from it, except splits, which cannot be fetched.
 func TestRestoredServiceReconciles(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {
 		o := newOlder(t, s, sim.Social{Threads: 30, Messages: 30, Orderly: true})
@@ -223,7 +223,7 @@ func TestRestoredServiceReconciles(t *testing.T) {
 }
 
 // A value in the CRM that the service has forgotten, and that CXone has replaced meanwhile, looks like
-// the work of another user. It is left as it is, and that is told.
+// the work of another user. It is left as it is, and the API says so.
 func TestRestoredServiceOverwritesNothing(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {
 		said := func(text string) sim.Message { return line("m-1", text, 1) }

@@ -21,11 +21,11 @@ type barrage struct {
 	ceased  bool
 }
 
-// told tells the receipts of a barrage apart.
+// told identifies a receipt of a barrage.
 type told struct{ id, status string }
 
-// receipts returns the receipts of a post. Posts 2n and 2n+1 tell the two halves of one story, and
-// every eighth post is an array of new messages.
+// receipts returns the receipts of a post. Posts 2n and 2n+1 are about the same message, and every eighth
+// post is an array of new messages.
 func (*barrage) receipts(post int) []told {
 	if post%8 == 6 {
 		var list []told
@@ -123,7 +123,7 @@ func (b *barrage) note(post int, a answer, err error) (acknowledged bool) {
 	return false
 }
 
-// check holds what is stored against what was acknowledged: all of it is there, and nothing twice.
+// check compares what is stored with what was acknowledged: all of it is there, and nothing twice.
 func (b *barrage) check(t *testing.T, s *storage) {
 	t.Helper()
 	for _, strange := range b.strange {

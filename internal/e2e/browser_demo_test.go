@@ -39,7 +39,7 @@ func launchDemo(t *testing.T) (p *process, token string) {
 	return p, token
 }
 
-// A newcomer who does what the demo says replays a dead letter, sees it go, and it stays away.
+// A newcomer who follows the demo replays a dead letter and sees it go. It does not come back.
 func TestDemoInTheConsole(t *testing.T) {
 	t.Parallel()
 	p, token := launchDemo(t)

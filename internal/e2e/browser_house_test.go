@@ -21,8 +21,8 @@ type words struct{ message, sender, carrier, person, text, refused string }
 
 var plainWords = words{"msg-1", "72727", "TMOBILE", "Ada", "Where is my parcel?", "no status"}
 
-// newHouse starts a cxbridge, and tells it of messages, of threads that were merged and split, and of
-// what is to be refused. The CRM refuses the thread "parked".
+// newHouse starts a cxbridge, and posts messages, threads that are merged and split, and events that are
+// refused. The CRM refuses the thread "parked".
 func newHouse(t *testing.T, w words) *house {
 	t.Helper()
 	crm, withCRM := newCRM(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Who signs in gets where he wanted to go, and nowhere any more once he has signed out.
+// A user who signs in gets to the page he asked for, and to none after he has signed out.
 func TestConsoleSignIn(t *testing.T) {
 	t.Parallel()
 	p := serve(t, onSQLite(t).settings)
@@ -54,7 +54,7 @@ func TestConsoleSignIn(t *testing.T) {
 	b.isAt("/login")
 }
 
-// A viewer reads what he may, is not shown the rest, and cannot do it either.
+// A viewer reads what he may. What he may not do is not offered to him, and is refused.
 func TestConsoleViewer(t *testing.T) {
 	t.Parallel()
 	p := serve(t, onSQLite(t).settings.with(settings{"SIMULATOR": "true"}))

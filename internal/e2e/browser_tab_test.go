@@ -102,8 +102,8 @@ func (b *tab) note(format string, values ...any) {
 	b.wrong = append(b.wrong, fmt.Sprintf(format, values...))
 }
 
-// allow takes back that something in the console of the browser is wrong: it tells of every answer
-// with 400 and above, also of those that are wanted.
+// allow says that something in the console of the browser is not wrong: the browser reports every answer
+// of 400 and above there, also those that the test wants.
 func (b *tab) allow(parts ...string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -141,8 +141,8 @@ func (b *tab) ask(expression string, out any) {
 	b.do(chromedp.Evaluate(expression, out))
 }
 
-// until waits until the page is loaded and an expression is true. In between, the page may be left for
-// another.
+// until waits until the page is loaded and an expression is true. Meanwhile, the tab may go to another
+// page.
 func (b *tab) until(expression string, values ...any) {
 	b.t.Helper()
 	expression = `document.readyState === "complete" && (` + fmt.Sprintf(expression, values...) + `)`

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// hostile returns a text that would run a script, in several ways, if a page took it for HTML.
+// hostile returns a text that would run a script, in several ways, if a page treated it as HTML.
 func hostile(where string) string {
 	return fmt.Sprintf(`%s'"><img src=x onerror="window.pwned=1"><script>window.pwned=2</script>{{.}}`, where)
 }
@@ -53,7 +53,7 @@ func TestConsoleShowsTextsAsText(t *testing.T) {
 		t.Errorf("there is no page %s", name)
 	}
 
-	// What an address says is not taken for a notice. One of ours is text, too, and gone with the next page.
+	// A notice in an address is not shown. One of ours is text, too, and is gone on the next page.
 	b.open("/threads?done=Call+555&failed=Call+555")
 	b.until(`document.querySelector(".notice, .warning") === null`)
 	b.open("/threads/" + url.PathEscape(storyID))

@@ -9,8 +9,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// A page that is bad is found out: else the tests of the console would prove nothing. The policy keeps a
-// script that got into a page from running, and from asking another origin.
+// The tab notices a bad page: otherwise the tests of the console would prove nothing. The policy prevents
+// a script that got into a page from running, and from asking another origin.
 func TestTabFindsWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	p := serve(t, onSQLite(t).settings)

@@ -10,7 +10,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/pgtest"
 )
 
-// All mistakes in the settings are told at once, and nothing is begun.
+// All mistakes in the settings are reported at once, and nothing is started.
 func TestBadSettings(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

@@ -53,7 +53,7 @@ func awaitSubscribed(t *testing.T, p *process) {
 	})
 }
 
-// CXone is told where to post and how to prove itself, and what it then posts is taken.
+// CXone learns where to post and how to prove itself, and what it then posts is accepted.
 func TestSubscription(t *testing.T) {
 	t.Parallel()
 	platform := newPlatform(t)
@@ -90,7 +90,7 @@ func TestSubscription(t *testing.T) {
 	}
 }
 
-// That CXone is away stops nothing, and the subscription is made when it is back.
+// While CXone is away everything else works. The subscription is made when CXone is back.
 func TestCXoneIsAwayAtStart(t *testing.T) {
 	t.Parallel()
 	platform := newPlatform(t)

@@ -13,7 +13,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sim"
 )
 
-// What is known of two people. Each text is found nowhere else.
+// What is known of two people. Each text occurs nowhere else.
 const (
 	numberOfAnn   = "4915112349077"
 	idOfBen       = "ben-3f1c77"
@@ -22,8 +22,8 @@ const (
 	wordsOfBen    = "my quokka has flown"
 )
 
-// A person who was erased is in no table, in no byte of a SQLite file, and does not come back with what
-// is delivered once more. Everybody else stays, and so do counts and audit.
+// A person who was erased is in no table and in no byte of a SQLite file, and does not come back when
+// everything is delivered again. Everybody else stays, and so do messages, dead letters and the audit.
 func TestErase(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {
 		_, crm := newCRM(t)

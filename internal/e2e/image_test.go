@@ -38,8 +38,8 @@ func execForm(t *testing.T, text string) (args []string) {
 	return args
 }
 
-// TestImageRuns runs what the image runs, with the file system of the image, read-only but for its
-// volume, as its user.
+// TestImageRuns runs what the image runs, as its user, in the file system of the image, which is read-only
+// except for the volume.
 func TestImageRuns(t *testing.T) {
 	t.Parallel()
 	image := imageInstructions(t)

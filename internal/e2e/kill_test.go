@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// What was acknowledged before a kill -9 is there after it, once; what was not can be sent again.
+// A receipt that was acknowledged before a kill -9 is there after it, once. One that was not can be sent
+// again.
 func TestKillLosesNothing(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {
 		var b barrage

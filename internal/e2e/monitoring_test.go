@@ -16,7 +16,7 @@ import (
 )
 
 // What an operator looks at: alert rules, dashboard and the page about them. They are compared with the
-// metrics of a cxbridge that runs.
+// metrics of a running cxbridge.
 const (
 	alertsFile     = "../../deploy/prometheus/alerts.yaml"
 	dashboardFile  = "../../deploy/grafana/cxbridge.json"
@@ -134,7 +134,7 @@ func (u *usage) selectors(t *testing.T) (list []*metricsql.MetricExpr) {
 	return list
 }
 
-// series is a metric with its labels, as /metrics tells it.
+// series is a metric with its labels, as in /metrics.
 type series struct {
 	name   string
 	labels map[string]string
@@ -152,7 +152,7 @@ var (
 	labelPair  = regexp.MustCompile(`(\w+)="((?:[^"\\]|\\.)*)"`)
 )
 
-// readPage starts a cxbridge that does all it can do, so that it has all the metrics that there are.
+// readPage starts a cxbridge in which everything is switched on, so that it has all metrics.
 func readPage(t *testing.T) (found page) {
 	t.Helper()
 	const nowhere = "http://127.0.0.1:1"
@@ -294,7 +294,7 @@ func TestMonitoring(t *testing.T) {
 	})
 }
 
-// Each alert says how bad it is, what is the matter, and where it is told what to do.
+// Each alert says how bad it is, what is wrong, and where to read what to do.
 func TestAlertsTellWhatToDo(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(operationsPage)
@@ -319,8 +319,8 @@ func TestAlertsTellWhatToDo(t *testing.T) {
 	}
 }
 
-// The dashboard has variables for whatever it is used with, and panels that say what they show and do not
-// lie one upon another.
+// The dashboard has variables for data source, job and instance. Its panels say what they show, and do not
+// overlap.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	d := readDashboard(t)

@@ -41,8 +41,8 @@ func (o *outage) resume(t *testing.T) {
 	}
 }
 
-// awaitDrained waits until the spool is empty and the database in use. /readyz may be a second late
-// to tell.
+// awaitDrained waits until the spool is empty and the database in use. It asks for the metrics, because
+// /readyz may be a second late.
 func awaitDrained(t *testing.T, p *process) {
 	t.Helper()
 	eventually(t, "the spool is drained", func() bool {
@@ -66,8 +66,8 @@ func wantDirect(t *testing.T, p *process, body string) {
 	}
 }
 
-// wantReady waits until /readyz, which may be a second late, tells the readiness and the states of
-// database and spool.
+// wantReady waits until /readyz, which may be a second late, has the readiness and the states of database
+// and spool.
 func wantReady(t *testing.T, p *process, status int, database, spool string) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("/readyz is %d, database %s, spool %s", status, database, spool), func() bool {
@@ -76,7 +76,7 @@ func wantReady(t *testing.T, p *process, status int, database, spool string) {
 	})
 }
 
-// Traffic of which a part comes while PostgreSQL is away ends in the state that it tells.
+// Traffic ends in the right state although a part of it comes while PostgreSQL is away.
 func TestPostgresGoesAndComesBack(t *testing.T) {
 	t.Parallel()
 	o := newOutage(t)
@@ -111,7 +111,7 @@ func TestPostgresGoesAndComesBack(t *testing.T) {
 	checkTraffic(t, o.storage, ledgerOf(posts))
 }
 
-// PostgreSQL crashes under load. What it had acknowledged it still has, and all else is in the spool.
+// PostgreSQL crashes under load. What it had committed it still has, and everything else is in the spool.
 func TestPostgresCrashes(t *testing.T) {
 	t.Parallel()
 	o := newOutage(t)
@@ -135,7 +135,7 @@ func TestPostgresCrashes(t *testing.T) {
 	b.checkAll(t, o.storage)
 }
 
-// What is in the spool when the process is killed is in the database at last.
+// What is in the spool when the process is killed is in the database in the end.
 func TestKillWhilePostgresIsAway(t *testing.T) {
 	t.Parallel()
 	o := newOutage(t)
@@ -157,7 +157,7 @@ func TestKillWhilePostgresIsAway(t *testing.T) {
 	b.checkAll(t, o.storage)
 }
 
-// A process that has never seen its database takes receipts, and makes the schema when it comes.
+// A process that has never seen its database accepts receipts, and makes the schema when it comes.
 func TestServeStartsWithoutPostgres(t *testing.T) {
 	t.Parallel()
 	o := newOutage(t)
@@ -198,11 +198,10 @@ func TestServeStartsWithoutPostgres(t *testing.T) {
 	}
 }
 
-// gracePeriod is how long Kubernetes waits, if not told otherwise, before it kills what it has asked
-// to stop.
+// gracePeriod is how long Kubernetes waits by default before it kills a process that it has asked to stop.
 const gracePeriod = 30 * time.Second
 
-// A PostgreSQL that hangs holds up neither requests nor the end of the process.
+// A PostgreSQL that hangs delays neither requests nor the end of the process.
 func TestPostgresHangs(t *testing.T) {
 	t.Parallel()
 	o := newOutage(t)
@@ -244,7 +243,7 @@ func TestPostgresHangs(t *testing.T) {
 	}
 }
 
-// A full spool refuses what it cannot keep, and says when to come again.
+// A full spool refuses what it cannot keep, and says when to try again.
 func TestSpoolIsFull(t *testing.T) {
 	t.Parallel()
 	o := newOutage(t)

@@ -19,7 +19,7 @@ import (
 // settings are environment variables of a cxbridge, which gets no other.
 type settings map[string]string
 
-// The secrets of every process that is not told others.
+// The secrets of every process whose settings name no others.
 const (
 	webhookSecret = "d1c2b3a4-webhook-0e9f8a7b"
 	adminToken    = "d1c2b3a4-operator-0e9f8a7b"
@@ -85,12 +85,12 @@ func (p *process) awaitReady(t testing.TB) {
 	}
 }
 
-// launch starts the binary with nothing but these settings.
+// launch starts the binary with these settings and no others.
 func launch(t testing.TB, s settings, args ...string) *process {
 	t.Helper()
 	cmd := exec.Command(program, args...)
 	cmd.Dir, cmd.Env = t.TempDir(), s.environment()
-	// It is not to outlive a test that panics.
+	// It must not outlive a test that panics.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return launchCommand(t, cmd)
 }
@@ -116,7 +116,7 @@ func launchCommand(t testing.TB, cmd *exec.Cmd) *process {
 	go func() {
 		defer close(p.exited)
 		p.log.record(stderr)
-		// code() tells the exit status.
+		// code() returns the exit status.
 		_ = p.cmd.Wait()
 	}()
 	t.Cleanup(func() {

@@ -11,15 +11,14 @@ import (
 	"testing"
 )
 
-// sandbox is a file system for one process: there is nothing in it that was not put there, and its user
-// can write nowhere but where it is said. That is how a container with a read-only root, and a hardened
-// unit, look from inside.
+// sandbox is a file system for one process: it contains only what was put there, and its user can write
+// only to some folders. A container with a read-only root and a hardened unit look like that from inside.
 type sandbox struct {
 	root     string
 	writable []string // folders of the user
 }
 
-// sandboxUser is whom the process is run by, as far as it can tell.
+// sandboxUser is the user that runs the process, as the process sees it.
 const sandboxUser = 65532
 
 func newSandbox(t *testing.T) *sandbox {
@@ -79,7 +78,7 @@ func (s *sandbox) command(t *testing.T, folder string, env settings, args ...str
 	if os.Geteuid() == 0 {
 		attributes.Credential = &syscall.Credential{Uid: sandboxUser, Gid: sandboxUser}
 	} else {
-		// Who is not root may change the root in a user namespace of his own.
+		// A user other than root may change the root in a user namespace of his own.
 		attributes.Cloneflags = syscall.CLONE_NEWUSER
 		attributes.UidMappings = []syscall.SysProcIDMap{{ContainerID: sandboxUser, HostID: os.Geteuid(), Size: 1}}
 		attributes.GidMappings = []syscall.SysProcIDMap{{ContainerID: sandboxUser, HostID: os.Getegid(), Size: 1}}
@@ -87,7 +86,7 @@ func (s *sandbox) command(t *testing.T, folder string, env settings, args ...str
 	return &exec.Cmd{Path: args[0], Args: args, Dir: folder, Env: env.environment(), SysProcAttr: attributes}
 }
 
-// chmodFolders sets the mode of all folders that the process is not to write to.
+// chmodFolders sets the mode of all folders that the process must not write to.
 func (s *sandbox) chmodFolders(t *testing.T, mode fs.FileMode) {
 	t.Helper()
 	for _, path := range s.paths(t) {
@@ -123,9 +122,8 @@ func (s *sandbox) paths(t *testing.T) (list []string) {
 	return list
 }
 
-// servesIn wants a cxbridge that was started in the sandbox to become ready, to keep a receipt, to be
-// well by its own account, and to end in order when it is told to. What it wrote must lie in the folders
-// that it may write to.
+// servesIn wants a cxbridge in the sandbox to become ready, to keep a receipt, to pass its own health check,
+// and to stop in order when it is asked to. It may only have written to the folders that it may write to.
 func servesIn(t *testing.T, s *sandbox, cmd *exec.Cmd) {
 	t.Helper()
 	before := s.paths(t)

@@ -13,7 +13,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sim"
 )
 
-// private is what must never be logged. Each text is found nowhere else.
+// private is what must never be logged. Each text occurs nowhere else.
 var private = map[string]string{
 	"first webhook secret":  "whsec_c2VjcmV0LXF1YWdnYS1zZWNyZXQtcXVhZ2dh",
 	"second webhook secret": "zebra-webhook-77f1",
@@ -32,7 +32,7 @@ var private = map[string]string{
 	"unknown field":         "bilby-77fb",
 }
 
-// The log holds none of it, at its most talkative level, whatever goes wrong.
+// The log contains none of it, at its most detailed level, whatever goes wrong.
 func TestNothingPrivateIsLogged(t *testing.T) {
 	t.Parallel()
 	o := newOutage(t)
@@ -122,7 +122,7 @@ func goThroughEverything(t *testing.T, p *process) {
 	}
 }
 
-// newParrot returns the URL of a CXone that says back, in its errors, everything that it is told.
+// newParrot returns the URL of a CXone that repeats in its errors everything that it was sent.
 func newParrot(t *testing.T, token string) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -45,12 +45,13 @@ type door struct {
 	answers  [callers]int
 }
 
-// The kinds of doors. Each API is open to bearers of a token alone, the console to sessions alone.
+// The kinds of doors. The API is open to bearers of a token alone. The console shows its pages to them, too,
+// but lets only sessions act.
 var (
 	open       = [callers]int{200, 200, 200, 200, 200, 200, 200, 200, 200}
 	forViewer  = [callers]int{401, 401, 401, 200, 200, 401, 401, 401, 401}
-	forReader  = [callers]int{303, 303, 303, 303, 303, 200, 200, 303, 303} // a page
-	forManager = [callers]int{303, 303, 303, 303, 303, 403, 200, 303, 303} // a page of the operator
+	forReader  = [callers]int{303, 401, 303, 200, 200, 200, 200, 303, 303} // a page
+	forManager = [callers]int{303, 401, 303, 403, 200, 403, 200, 303, 303} // a page of the operator
 	forSender  = [callers]int{401, 401, 400, 401, 401, 401, 401, 401, 401} // an empty body from the right sender
 )
 
@@ -113,7 +114,7 @@ var doors = []door{
 	{endpoint: "GET /static/threads.css", answers: open},
 	{endpoint: "GET /static/workshop.css", answers: open},
 	// What streams would not end; here the page that is to stream is none.
-	{endpoint: "GET /live", path: "/live?page=/none", answers: [callers]int{401, 401, 401, 401, 401, 404, 404, 401, 401}},
+	{endpoint: "GET /live", path: "/live?page=/none", answers: [callers]int{401, 401, 401, 404, 404, 404, 404, 401, 401}},
 	{endpoint: "GET /{$}", path: "/", answers: forReader},
 	{endpoint: "GET /carriers", answers: forReader},
 	{endpoint: "GET /carriers.csv", answers: forReader},
@@ -207,6 +208,9 @@ func TestEveryDoor(t *testing.T) {
 			if response.StatusCode != d.answers[who] {
 				t.Errorf("%s with %v: status %d, want %d", d.endpoint, who, response.StatusCode, d.answers[who])
 			}
+			if response.Header.Get("Set-Cookie") != "" && d.endpoint != "POST /logout" {
+				t.Errorf("%s with %v: a cookie", d.endpoint, who)
+			}
 			wantSafeHeaders(t, d, response)
 		}
 	}
@@ -231,7 +235,7 @@ func (d *door) request(t *testing.T, p *process) *http.Request {
 	return request
 }
 
-// wantSafeHeaders wants what keeps an answer from being kept, or taken for what it is not.
+// wantSafeHeaders wants the headers that prevent an answer from being cached or treated as another type.
 func wantSafeHeaders(t *testing.T, d door, response *http.Response) {
 	t.Helper()
 	h := response.Header
@@ -282,7 +286,7 @@ func credentialsOf(t *testing.T, p *process) [callers]func(*http.Request) {
 	}
 }
 
-// signIn returns the session of who signs in with a token.
+// signIn signs in with a token and returns the session.
 func (p *process) signIn(t testing.TB, token string) string {
 	t.Helper()
 	jar, err := cookiejar.New(nil)

@@ -42,7 +42,7 @@ var strangeIDs = map[string]string{
 	"replacement":      "a\ufffdb",
 }
 
-// witness is a CRM that takes everything and notes what it was asked.
+// witness is a CRM that accepts everything and notes its requests.
 type witness struct {
 	mu    sync.Mutex
 	asked []*http.Request
@@ -63,8 +63,8 @@ func (c *witness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write([]byte(`{}`))
 }
 
-// Whatever an id is, it is either refused, or is itself everywhere: one segment of one path to the CRM, one
-// line in the log, one text in a page, found again by the API. Nothing that it says is obeyed.
+// Whatever an id is, it is either refused, or unchanged everywhere: it is one segment of one path to the
+// CRM, in one line of the log, one text in a page, and the API finds it. Nothing in it is interpreted.
 func TestStrangeIDs(t *testing.T) {
 	t.Parallel()
 	var crm witness

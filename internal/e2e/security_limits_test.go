@@ -37,7 +37,7 @@ func (p *process) raw(t testing.TB, lines ...string) int {
 	}
 	defer conn.Close()
 	go func() {
-		// Who does not read to the end is told by the answer, not by this.
+		// A server that does not read to the end says so in its answer; the error here does not matter.
 		_, _ = io.WriteString(conn, strings.Join(lines, "\r\n"))
 	}()
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -48,8 +48,8 @@ func (p *process) raw(t testing.TB, lines ...string) int {
 	return response.StatusCode
 }
 
-// Bodies that are too large, too deep, too slow or cut, and headers that are too many, are refused by
-// every kind of door. The process serves on as if nothing had been.
+// Bodies that are too large, too deep or too slow, and too many headers, are refused by every kind of door.
+// Meanwhile the process serves others.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	p := serve(t, onSQLite(t).settings.with(settings{"SIMULATOR": "true"}))

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// canaries are the secrets of a process. Each text is found nowhere else.
+// canaries are the secrets of a process. Each text occurs nowhere else.
 var canaries = settings{
 	"WEBHOOK_SECRET":      "aye-aye-webhook-88e1",
 	"ADMIN_TOKEN":         "bongo-operator-88e2",
@@ -76,7 +76,7 @@ func wantNoCanary(t *testing.T, name, text string) {
 	}
 }
 
-// canarySettings are those of a process whose CRM and CXone repeat in errors what they are told.
+// canarySettings are those of a process whose CRM and CXone repeat in errors what they were sent.
 func canarySettings(t *testing.T, o *outage) settings {
 	t.Helper()
 	address, err := url.Parse(o.settings["DATABASE_URL"])
@@ -115,8 +115,8 @@ func inFiles(t *testing.T, s settings) settings {
 	return moved
 }
 
-// processText returns what the system tells of a process, and of its children, of which there are to be
-// none. Its environment is for its own user alone, and is told only when no secret is to be there.
+// processText returns what the system shows of a process, which must have no children. The environment is
+// shown only to the user of the process, so it is looked at only where it must not contain a secret.
 func processText(t *testing.T, p *process, withEnvironment bool) string {
 	t.Helper()
 	folder := fmt.Sprintf("/proc/%d/", p.cmd.Process.Pid)
@@ -181,7 +181,7 @@ func (p *process) exchange(t *testing.T, request *http.Request) string {
 	return fmt.Sprintln(response.Status, response.Header, string(body))
 }
 
-// goThroughDoors asks for everything there is, by each kind of caller, and tells of the answers.
+// goThroughDoors asks for everything there is as each kind of caller, and passes the answers to told.
 func goThroughDoors(t *testing.T, p *process, told func(name, text string)) {
 	t.Helper()
 	bearer := func(token string) func(*http.Request) {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// simulator is the command and the settings of one who plays CXone from outside.
+// simulator returns the settings and the arguments of a `cxbridge simulate` that posts to a process.
 func simulator(p *process, args ...string) (settings, []string) {
 	return settings{"WEBHOOK_SECRET": webhookSecret, "ADMIN_TOKEN": adminToken}, append([]string{"simulate", p.address}, args...)
 }

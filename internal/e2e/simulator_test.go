@@ -42,7 +42,7 @@ func (p *process) simulate(t testing.TB, want int, path, token, body string) (s 
 	return s
 }
 
-// What is simulated comes in by the real intake: it is stored, audited and pushed as anything else.
+// Simulated events come in through the real intake: they are stored, audited and pushed like any others.
 func TestSimulator(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {
 		_, withCRM := newCRM(t)

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// textShapes are receipts whose text alone tells of the message.
+// textShapes are receipts with nothing but a text.
 var textShapes = []shape{
 	{
 		"as in the specification", text("id:0420007101 sub:002 dlvrd:001 submit date:2603021758 done date:2603031759 stat:DELIVRD err:012 text:See you at the doo"),

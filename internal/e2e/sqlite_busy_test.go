@@ -8,8 +8,8 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sqlitedb"
 )
 
-// While another program holds the write lock of the SQLite file nothing is acknowledged, and the
-// sender is told to come again.
+// While another program holds the write lock of the SQLite file nothing is acknowledged, and the answer
+// says when to try again.
 func TestSQLiteIsHeldByAnother(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "cxbridge.db")

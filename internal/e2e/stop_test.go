@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// What was acknowledged before or while the process stops is stored, and the process says that it
+// What was acknowledged before or while the process stops is stored, and the exit code says that it
 // stopped in order.
 func TestStopUnderLoad(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {
@@ -31,7 +31,7 @@ func TestStopUnderLoad(t *testing.T) {
 	})
 }
 
-// Requests that the server has begun to read when it is told to stop are answered, each after its
+// Requests that the server has begun to read when it is asked to stop are answered, each after its
 // commit.
 func TestStopAnswersWhatIsInFlight(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {

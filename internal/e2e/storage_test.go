@@ -12,8 +12,8 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sqlitedb"
 )
 
-// storage is an empty database for one test, and a folder for the spool. It is read by SQL, as
-// people do who do not go through the API.
+// storage is an empty database for one test, and a folder for the spool. It is read with SQL, like people
+// do who do not use the API.
 type storage struct {
 	settings settings
 	open     func() (*sql.DB, error)

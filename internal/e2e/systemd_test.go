@@ -17,7 +17,7 @@ import (
 
 const unitFile = "../../deploy/systemd/cxbridge.service"
 
-// unit holds the directives of a unit of systemd: each has its values in the order they stand there.
+// unit holds the directives of a systemd unit, each with its values in their order.
 type unit map[string][]string
 
 func readUnit(t *testing.T) unit {
@@ -41,7 +41,7 @@ func readUnit(t *testing.T) unit {
 	return u
 }
 
-// one returns the value of a directive that there is once, with its specifiers resolved.
+// one returns the value of a directive that occurs exactly once, with its specifiers resolved.
 func (u unit) one(t *testing.T, name string) string {
 	t.Helper()
 	if len(u[name]) != 1 {
@@ -136,8 +136,7 @@ func environmentFile(t *testing.T) settings {
 	return env
 }
 
-// Every line of the example that is a comment by one sign alone is a setting that exists and a value
-// that is right.
+// Every line of the example that is a setting, commented out or not, names one that exists and has a value.
 func TestExampleOfTheUnitsEnvironment(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../deploy/systemd/cxbridge.env")
@@ -159,7 +158,7 @@ func TestExampleOfTheUnitsEnvironment(t *testing.T) {
 	}
 }
 
-// systemd kills the service only after it had the time that it may need to stop.
+// systemd kills the service only after the time that it may need to stop.
 func TestUnitWaitsForTheEnd(t *testing.T) {
 	t.Parallel()
 	u := readUnit(t)
@@ -170,7 +169,7 @@ func TestUnitWaitsForTheEnd(t *testing.T) {
 	}
 }
 
-// A crash looks other than a wrong setting, which is not to be tried again.
+// systemd starts the service again after a crash, but not after a wrong setting.
 func TestUnitRestartsAfterACrash(t *testing.T) {
 	t.Parallel()
 	u := readUnit(t)
@@ -189,8 +188,8 @@ func TestUnitRestartsAfterACrash(t *testing.T) {
 	}
 }
 
-// TestUnitIsSound lets systemd itself read the unit, and judge how much of the machine it exposes: from
-// 0, nothing, to 100.
+// TestUnitIsSound makes systemd itself read the unit, and rate how much of the machine it exposes, from 0
+// (nothing) to 100.
 func TestUnitIsSound(t *testing.T) {
 	t.Parallel()
 	const exposure = "15"

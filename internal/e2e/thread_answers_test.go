@@ -114,7 +114,7 @@ func TestThreadRefusals(t *testing.T) {
 	})
 }
 
-// What is too large is refused whole.
+// A request that is too large is refused as a whole.
 func TestThreadsTooLarge(t *testing.T) {
 	t.Parallel()
 	s := onSQLite(t)
@@ -133,8 +133,8 @@ func TestThreadsTooLarge(t *testing.T) {
 	}
 }
 
-// Without a CRM threads are kept and wait; nobody is kept waiting for it. The CRM gets all of it when
-// one is set.
+// Without a CRM threads are kept and wait, and no request waits for them. The CRM gets all of it when one is
+// set.
 func TestThreadsWithoutCRM(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {
 		p := serve(t, s.settings)

@@ -14,7 +14,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sqlitedb"
 )
 
-// tamper changes the audit by SQL, after it has taken away what stands against that.
+// tamper changes the audit with SQL, after it has removed the triggers that prevent that.
 func (s *storage) tamper(t *testing.T, statements ...string) {
 	t.Helper()
 	path, isSQLite := strings.CutPrefix(s.settings["DATABASE_URL"], "sqlite:")
@@ -40,7 +40,7 @@ func (s *storage) tamper(t *testing.T, statements ...string) {
 	}
 }
 
-// What somebody changes or deletes in the audit shows.
+// `cxbridge audit verify` finds what somebody changed or deleted in the audit.
 func TestAuditIsTamperedWith(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {
 		_, withCRM := newCRM(t)
@@ -75,10 +75,10 @@ func TestAuditIsTamperedWith(t *testing.T) {
 	})
 }
 
-// spoken is text of messages, and a name. Each is found nowhere else.
+// spoken are texts of messages, and a name. Each occurs nowhere else.
 var spoken = []string{"axolotl-88a1", "pangolin-88a2", "caracal-88a3", "kinkajou-88a4", "fossa-88a5", "numbat-88a6"}
 
-// newEcho returns the settings of a CRM that refuses one thread, and says back what it was told.
+// newEcho returns the settings of a CRM that refuses one thread, and repeats what it was sent.
 func newEcho(t *testing.T, crm http.Handler) settings {
 	t.Helper()
 	return serveCRM(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -100,7 +100,7 @@ func newEcho(t *testing.T, crm http.Handler) settings {
 }
 
 // What people say is nowhere in the audit, the log, the reasons of dead letters and the errors, at the
-// most talkative level, whatever goes wrong.
+// most detailed level of the log, whatever goes wrong.
 func TestNothingSaidIsTold(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {
 		crm := sim.NewCRM(crmToken)

@@ -57,7 +57,7 @@ func shortHistories(seed uint64) (*sim.Conversations, []sim.Post) {
 	return conversations, history(rng, conversations, 200)
 }
 
-// deliverAll posts a history, and wants all of it to be taken.
+// deliverAll posts a history, and wants all of it to be accepted.
 func deliverAll(t *testing.T, p *process, posts []sim.Post) {
 	t.Helper()
 	if left := deliverPosts(t, p, posts); len(left) > 0 {
@@ -65,7 +65,7 @@ func deliverAll(t *testing.T, p *process, posts []sim.Post) {
 	}
 }
 
-// While the CRM cannot be reached all is taken, and it gets all of it when it is back.
+// While the CRM cannot be reached all events are accepted, and it gets all of them when it is back.
 func TestCRMIsAway(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {
 		crm, withCRM := newDistantCRM(t)
@@ -95,7 +95,7 @@ func TestCRMIsAway(t *testing.T) {
 	})
 }
 
-// A CRM that hangs holds up none but the threads that are being pushed.
+// A CRM that hangs delays only the threads that are being pushed.
 func TestCRMHangs(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {
 		crm, withCRM := newCRM(t)

@@ -70,7 +70,7 @@ func (p *process) wantParked(t testing.TB, id string, status int) deadLetter {
 	return letters[0]
 }
 
-// A token that the CRM does not take parks what needs it. A start with the right one wakes it.
+// If the CRM refuses the token, threads are parked. A start with the right one wakes them.
 func TestCRMRefusesTheToken(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {
 		crm, withCRM := newCRM(t)
@@ -115,7 +115,7 @@ func TestMessageIsTooLong(t *testing.T) {
 			now := p.deadLetters(t)
 			return len(now) == 1 && now[0].ID != letters[0].ID
 		})
-		// Events that do not name it are not held up, and those that do are not told that the CRM has it.
+		// Events that do not name it are not delayed, and the answer to those that do is not SYNCED.
 		p.wantAnswer(t, synced, event(updated, "t-1", 2, saying(short)), "Prefer", "wait=30")
 		p.wantAnswer(t, accepted, event(updated, "t-1", 3, saying(short, long)), "Prefer", "wait=30")
 		p.awaitSynced(t)
@@ -161,7 +161,7 @@ func TestSchemaOfTheOperator(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 
-	// With another schema it needs but a replay.
+	// With another schema, a replay is enough.
 	p = serve(t, s.settings.with(withCRM))
 	letters := p.deadLetters(t)
 	if len(letters) != 1 {

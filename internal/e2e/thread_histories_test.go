@@ -27,8 +27,8 @@ func (u *unanswered) note(post sim.Post, a sim.Answer) {
 // histories is how many conversations the test wants at least, each with a history of its own.
 const histories = 200
 
-// Conversations that are updated, merged and split, told in any order and more than once, end equal in
-// the CRM: though it fails a fifth of the time, another user works in it, and the service is killed.
+// Conversations that are updated, merged and split, with events in any order and more than once, end equal
+// in the CRM, although it fails a fifth of the time, another user works in it, and the service is killed.
 func TestHistoriesEndEqual(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {
 		seed := rand.Uint64()

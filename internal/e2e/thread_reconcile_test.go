@@ -47,7 +47,7 @@ func newLossy(t *testing.T, s *storage, seed uint64) *lossy {
 	return l
 }
 
-// reconcileAnswer is the answer of /api/reconcile, or the problem that it tells.
+// reconcileAnswer is the answer of /api/reconcile, or its problem.
 type reconcileAnswer struct {
 	Status  any // a number in a problem
 	Version *int64
@@ -60,7 +60,7 @@ func (p *process) reconcile(t *testing.T, method, id string) (status int, a reco
 	return status, a
 }
 
-// Lost events are made good, one thread after the other.
+// Reconciling makes up for lost events, one thread after the other.
 func TestReconcile(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {
 		l := newLossy(t, s, 1)
@@ -185,7 +185,7 @@ func (p *process) summary(t *testing.T, stdin string, args ...string) (upToDate,
 
 var summaryLine = regexp.MustCompile(`(?m)^(\d+) up to date, (\d+) reconciled, (\d+) stored without [a-zA-Z ]+, (\d+) failed$`)
 
-// The command reconciles those that it is told by name, from a file and from its input.
+// The command reconciles the threads that are named in its arguments, in a file and in its input.
 func TestReconcileCommand(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {
 		l := newLossy(t, s, 2)
@@ -222,7 +222,7 @@ func TestReconcileCommand(t *testing.T) {
 	})
 }
 
-// --since takes every thread that changed here since a time.
+// --since selects every thread that changed here since a time.
 func TestReconcileSince(t *testing.T) {
 	onEach(t, func(t *testing.T, s *storage) {
 		l := newLossy(t, s, 3)
@@ -238,7 +238,7 @@ func TestReconcileSince(t *testing.T) {
 		if upToDate, reconciled, stdout := l.summary(t, "", "--since", "2999-01-01T00:00:00Z"); upToDate+reconciled != 0 {
 			t.Errorf("since a time to come: %s", stdout)
 		}
-		// Of a thread whose every event was lost nothing is known here.
+		// Nothing is known here of a thread all of whose events were lost.
 		for _, id := range l.lost {
 			l.reconcile(t, http.MethodPost, id)
 		}

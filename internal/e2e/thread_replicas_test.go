@@ -19,8 +19,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sim"
 )
 
-// watch stands before a CRM and sees to it that no two requests about one thread are under way at a
-// time.
+// watch stands before a CRM and notes when two requests about one thread are under way at the same time.
 type watch struct {
 	crm http.Handler
 
@@ -44,8 +43,8 @@ func (w *watch) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	rw.Write(answer.Body.Bytes())
 }
 
-// guarded holds the answer back until the request is no longer under way: whoever sent it sends the
-// next one when he sees that.
+// guarded holds the answer back until the request is no longer under way: its sender sends the next one
+// when it sees the answer.
 func (w *watch) guarded(r *http.Request, threadID string) *httptest.ResponseRecorder {
 	w.mu.Lock()
 	if w.underWay[threadID]++; w.underWay[threadID] > 1 {
@@ -143,7 +142,8 @@ func TestReplicasShareThreads(t *testing.T) {
 	}
 }
 
-// What waits for the CRM at one replica is told by it also when another one has pushed the thread.
+// A request that waits for the CRM at one replica is answered also when another replica has pushed the
+// thread.
 func TestReplicaWaitsForAnother(t *testing.T) {
 	t.Parallel()
 	s := onPostgres(t, pgtest.Database(t))
@@ -155,7 +155,7 @@ func TestReplicaWaitsForAnother(t *testing.T) {
 	wantEqual(t, crm, []sim.Conversation{conversation("t-1", 20, "")})
 }
 
-// heldUp lets a replica begin pushes that the CRM does not answer, and returns what it was told of.
+// heldUp makes a replica begin pushes that the CRM does not answer, and returns the conversations.
 func heldUp(t *testing.T, p *process, threads int) (expected []sim.Conversation) {
 	t.Helper()
 	for i := range threads {
@@ -189,8 +189,8 @@ func TestReplicaIsKilled(t *testing.T) {
 	wantAuditVerified(t, s.settings)
 }
 
-// A replica stands still until its leases have run out and another one has its threads. When it goes
-// on it does no harm.
+// A replica stands still until its leases have run out and another one has its threads. When it goes on,
+// it does no harm.
 func TestReplicaIsPaused(t *testing.T) {
 	t.Parallel()
 	s := onPostgres(t, pgtest.Database(t))

@@ -24,8 +24,8 @@ func stream(seed uint64, n int) []sim.Post {
 	return posts
 }
 
-// deliver sends posts, several at once, and wants for each the answer that it deserves. It may be
-// called from any goroutine.
+// deliver sends posts, several at once, and wants the right answer to each. It may be called from any
+// goroutine.
 func deliver(t *testing.T, p *process, posts []sim.Post) sim.Events {
 	t.Helper()
 	sender := &sim.Sender{

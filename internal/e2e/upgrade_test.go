@@ -26,7 +26,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sqlitedb"
 )
 
-// release is a database that a released binary wrote, and what that binary told of it. The command
+// release is a database that a released binary wrote, and what that binary answered about it. The command
 // in internal/fixture makes them, and says what is in each file.
 type release struct {
 	*storage
@@ -152,8 +152,8 @@ func serveCopy(t *testing.T, conversations []sim.Conversation) (*sim.CRM, settin
 	return crm, serveCRM(t, crm)
 }
 
-// wantSameAnswers asks for all that the old version was asked for. The new one may tell more, and
-// nothing else.
+// wantSameAnswers asks for everything that the old version was asked for. The new one may add members to
+// its answers, and must change nothing else.
 func (r *release) wantSameAnswers(t *testing.T, p *process) {
 	t.Helper()
 	for _, path := range slices.Sorted(maps.Keys(r.answers)) {
@@ -240,7 +240,7 @@ func (r *release) postAll(t *testing.T, p *process) {
 	}
 }
 
-// The newest binary tells the same of a database as the one that wrote it, and knows what comes again.
+// The newest binary gives the same answers as the one that wrote the database, and knows what comes again.
 func TestUpgradeKeepsEverything(t *testing.T) {
 	onEachRelease(t, func(t *testing.T, r *release) {
 		p := serve(t, r.settings)
@@ -293,11 +293,11 @@ func TestUpgradeGoesOn(t *testing.T) {
 	})
 }
 
-// lane is what the counts of analytics are told by, and the status.
+// lane is what analytics count by, and the status.
 type lane struct{ carrier, region, status string }
 
 // The messages that were there before analytics are counted, each once. A window looks back from now, so
-// they are made to have come an hour ago.
+// the test changes them as if they had come an hour ago.
 func TestUpgradeCountsWhatWasThere(t *testing.T) {
 	onEachRelease(t, func(t *testing.T, r *release) {
 		recently := time.Now().Add(-time.Hour).UTC()
