@@ -7,6 +7,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/crm"
 	"github.com/cxbridge/cxbridge/internal/crm/rest"
 	"github.com/cxbridge/cxbridge/internal/cxone"
+	"github.com/cxbridge/cxbridge/internal/reconcile"
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/store/postgres"
 	"github.com/cxbridge/cxbridge/internal/store/sqlite"
@@ -88,6 +89,9 @@ func (s threadSource) Thread(ctx context.Context, id string) ([]byte, error) {
 	data, err := s.client.Thread(ctx, id)
 	if cxone.IsNotFound(err) {
 		return nil, fmt.Errorf("%w: CXone has no such thread", store.ErrNotFound)
+	}
+	if left := cxone.RetryAfter(err); left > 0 {
+		return nil, &reconcile.PauseError{Left: left, Err: err}
 	}
 	return data, err
 }

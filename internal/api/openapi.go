@@ -19,7 +19,7 @@ const aboutAPI = `State of SMS messages and social threads, dead letters, audit 
 
 **Access.** A request to the API needs the header ` + "`Authorization: Bearer TOKEN`" + `. ADMIN_TOKEN makes its bearer an operator, VIEWER_TOKEN a viewer. The webhooks have secrets of their own.
 
-**Errors** of the API are problem+json (RFC 9457). An unknown path answers 404, and a method that a path does not know 405. 429 and 503 come with Retry-After, in seconds.
+**Errors** of the API are problem+json (RFC 9457). An unknown path answers 404, and a method that a path does not know 405. 429 and 503 come with Retry-After, in seconds; so does 502 if CXone asks for a pause.
 
 **Lists** are paged: ` + "`next`" + ` is the cursor of the next page, and null on the last one. Send a cursor with the same filters. It is opaque and does not expire, and new items do not shift the pages.
 
@@ -119,17 +119,25 @@ type commonProblem struct {
 	header      *namedHeader
 }
 
-// namedHeader is a header that an answer always has.
-type namedHeader struct{ name, description, example string }
+// namedHeader is a header that an answer has: always, unless it is optional.
+type namedHeader struct {
+	name, description, example string
+	optional                   bool
+}
 
-var retryAfterHeader = &namedHeader{"Retry-After", "Seconds to wait before the next attempt", "5"}
+var retryAfterHeader = &namedHeader{name: "Retry-After", description: "Seconds to wait before the next attempt", example: "5"}
+
+// pauseHeader is the Retry-After of a 502.
+var pauseHeader = &namedHeader{
+	name: retryAfterHeader.name, description: "Seconds to wait before the next attempt, if CXone asks for a pause", example: "30", optional: true,
+}
 
 var commonProblems = []commonProblem{
 	{status: 400, name: "BadRequest", description: "The body is not JSON, or is missing", detail: "validation failed",
 		faults: []*huma.ErrorDetail{{Message: "unexpected end of JSON input", Location: "body", Value: `{"kind":`}}},
 	{status: 401, name: "Unauthorized", description: "There is no token, or a wrong one",
 		detail: "a valid token is needed: Authorization: Bearer TOKEN",
-		header: &namedHeader{"WWW-Authenticate", "How to authenticate", "Bearer"}},
+		header: &namedHeader{name: "WWW-Authenticate", description: "How to authenticate", example: "Bearer"}},
 	{status: 403, name: "Forbidden", description: "The token is a viewer's", detail: "this needs the operator's token"},
 	{status: 404, name: "NotFound", description: "There is nothing by this id", detail: "there is nothing by this id"},
 	{status: 408, name: "RequestTimeout", description: "The body did not arrive within 5 seconds", detail: "request body read timeout"},
@@ -140,7 +148,7 @@ var commonProblems = []commonProblem{
 		faults: []*huma.ErrorDetail{{Message: "expected number <= 500", Location: "query.limit", Value: 501}}},
 	{status: 429, name: "TooManyRequests", description: "The token is wrong, as were too many before it from this address. A correct one is never limited",
 		detail: "there were too many wrong tokens from this address", header: retryAfterHeader},
-	{status: 502, name: "BadGateway", description: "CXone or the CRM failed", detail: "CXone does not answer"},
+	{status: 502, name: "BadGateway", description: "CXone or the CRM failed", detail: "CXone does not answer", header: pauseHeader},
 	{status: 503, name: "ServiceUnavailable", description: "The database does not answer, or the intake is busy",
 		detail: "the database is unavailable", header: retryAfterHeader},
 }
@@ -176,7 +184,7 @@ func (h *namedHeader) addTo(r *huma.Response) {
 		r.Headers = make(map[string]*huma.Param)
 	}
 	r.Headers[h.name] = &huma.Param{
-		Description: h.description, Required: true, Schema: &huma.Schema{Type: huma.TypeString}, Example: h.example,
+		Description: h.description, Required: !h.optional, Schema: &huma.Schema{Type: huma.TypeString}, Example: h.example,
 	}
 }
 

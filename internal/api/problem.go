@@ -46,7 +46,11 @@ func (c *Handler) problem(ctx context.Context, operation string, err error) erro
 	case isQuestion:
 		return huma.Error422UnprocessableEntity(question.Error())
 	case isUpstream:
-		return huma.Error502BadGateway(upstream.Error())
+		failed := huma.Error502BadGateway(upstream.Error())
+		if upstream.RetryAfter == 0 {
+			return failed
+		}
+		return comeBack(failed, upstream.RetryAfter)
 	case !errors.Is(err, store.ErrUnavailable) && ctx.Err() == nil:
 		c.Log.LogAttrs(ctx, slog.LevelError, "api: request failed",
 			slog.String("operation", operation), slog.Any("error", err))
@@ -54,11 +58,15 @@ func (c *Handler) problem(ctx context.Context, operation string, err error) erro
 	return unavailable(store.ErrUnavailable.Error(), retryAfter)
 }
 
-// unavailable returns a 503 that says when to come back: in whole seconds, at least one.
+// unavailable returns a 503 that says when to come back.
 func unavailable(detail string, after time.Duration) error {
+	return comeBack(huma.Error503ServiceUnavailable(detail), after)
+}
+
+// comeBack adds to an error when to come back: in whole seconds, at least one.
+func comeBack(err error, after time.Duration) error {
 	seconds := max(1, int64((after+time.Second-1)/time.Second))
-	return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(detail),
-		http.Header{"Retry-After": {strconv.FormatInt(seconds, 10)}})
+	return huma.ErrorWithHeaders(err, http.Header{"Retry-After": {strconv.FormatInt(seconds, 10)}})
 }
 
 // writeProblem answers with problem+json, outside of an operation of huma.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -27,6 +28,8 @@ type reconcileOutput struct {
 	}
 }
 
+const notInCXone = "CXone has no thread by this id"
+
 func (c *Handler) reconcileRoutes() {
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		id := "reconcile-thread"
@@ -40,7 +43,9 @@ func (c *Handler) reconcileRoutes() {
 				"it now, except for messages or participants that it would not take: the dead letters of the kind thread-item " +
 				"say which and why; version is there if something was missing. STORED: it is stored, but no CRM is set or the " +
 				"database is away. 404: CXone has no such thread. 502: CXone or the CRM failed; what was fetched is kept and goes " +
-				"to the CRM later, or is a dead letter if it is not a thread. An answer about another thread is not kept.",
+				"to the CRM later, or is a dead letter if it is not a thread. An answer about another thread is not kept. If CXone " +
+				"asks for a pause (429 or 503 with Retry-After) of up to 5 seconds, cxbridge waits it out; for a longer " +
+				"one, the answer is 502 with Retry-After.",
 		}, c.reconcile)
 	}
 }
@@ -52,10 +57,13 @@ func (c *Handler) reconcile(ctx context.Context, in *struct {
 		return nil, huma.Error502BadGateway("no CXone to fetch threads from: CXONE_DOMAIN, CXONE_CLIENT_ID and CXONE_CLIENT_SECRET are not set")
 	}
 	if !store.IsAskable(in.ID) {
-		return nil, store.ErrNotFound
+		return nil, huma.Error404NotFound(notInCXone)
 	}
 	outcome, err := c.Reconciler.Reconcile(ctx, in.ID)
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, huma.Error404NotFound(notInCXone)
+	case err != nil:
 		return nil, err
 	}
 	out := &reconcileOutput{}

@@ -325,21 +325,24 @@ func (f reconcileFunc) Reconcile(ctx context.Context, id string) (reconcile.Outc
 
 func TestReconcile(t *testing.T) {
 	for _, test := range []struct {
-		name    string
-		outcome reconcile.Outcome
-		err     error
-		status  int
-		body    string // "" is a problem
+		name       string
+		outcome    reconcile.Outcome
+		err        error
+		status     int
+		body       string // "" is a problem
+		detail     string // part of that of the problem
+		retryAfter string
 	}{
-		{"up to date", reconcile.Outcome{Status: reconcile.UpToDate, Version: 3}, nil, 200, `{"status":"UP_TO_DATE"}`},
-		{"reconciled", reconcile.Outcome{Status: reconcile.Reconciled, Version: 3}, nil, 200, `{"status":"RECONCILED","version":3}`},
-		{"version 0", reconcile.Outcome{Status: reconcile.Reconciled}, nil, 200, `{"status":"RECONCILED","version":0}`},
-		{"set aside", reconcile.Outcome{Status: reconcile.SetAside}, nil, 200, `{"status":"SET_ASIDE"}`},
-		{"reconciled and set aside", reconcile.Outcome{Status: reconcile.SetAside, Version: 4}, nil, 200, `{"status":"SET_ASIDE","version":4}`},
-		{"stored", reconcile.Outcome{Status: reconcile.Stored}, nil, 200, `{"status":"STORED"}`},
-		{"nothing there", reconcile.Outcome{}, fmt.Errorf("%w: CXone", store.ErrNotFound), 404, ""},
-		{"CXone fails", reconcile.Outcome{}, &reconcile.UpstreamError{Reason: "CXone: 500"}, 502, ""},
-		{"busy", reconcile.Outcome{}, &ingest.BusyError{Reason: "full"}, 503, ""},
+		{"up to date", reconcile.Outcome{Status: reconcile.UpToDate, Version: 3}, nil, 200, `{"status":"UP_TO_DATE"}`, "", ""},
+		{"reconciled", reconcile.Outcome{Status: reconcile.Reconciled, Version: 3}, nil, 200, `{"status":"RECONCILED","version":3}`, "", ""},
+		{"version 0", reconcile.Outcome{Status: reconcile.Reconciled}, nil, 200, `{"status":"RECONCILED","version":0}`, "", ""},
+		{"set aside", reconcile.Outcome{Status: reconcile.SetAside}, nil, 200, `{"status":"SET_ASIDE"}`, "", ""},
+		{"reconciled and set aside", reconcile.Outcome{Status: reconcile.SetAside, Version: 4}, nil, 200, `{"status":"SET_ASIDE","version":4}`, "", ""},
+		{"stored", reconcile.Outcome{Status: reconcile.Stored}, nil, 200, `{"status":"STORED"}`, "", ""},
+		{"nothing there", reconcile.Outcome{}, fmt.Errorf("%w: CXone", store.ErrNotFound), 404, "", "CXone has no thread by this id", ""},
+		{"CXone fails", reconcile.Outcome{}, &reconcile.UpstreamError{Reason: "CXone: 500"}, 502, "", "CXone: 500", ""},
+		{"CXone asks for a pause", reconcile.Outcome{}, &reconcile.UpstreamError{Reason: "CXone: 429", RetryAfter: 6100 * time.Millisecond}, 502, "", "CXone: 429", "7"},
+		{"busy", reconcile.Outcome{}, &ingest.BusyError{Reason: "full"}, 503, "", "full", "1"},
 	} {
 		for _, method := range []string{"GET", "POST"} {
 			t.Run(test.name+" "+method, func(t *testing.T) {
@@ -351,8 +354,13 @@ func TestReconcile(t *testing.T) {
 					return test.outcome, test.err
 				})
 				w := b.ask(t, method, "/api/reconcile/a%2Fb", adminToken)
+				if got := w.Header().Get("Retry-After"); got != test.retryAfter {
+					t.Errorf("Retry-After %q, want %q", got, test.retryAfter)
+				}
 				if test.body == "" {
-					wantProblem(t, w, test.status)
+					if detail := wantProblem(t, w, test.status); !strings.Contains(detail, test.detail) {
+						t.Errorf("detail %q, want %q in it", detail, test.detail)
+					}
 				} else if diff := cmp.Diff(normal(t, test.body), normal(t, w.Body.String())); w.Code != test.status || diff != "" {
 					t.Errorf("%d %s", w.Code, diff)
 				}

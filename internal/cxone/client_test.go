@@ -164,7 +164,7 @@ func testPause(t *testing.T, path string, status int, retryAfter string, pause t
 		time.Sleep(pause - time.Second)
 		before := requests
 		_, err = c.Subscribe(t.Context(), smsStatus(t))
-		wantError(t, err, 429, "left alone for another 1s")
+		wantError(t, err, 429, "asks for a pause, which lasts another 1s")
 		if got := cxone.RetryAfter(err); got != time.Second {
 			t.Errorf("RetryAfter is %s in the pause, want 1s", got)
 		}

@@ -97,6 +97,9 @@ func (c *Client) answered(r call, token string, resp *http.Response, body []byte
 	default:
 		e.Message = c.describe(resp)
 	}
+	if e.RetryAfter > 0 {
+		e.Message += fmt.Sprintf("; CXone asks for a pause of %s", wholeSeconds(e.RetryAfter))
+	}
 	if detail := c.detail(body, token); detail != "" {
 		e.Message += " (CXone says: " + detail + ")"
 	}

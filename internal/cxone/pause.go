@@ -40,6 +40,11 @@ func (p *pause) check(op string) error {
 	}
 	return &Error{
 		Op: op, Status: http.StatusTooManyRequests, RetryAfter: left,
-		Message: fmt.Sprintf("CXone asked to be left alone for another %s", left.Round(time.Second)),
+		Message: fmt.Sprintf("CXone asks for a pause, which lasts another %s", wholeSeconds(left)),
 	}
+}
+
+// wholeSeconds rounds a time up to seconds.
+func wholeSeconds(d time.Duration) time.Duration {
+	return (d + time.Second - 1).Truncate(time.Second)
 }

@@ -153,10 +153,10 @@ func TestThreadPauses(t *testing.T) {
 		platform.Fail(sim.Fault{Path: pathOfThread, Status: 429, RetryAfter: "30"})
 		c := newClient(t, platform)
 		_, err := c.Thread(t.Context(), "t-1")
-		wantError(t, err, 429)
+		wantError(t, err, 429, "429: too many requests; CXone asks for a pause of 30s")
 		time.Sleep(20 * time.Second) // in the bubble this takes no time
 		_, err = c.Thread(t.Context(), "t-1")
-		wantError(t, err, 429, "left alone for another 10s")
+		wantError(t, err, 429, "asks for a pause, which lasts another 10s")
 		time.Sleep(10 * time.Second)
 		if _, err := c.Thread(t.Context(), "t-1"); err != nil {
 			t.Errorf("after the pause: %v", err)

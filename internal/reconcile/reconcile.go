@@ -25,9 +25,19 @@ type Reconciler struct {
 // Source is where threads are fetched from.
 type Source interface {
 	// Thread returns a thread as a JSON object. An error that wraps store.ErrNotFound says that
-	// there is none.
+	// there is none, and a *PauseError that the source asks for a pause.
 	Thread(ctx context.Context, id string) ([]byte, error)
 }
+
+// PauseError says that a source answers nothing before a pause is over.
+type PauseError struct {
+	Left time.Duration // of the pause; above 0
+	Err  error         // says so in the words of the source
+}
+
+func (e *PauseError) Error() string { return e.Err.Error() }
+
+func (e *PauseError) Unwrap() error { return e.Err }
 
 // Intake is where events are applied. See ingest.Ingest.
 type Intake interface {
@@ -69,8 +79,9 @@ type Outcome struct {
 // UpstreamError says that CXone or the CRM kept a thread from being reconciled. Its text is fit for
 // an operator.
 type UpstreamError struct {
-	Reason string
-	Err    error // the cause; nil when there is none
+	Reason     string
+	RetryAfter time.Duration // how long CXone asks not to be called; 0 when it does not
+	Err        error         // the cause; nil when there is none
 }
 
 func (e *UpstreamError) Error() string { return e.Reason }
@@ -78,7 +89,7 @@ func (e *UpstreamError) Error() string { return e.Reason }
 func (e *UpstreamError) Unwrap() error { return e.Err }
 
 // Reconcile brings one thread up to date. It waits for the CRM as long as the context runs, unless the
-// CRM refuses the thread.
+// CRM refuses the thread, and waits out a short pause of CXone.
 //
 // The error wraps store.ErrNotFound when CXone has no such thread, and is an *UpstreamError when
 // CXone or the CRM fails: what was fetched is durable then, and goes to the CRM later, or is kept as a
@@ -114,12 +125,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, id string) (Outcome, error) 
 
 // fetch applies what CXone says about a thread.
 func (r *Reconciler) fetch(ctx context.Context, id string) (ingest.Answer, error) {
-	data, err := r.Source.Thread(ctx, id)
+	data, err := r.ask(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return ingest.Answer{}, err
 	}
 	if err != nil {
-		return ingest.Answer{}, &UpstreamError{Reason: "CXone: " + err.Error(), Err: err}
+		upstream := &UpstreamError{Reason: "CXone: " + err.Error(), Err: err}
+		if pause, ok := errors.AsType[*PauseError](err); ok {
+			upstream.RetryAfter = pause.Left
+		}
+		return ingest.Answer{}, upstream
 	}
 	reading := r.Intake.ReadThread(thread.Snapshot(data), time.Now().UTC().Truncate(time.Microsecond))
 	if reading.Refused == nil && reading.Subject != id {
@@ -137,6 +152,30 @@ func (r *Reconciler) fetch(ctx context.Context, id string) (ingest.Answer, error
 		return ingest.Answer{}, &UpstreamError{Reason: "the thread that CXone answers with cannot be stored"}
 	}
 	return answers[0], nil
+}
+
+// maxPause bounds how long, in all, the pauses of CXone are waited out. What takes longer is for the caller
+// to decide.
+const maxPause = 5 * time.Second
+
+// ask fetches a thread, and waits out the pauses that CXone asks for, if they are over in time.
+func (r *Reconciler) ask(ctx context.Context, id string) ([]byte, error) {
+	last := time.Now().Add(maxPause)
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(last) {
+		last = deadline
+	}
+	for {
+		data, err := r.Source.Thread(ctx, id)
+		pause, ok := errors.AsType[*PauseError](err)
+		if !ok || time.Now().Add(pause.Left).After(last) {
+			return data, err
+		}
+		select {
+		case <-time.After(pause.Left):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // parkedPoll is how often a thread is looked at while it is waited for.

@@ -213,3 +213,74 @@ func TestReconcileWaits(t *testing.T) {
 		})
 	}
 }
+
+// pausing is a CXone that asks for pauses, one after the other, before it answers.
+type pausing struct {
+	*world
+	pauses []time.Duration
+	until  time.Time // no pause is asked for again before that
+}
+
+func (p *pausing) Thread(ctx context.Context, id string) ([]byte, error) {
+	if left := time.Until(p.until); left > 0 {
+		return nil, &PauseError{Left: left, Err: errors.New("429: early")}
+	}
+	if len(p.pauses) == 0 {
+		return p.world.Thread(ctx, id)
+	}
+	left := p.pauses[0]
+	p.pauses, p.until = p.pauses[1:], time.Now().Add(left)
+	return nil, &PauseError{Left: left, Err: errors.New("429: CXone asks for a pause")}
+}
+
+// A short pause of CXone is waited out; a longer one is told at once.
+func TestReconcilePauses(t *testing.T) {
+	const limit = 4 * time.Second
+	for name, test := range map[string]struct {
+		pauses []time.Duration
+		limit  time.Duration
+		took   time.Duration
+		left   time.Duration // what the error says; 0 when there is none
+	}{
+		"short":                     {[]time.Duration{time.Second}, time.Minute, time.Second, 0},
+		"several":                   {[]time.Duration{time.Second, 3 * time.Second, time.Second}, time.Minute, maxPause, 0},
+		"too many":                  {[]time.Duration{time.Second, 3 * time.Second, 2 * time.Second}, time.Minute, limit, 2 * time.Second},
+		"long":                      {[]time.Duration{maxPause + time.Second}, time.Minute, 0, maxPause + time.Second},
+		"longer than there is time": {[]time.Duration{maxPause}, limit, 0, maxPause},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &world{data: data, answer: ingest.Answer{Stale: true}, row: row(4, 4, "")}
+				r := &Reconciler{Source: &pausing{world: w, pauses: test.pauses}, Intake: w, Store: rows{w}, Synced: crm{w}}
+				ctx, cancel := context.WithTimeout(t.Context(), test.limit)
+				defer cancel()
+				began := time.Now()
+				_, err := r.Reconcile(ctx, "T1")
+				if took := time.Since(began); took != test.took {
+					t.Errorf("took %s, want %s", took, test.took)
+				}
+				upstream, isUpstream := errors.AsType[*UpstreamError](err)
+				switch {
+				case test.left == 0 && err != nil:
+					t.Errorf("got %v", err)
+				case test.left > 0 && (!isUpstream || upstream.RetryAfter != test.left || !strings.Contains(upstream.Reason, "asks for a pause")):
+					t.Errorf("got %v, want one with %s", err, test.left)
+				}
+			})
+		})
+	}
+}
+
+// Whoever waits for the end of a pause may give up.
+func TestReconcilePauseIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{}
+		r := &Reconciler{Source: &pausing{world: w, pauses: []time.Duration{maxPause}}, Intake: w, Store: rows{w}, Synced: crm{w}}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		began := time.Now()
+		if _, err := r.Reconcile(ctx, "T1"); err == nil || time.Since(began) != time.Second {
+			t.Errorf("got %v after %s", err, time.Since(began))
+		}
+	})
+}
