@@ -90,6 +90,12 @@ func testClose(t *testing.T, create func(t *testing.T) Open) {
 			for i := 0; ; i++ {
 				id := fmt.Sprintf("%d-%d", worker, i)
 				_, err := s.Commit(ctx(), batchOf(receipts(receipt(id, sms.Delivered, at(0), at(1)))))
+				if i == 0 {
+					if err != nil {
+						t.Errorf("Commit of an open store: %v", err)
+					}
+					started <- struct{}{}
+				}
 				if err != nil {
 					if !errors.Is(err, store.ErrUnavailable) {
 						t.Errorf("Commit of a closed store: %v, want ErrUnavailable", err)
@@ -97,9 +103,6 @@ func testClose(t *testing.T, create func(t *testing.T) Open) {
 					return
 				}
 				committed.Store(id, true)
-				if i == 0 {
-					started <- struct{}{}
-				}
 			}
 		})
 	}
