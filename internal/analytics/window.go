@@ -12,7 +12,7 @@ import (
 const (
 	minWindow = time.Minute
 	maxWindow = 90 * day
-	maxPoints = 1500 // of a series; a day by the minute has 1441
+	maxPoints = 1500 // of a series; a day by the minute has up to 1441
 )
 
 // Window is the time that a question is about: from a moment until now. A message belongs to the
@@ -90,11 +90,16 @@ func NewWindow(now time.Time, length, step time.Duration) (Window, error) {
 	switch {
 	case step < 0 || step%width(whole) != 0:
 		return Window{}, fmt.Errorf("the step must be a whole number of %ss", whole)
-	case int64(length/step) >= maxPoints:
+	case mostPoints(length, step) > maxPoints:
 		return Window{}, fmt.Errorf("the step is too short: a series has at most %d points", maxPoints)
 	}
 	return w, nil
 }
+
+// mostPoints returns how many points a series has at most: the first, and one at each multiple of the step
+// that follows in the window. The window has one of these more or less depending on when it ends, and
+// whether a question is refused must not.
+func mostPoints(length, step time.Duration) int64 { return 1 + int64((length+step-1)/step) }
 
 func width(l Level) time.Duration { return time.Duration(l.Width()) * time.Second }
 

@@ -53,6 +53,10 @@ func TestNewWindow(t *testing.T) {
 		{length: day, step: 90 * time.Minute, wrong: "the step must be a whole number of hours"},
 		{length: 30 * day, step: 36 * time.Hour, wrong: "the step must be a whole number of days"},
 		{length: time.Hour, step: 2 * time.Second, wrong: "the step is too short: a series has at most 1500 points"},
+		{length: 1499 * time.Second, step: time.Second, from: "2026-11-22T00:19:22Z"},
+		{length: 1499*time.Second + time.Millisecond, step: time.Second, wrong: "the step is too short: a series has at most 1500 points"},
+		{length: 1499 * time.Minute, step: time.Minute, from: "2026-11-20T23:45:00Z"},
+		{length: 1499*time.Minute + time.Second, step: time.Minute, wrong: "the step is too short: a series has at most 1500 points"},
 	} {
 		w, err := analytics.NewWindow(now, c.length, c.step)
 		switch {
@@ -66,18 +70,20 @@ func TestNewWindow(t *testing.T) {
 	}
 }
 
+// series returns where the points of a series begin; nil where the question is refused.
+func series(now time.Time, length, step time.Duration) (from []time.Time) {
+	w, err := analytics.NewWindow(now, length, step)
+	if err != nil {
+		return nil
+	}
+	for _, p := range analytics.NewSum(w, analytics.Filter{}, nil).Report(analytics.DefaultPolicy()).Series {
+		from = append(from, p.From)
+	}
+	return from
+}
+
 func TestPointsOfASeries(t *testing.T) {
 	now := time.Date(2026, 11, 22, 1, 44, 21, 0, time.UTC)
-	series := func(now time.Time, length, step time.Duration) (from []time.Time) {
-		w, err := analytics.NewWindow(now, length, step)
-		if err != nil {
-			return nil
-		}
-		for _, p := range analytics.NewSum(w, analytics.Filter{}, nil).Report(analytics.DefaultPolicy()).Series {
-			from = append(from, p.From)
-		}
-		return from
-	}
 	want := []time.Time{
 		time.Date(2026, 11, 22, 0, 44, 21, 0, time.UTC), time.Date(2026, 11, 22, 1, 0, 0, 0, time.UTC),
 		time.Date(2026, 11, 22, 1, 20, 0, 0, time.UTC), time.Date(2026, 11, 22, 1, 40, 0, 0, time.UTC),
@@ -90,7 +96,7 @@ func TestPointsOfASeries(t *testing.T) {
 		length := time.Duration(rapid.Int64Range(60, 90*86400).Draw(t, "length")) * time.Second
 		step := time.Duration(rapid.Int64Range(1, 100).Draw(t, "step")) * rapid.SampledFrom([]time.Duration{time.Second, time.Minute, time.Hour}).Draw(t, "of")
 		points := series(now, length, step)
-		if len(points) > 1510 {
+		if len(points) > 1500 {
 			t.Fatalf("%d points", len(points))
 		}
 		for i := 1; i < len(points); i++ {
@@ -99,4 +105,28 @@ func TestPointsOfASeries(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A series has no more points than the limit says, and when one asks does not decide whether one is refused.
+func TestLimitOfASeries(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		step := time.Duration(rapid.IntRange(1, 80).Draw(t, "step")) * rapid.SampledFrom([]time.Duration{time.Second, time.Minute}).Draw(t, "of")
+		rest := rapid.SampledFrom([]time.Duration{0, time.Millisecond, step - time.Second, step - time.Millisecond}).Draw(t, "rest")
+		length := time.Duration(rapid.IntRange(1495, 1503).Draw(t, "steps"))*step + rest
+		asked := rapid.SliceOfN(rapid.Int64Range(1_700_000_000_000, 1_700_010_000_000), 10, 10).Draw(t, "asked")
+		var accepted int
+		for _, at := range asked {
+			points := len(series(time.UnixMilli(at), length, step))
+			accepted += min(points, 1)
+			if points > 1500 {
+				t.Errorf("%v by %v has %d points", length, step, points)
+			}
+		}
+		if accepted != 0 && accepted != len(asked) {
+			t.Errorf("%v by %v is accepted %d of %d times", length, step, accepted, len(asked))
+		}
+	})
+	if n := len(series(time.Unix(1_700_000_000, 0), 1499*time.Second, time.Second)); n != 1500 {
+		t.Errorf("%d points, want as many as there may be", n)
+	}
 }

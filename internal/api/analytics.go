@@ -31,7 +31,7 @@ const (
 
 type deliveryInput struct {
 	Window  string `query:"window" default:"24h" maxLength:"32" doc:"Length of the window, which ends now: a Go duration that may begin with days, from 1m to 90d" example:"7d"`
-	Step    string `query:"step" maxLength:"32" doc:"Time between the points of a series; without it there is no series. It must be a whole number of seconds, from a minute on of minutes, from an hour on of hours, from a day on of days. A series has at most 1500 points." example:"1h"`
+	Step    string `query:"step" maxLength:"32" doc:"Time between the points of a series; without it there is no series. It must be a whole number of seconds, from a minute on of minutes, from an hour on of hours, from a day on of days. A series has at most 1500 points, counted as window / step, rounded up, and one more." example:"1h"`
 	Carrier string `query:"carrier" maxLength:"256" doc:"Only messages of this carrier, in any case" example:"VODAFONE"`
 	Region  string `query:"region" maxLength:"32" doc:"Only messages of this region: ISO 3166-1 alpha-2" example:"GB"`
 	Format  string `query:"format" enum:"json,csv" doc:"csv: the rows of the carriers. Without this, the format is csv if the Accept header names text/csv, else json."`
