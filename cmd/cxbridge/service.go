@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/console"
 	"github.com/cxbridge/cxbridge/internal/cxone"
 	"github.com/cxbridge/cxbridge/internal/ingest"
@@ -28,7 +27,6 @@ import (
 type service struct {
 	config     Config
 	log        *slog.Logger
-	failures   *access.Failures  // of the webhooks, the API and the console together
 	traces     *telemetry.Traces // nil: off
 	store      store.Store
 	spool      *ingest.Spool  // nil with SQLite, whose database is on the local disk anyway
@@ -66,7 +64,7 @@ const (
 
 // newService opens all parts, but serves nothing yet. It takes over the listener, even when it fails.
 func newService(ctx context.Context, cfg Config, log *slog.Logger, listener net.Listener) (_ *service, err error) {
-	s := &service{config: cfg, log: log, failures: access.NewFailures(), listener: listener, started: time.Now()}
+	s := &service{config: cfg, log: log, listener: listener, started: time.Now()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())

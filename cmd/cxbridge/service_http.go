@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/answers"
 	"github.com/cxbridge/cxbridge/internal/api"
 	"github.com/cxbridge/cxbridge/internal/console"
@@ -40,7 +41,7 @@ func (s *service) gate(registry prometheus.Registerer) (*webhook.Gate, error) {
 		return nil, err
 	}
 	return webhook.NewGate(webhook.Options{
-		Secrets: secrets, Limits: webhook.Limits{Bytes: s.config.MaxInFlightBytes}, Failures: s.failures,
+		Secrets: secrets, Limits: webhook.Limits{Bytes: s.config.MaxInFlightBytes}, Failures: access.NewFailures(access.RequestBurst),
 		Logger: s.log, Registry: registry, Traces: s.traces.Provider(),
 	}), nil
 }
@@ -80,10 +81,11 @@ func (s *service) handler(gate *webhook.Gate, registry *prometheus.Registry) (ht
 // people returns what people and their tools use: the API and the console.
 func (s *service) people(simulator api.Simulator, registry *prometheus.Registry) (http.Handler, error) {
 	cfg := s.config
+	tokenFailures := access.NewFailures(access.RequestBurst) // the tokens of the console are those of the API
 	delivery := answers.New(s.store, cfg.Analytics.RateCard, cfg.Analytics.Policy)
 	replayer := &ingest.Replayer{Store: s.store, Reader: s.ingest.Reader(), Submit: s.ingest.Submit, Wake: s.wakeSyncer}
 	tools, err := api.New(api.Config{
-		AdminToken: cfg.AdminToken.Reveal(), ViewerToken: cfg.ViewerToken.Reveal(), Failures: s.failures,
+		AdminToken: cfg.AdminToken.Reveal(), ViewerToken: cfg.ViewerToken.Reveal(), Failures: tokenFailures,
 		Store: s.store, Delivery: delivery, Replayer: replayer, Figures: s, Health: s,
 		Reconciler: s.reconciler(), HasCRM: s.syncer != nil, Simulator: simulator,
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
@@ -93,7 +95,8 @@ func (s *service) people(simulator api.Simulator, registry *prometheus.Registry)
 		return nil, err
 	}
 	s.console, err = console.New(console.Config{
-		AdminToken: cfg.AdminToken.Reveal(), ViewerToken: cfg.ViewerToken.Reveal(), Failures: s.failures,
+		AdminToken: cfg.AdminToken.Reveal(), ViewerToken: cfg.ViewerToken.Reveal(),
+		Failures: access.NewFailures(access.LoginBurst), TokenFailures: tokenFailures,
 		Store: s.store, Delivery: delivery, Replayer: replayer, Figures: s, Health: s,
 		HasCRM: s.syncer != nil, Waker: replayer, Reconciler: s.reconciler(), Simulator: simulator,
 		Settings: cfg.shown(), OpenAPI: tools.OpenAPI(), SLA: cfg.Analytics.SLA, Policy: cfg.Analytics.Policy,
@@ -113,5 +116,5 @@ func (s *service) people(simulator api.Simulator, registry *prometheus.Registry)
 
 // isBrowser reports whether a browser asks for a page: it asks for HTML by name, as no tool does.
 func isBrowser(r *http.Request) bool {
-	return r.Method == http.MethodGet && strings.Contains(strings.ToLower(r.Header.Get("Accept")), "text/html")
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.Contains(strings.ToLower(r.Header.Get("Accept")), "text/html")
 }

@@ -31,6 +31,9 @@ func TestUnknownPaths(t *testing.T) {
 		{"GET", "/api/messages", browser, 401, problem},
 		{"GET", "/api/dead-letters/7/replay", browser, 405, problem},
 		{"GET", "/login", browser, 200, page},
+		{"HEAD", "/nope", browser, 404, page},
+		{"PUT", "/login", "", 405, page},
+		{"POST", "/threads", "", 405, page},
 	} {
 		r := httptest.NewRequest(tt.method, "http://bridge.example"+tt.path, http.NoBody)
 		r.Header.Set("Accept", tt.accept)

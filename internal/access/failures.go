@@ -10,18 +10,23 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// How many wrong secrets an address may present: a few at once, as after a mistake, then one every two
-// seconds.
+// How many wrong secrets an address may present at once before it is limited. A person who signs in corrects
+// the mistake after a few. A tool with a wrong token, such as a script that goes through all endpoints, makes
+// more requests before anybody looks, and each answer is to tell what is wrong.
 const (
-	failureBurst = 10
-	failureEvery = 2 * time.Second
+	LoginBurst   = 10
+	RequestBurst = 40
 )
+
+// failureEvery is the time from one more wrong secret to the next, after the burst.
+const failureEvery = 2 * time.Second
 
 // maxClients is how many addresses are remembered. The one whose last failure is longest ago is
 // forgotten first; a table takes at most a few MB.
 const maxClients = 10_000
 
-// Failures limits how often each client address is told that its secret is wrong. It is asked only
+// Failures limits how often each client address is told that its secret is wrong. Each door (the webhooks,
+// the API, the sign-in) has one of its own, so that mistakes at one do not count at another. It is asked only
 // after a secret was found to be wrong: CXone and an attacker may share one address, that of a proxy,
 // and a caller with a right secret is never kept out. So it does not make guessing harder, which the
 // length of the secrets makes hopeless anyway. It keeps a flood of guesses cheap, out of the log, and
@@ -33,6 +38,7 @@ type Failures struct {
 	clients map[netip.Prefix]*list.Element // of *failing
 	recent  list.List                      // the latest failure in front
 	most    int
+	burst   int
 }
 
 type failing struct {
@@ -40,9 +46,9 @@ type failing struct {
 	bucket *rate.Limiter
 }
 
-// NewFailures returns a table without failures.
-func NewFailures() *Failures {
-	return &Failures{clients: make(map[netip.Prefix]*list.Element), most: maxClients}
+// NewFailures returns a table without failures, which lets each client have burst of them at once.
+func NewFailures(burst int) *Failures {
+	return &Failures{clients: make(map[netip.Prefix]*list.Element), most: maxClients, burst: burst}
 }
 
 // Failed notes a failure. When there were too many, it returns how long to wait before the next; otherwise 0.
@@ -70,7 +76,7 @@ func (f *Failures) bucketOf(client netip.Prefix) *rate.Limiter {
 		oldest := f.recent.Back()
 		delete(f.clients, f.recent.Remove(oldest).(*failing).client)
 	}
-	bucket := rate.NewLimiter(rate.Every(failureEvery), failureBurst)
+	bucket := rate.NewLimiter(rate.Every(failureEvery), f.burst)
 	f.clients[client] = f.recent.PushFront(&failing{client, bucket})
 	return bucket
 }

@@ -16,9 +16,9 @@ func from(address string) *http.Request {
 }
 
 func TestFailures(t *testing.T) {
-	f, now := NewFailures(), time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	f, now := NewFailures(LoginBurst), time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
 	const client = "198.51.100.1:1"
-	for i := range failureBurst {
+	for i := range LoginBurst {
 		if wait := f.Failed(from(client), now); wait != 0 {
 			t.Fatalf("failure %d: %v to wait", i, wait)
 		}
@@ -59,8 +59,8 @@ func TestFailuresOfNetworks(t *testing.T) {
 		{"IPv4 in IPv6", func(i int) string { return fmt.Sprintf("[::ffff:198.51.100.%d]:1", i) }, false},
 		{"no address", func(i int) string { return fmt.Sprint("pipe", i) }, true},
 	} {
-		f, limited := NewFailures(), false
-		for i := range failureBurst + 1 {
+		f, limited := NewFailures(LoginBurst), false
+		for i := range LoginBurst + 1 {
 			limited = f.Failed(from(tt.address(i)), now) > 0
 		}
 		if limited != tt.isOne {
@@ -71,7 +71,7 @@ func TestFailuresOfNetworks(t *testing.T) {
 
 // However many clients there are, the table keeps its size, and forgets the one that failed longest ago.
 func TestFailuresAreForgotten(t *testing.T) {
-	f, now := NewFailures(), time.Now()
+	f, now := NewFailures(LoginBurst), time.Now()
 	f.most = 3
 	exhaust := func(address string) {
 		for f.Failed(from(address), now) == 0 {
@@ -92,7 +92,7 @@ func TestFailuresAreForgotten(t *testing.T) {
 }
 
 func TestFailuresAtOnce(t *testing.T) {
-	f, now := NewFailures(), time.Now()
+	f, now := NewFailures(LoginBurst), time.Now()
 	f.most = 5
 	var wg sync.WaitGroup
 	for g := range 8 {

@@ -99,7 +99,7 @@ func (w *contractWorld) away(t *testing.T) {
 // guess lets the client of the tests show too many wrong secrets, for the next hour.
 func (w *contractWorld) guess(t *testing.T) {
 	t.Helper()
-	w.Failures = access.NewFailures()
+	w.Failures = access.NewFailures(access.RequestBurst)
 	w.open(t, w.Store.(store.Store))
 	client, later := httptest.NewRequest("GET", "/", nil), time.Now().Add(time.Hour)
 	for w.Failures.Failed(client, later) == 0 {

@@ -17,7 +17,7 @@ import (
 // aboutAPI describes what all operations have in common.
 const aboutAPI = `State of SMS messages and social threads, dead letters, audit log, figures and health, and the webhooks by which events come in.
 
-**Access.** A request to the API needs the header ` + "`Authorization: Bearer TOKEN`" + `. ADMIN_TOKEN makes its bearer an operator, VIEWER_TOKEN a viewer. The webhooks have secrets of their own.
+**Access.** A request to the API needs the header ` + "`Authorization: Bearer TOKEN`" + `. ADMIN_TOKEN makes its bearer an operator, VIEWER_TOKEN a viewer. The webhooks have secrets of their own. The pages of the console can be read with the same header; actions there need a session.
 
 **Errors** of the API are problem+json (RFC 9457). An unknown path answers 404, and a method that a path does not know 405. 429 and 503 come with Retry-After, in seconds; so does 502 if CXone asks for a pause.
 
@@ -146,7 +146,7 @@ var commonProblems = []commonProblem{
 		faults: []*huma.ErrorDetail{{Message: "unknown content type: text/csv", Location: "body", Value: "kind"}}},
 	{status: 422, name: "UnprocessableContent", description: "Understood, but not valid, or refused again", detail: "validation failed",
 		faults: []*huma.ErrorDetail{{Message: "expected number <= 500", Location: "query.limit", Value: 501}}},
-	{status: 429, name: "TooManyRequests", description: "The token is wrong, as were too many before it from this address. A correct one is never limited",
+	{status: 429, name: "TooManyRequests", description: "The token is wrong, as were too many before it from this address: 40 at once, then one every two seconds. A correct one is never limited",
 		detail: "there were too many wrong tokens from this address", header: retryAfterHeader},
 	{status: 502, name: "BadGateway", description: "CXone or the CRM failed", detail: "CXone does not answer", header: pauseHeader},
 	{status: 503, name: "ServiceUnavailable", description: "The database does not answer, or the intake is busy",

@@ -286,7 +286,7 @@ func (d webhookDescriber) responses(accepted, refused *huma.Response) map[string
 		"415": plain("Compressed", "send the body as it is: Content-Encoding is not supported",
 			&namedHeader{name: "Accept-Encoding", description: "What may be sent", example: "identity"}),
 		"422": refused,
-		"429": plain("The secret or signature is wrong, as were too many before it from this address. A correct one is never limited",
+		"429": plain("The secret or signature is wrong, as were too many before it from this address: 40 at once, then one every two seconds. A correct one is never limited",
 			"too many wrong secrets or signatures from this address", retryAfterHeader),
 		"503": plain("Nothing was accepted: send it again", "too many requests in flight", retryAfterHeader),
 	}

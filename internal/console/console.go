@@ -38,6 +38,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/access"
@@ -54,7 +55,8 @@ type Config struct {
 	AdminToken  string // signs an operator in, who may do everything
 	ViewerToken string // signs a viewer in, who may read; optional
 
-	Failures *access.Failures // limits wrong tokens; nil: no limit
+	Failures      *access.Failures // limits wrong tokens at sign-in; nil: no limit
+	TokenFailures *access.Failures // limits wrong Bearer tokens, together with the API; nil: no limit
 
 	Store    Store
 	Delivery Delivery
@@ -109,6 +111,7 @@ type Console struct {
 	Config
 	mux      *routes
 	sessions *access.Sessions
+	tokens   access.Tokens
 	foreign  *http.CrossOriginProtection
 	pages    []*page
 	now      func() time.Time
@@ -125,7 +128,7 @@ func New(cfg Config) (*Console, error) {
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 	c := &Console{
 		Config: cfg, mux: new(routes), sessions: access.NewSessions(cfg.AdminToken, cfg.ViewerToken),
-		foreign: http.NewCrossOriginProtection(), now: time.Now, quit: make(chan struct{}),
+		tokens: access.NewTokens(cfg.AdminToken, cfg.ViewerToken), foreign: http.NewCrossOriginProtection(), now: time.Now, quit: make(chan struct{}),
 		streams: make(chan struct{}, liveStreams), looks: make(chan struct{}, liveLooks),
 	}
 	if err := c.staticRoutes(); err != nil {
@@ -162,10 +165,20 @@ func (r *routes) HandleFunc(pattern string, handler func(http.ResponseWriter, *h
 // through all of them.
 func (c *Console) Routes() []string { return slices.Clone(c.mux.patterns) }
 
-// Serves reports whether a request is for a page of the console.
-func (c *Console) Serves(r *http.Request) bool {
-	_, pattern := c.mux.Handler(r)
-	return pattern != ""
+// Serves reports whether the path of a request is one of the console, whatever its method.
+func (c *Console) Serves(r *http.Request) bool { return len(c.methods(r)) > 0 }
+
+// methods returns the methods that the path of a request has.
+func (c *Console) methods(r *http.Request) []string {
+	var all []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		asked := *r
+		asked.Method = method
+		if _, pattern := c.mux.Handler(&asked); pattern != "" {
+			all = append(all, method)
+		}
+	}
+	return all
 }
 
 // Stop ends the streams of live pages, so that a server can shut down. It must be called only once.
@@ -188,8 +201,13 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, &visitorError{http.StatusForbidden, "This request came from another site, so nothing was done."})
 		return
 	}
-	if !c.Serves(r) {
+	switch methods := c.methods(r); {
+	case len(methods) == 0:
 		c.fail(w, r, &visitorError{http.StatusNotFound, "There is no page at this address."})
+		return
+	case !slices.Contains(methods, r.Method):
+		h.Set("Allow", strings.Join(methods, ", "))
+		c.fail(w, r, &visitorError{http.StatusMethodNotAllowed, "This address does not take " + r.Method + " requests."})
 		return
 	}
 	c.mux.ServeHTTP(w, r)

@@ -186,6 +186,41 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
+// HEAD answers as GET does. A method that a path does not have is refused with those that it has.
+func TestMethods(t *testing.T) {
+	c := newConsole(t)
+	cookie := signedIn(t, c, adminToken)
+	for _, tt := range []struct {
+		method, path string
+		status       int
+		allow        string
+	}{
+		{"HEAD", "/", 200, ""},
+		{"HEAD", "/carriers", 200, ""},
+		{"HEAD", "/live?page=/", 200, ""}, // it does not stream
+		{"HEAD", "/login", 200, ""},
+		{"HEAD", "/none", 404, ""},
+		{"PUT", "/none", 404, ""},
+		{"PUT", "/", 405, "GET, HEAD"},
+		{"OPTIONS", "/", 405, "GET, HEAD"},
+		{"POST", "/threads", 405, "GET, HEAD"},
+		{"DELETE", "/login", 405, "GET, HEAD, POST"},
+		{"GET", "/logout", 405, "POST"},
+		{"HEAD", "/dead-letters/7/replay", 405, "POST"},
+		{"POST", "/static/console.css", 405, "GET, HEAD"},
+	} {
+		r := httptest.NewRequest(tt.method, tt.path, nil)
+		r.AddCookie(cookie)
+		if w := ask(c, r); w.Code != tt.status || w.Header().Get("Allow") != tt.allow {
+			t.Errorf("%s %s: %d, allowed are %q", tt.method, tt.path, w.Code, w.Header().Get("Allow"))
+		}
+	}
+	w := ask(c, httptest.NewRequest("HEAD", "/carriers?window=1h", nil))
+	if got := w.Header().Get("Location"); w.Code != http.StatusSeeOther || got != "/login?next=%2Fcarriers%3Fwindow%3D1h" {
+		t.Errorf("a stranger's HEAD gets %d to %q", w.Code, got)
+	}
+}
+
 func TestSignInRefuses(t *testing.T) {
 	c := newConsole(t)
 	for form, status := range map[string]int{

@@ -43,12 +43,22 @@ const (
 func (c *Console) liveRoute() {
 	c.mux.HandleFunc("GET /live", func(w http.ResponseWriter, r *http.Request) {
 		if c.roleOf(r) == access.Anyone {
-			http.Error(w, "sign in first", http.StatusUnauthorized)
+			status, message := http.StatusUnauthorized, "sign in first"
+			if showsToken(r) {
+				refused := c.wrongToken(w, r, c.TokenFailures)
+				status, message = refused.status, refused.message
+			}
+			http.Error(w, message, status)
 			return
 		}
 		p, request := c.pageAt(r)
 		if p == nil || !p.isLive(request) || c.roleOf(r) < p.Need {
 			http.Error(w, "there is no such page, or it does not change while it is open", http.StatusNotFound)
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.Header().Set("X-Accel-Buffering", "no") // a proxy must not hold events back
+		if r.Method == http.MethodHead {
 			return
 		}
 		select {
@@ -68,8 +78,6 @@ func (c *Console) liveRoute() {
 			case <-ctx.Done():
 			}
 		}()
-		w.Header().Set("Content-Type", "text/event-stream")
-		w.Header().Set("X-Accel-Buffering", "no") // a proxy must not hold events back
 		c.stream(ctx, w, p, request.WithContext(ctx))
 	})
 }

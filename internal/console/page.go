@@ -205,10 +205,13 @@ func (c *Console) allows(w http.ResponseWriter, r *http.Request, need access.Rol
 	switch role := c.roleOf(r); {
 	case role >= need:
 		return true
-	case role == access.Anyone && r.Method == http.MethodGet:
+	case role == access.Anyone && showsToken(r):
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		c.fail(w, r, c.wrongToken(w, r, c.TokenFailures))
+	case role == access.Anyone && reads(r):
 		http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 	case role == access.Anyone:
-		c.fail(w, r, &visitorError{http.StatusUnauthorized, "Your session is over, so nothing was done. Sign in and try again."})
+		c.fail(w, r, &visitorError{http.StatusUnauthorized, "There is no session, or it is over, so nothing was done. Sign in and try again."})
 	default:
 		c.fail(w, r, &visitorError{http.StatusForbidden, "This needs the operator's token. You are signed in as a viewer."})
 	}

@@ -43,16 +43,21 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
-// refuseSignIn answers a wrong token. Only wrong tokens are limited: see access.Failures.
+// refuseSignIn answers a wrong token with the page to sign in.
 func (c *Console) refuseSignIn(w http.ResponseWriter, r *http.Request, next string) {
-	status, message := http.StatusUnauthorized, "This token is not known here. Use the value of ADMIN_TOKEN or VIEWER_TOKEN."
-	if wait := c.Failures.Failed(r, c.now()); wait > 0 {
+	refused := c.wrongToken(w, r, c.Failures)
+	c.write(w, r, refused.status, "login", &view{Title: "Sign in", Data: signIn{Next: next, Error: refused.message}})
+}
+
+// wrongToken counts a wrong token among failures, and returns what to answer. Only wrong tokens are limited:
+// see access.Failures.
+func (c *Console) wrongToken(w http.ResponseWriter, r *http.Request, failures *access.Failures) *visitorError {
+	if wait := failures.Failed(r, c.now()); wait > 0 {
 		w.Header().Set("Retry-After", strconv.FormatInt(access.Seconds(wait), 10))
-		status, message = http.StatusTooManyRequests, "There were too many wrong tokens from your address, and this one is wrong, too. Wait a few seconds and try again."
-	} else {
-		c.Log.LogAttrs(r.Context(), slog.LevelWarn, "console: wrong token", slog.String("client", access.AddressOf(r).String()))
+		return &visitorError{http.StatusTooManyRequests, "There were too many wrong tokens from your address, and this one is wrong, too. Wait a few seconds and try again."}
 	}
-	c.write(w, r, status, "login", &view{Title: "Sign in", Data: signIn{Next: next, Error: message}})
+	c.Log.LogAttrs(r.Context(), slog.LevelWarn, "console: wrong token", slog.String("client", access.AddressOf(r).String()))
+	return &visitorError{http.StatusUnauthorized, "This token is not known here. Use the value of ADMIN_TOKEN or VIEWER_TOKEN."}
 }
 
 // cookie returns the cookie of a session. It is SameSite=Lax, so that somebody who follows a link from a
@@ -66,14 +71,25 @@ func (c *Console) cookie(r *http.Request, session string, maxAge int) *http.Cook
 	}
 }
 
-// roleOf returns what the sender of a request may do.
+// roleOf returns what the sender of a request may do. A session comes first: a proxy that signs people in may
+// add a token of its own to what their browsers send.
 func (c *Console) roleOf(r *http.Request) access.Role {
-	cookie, err := r.Cookie(sessionCookie)
-	if err != nil {
-		return access.Anyone
+	role := c.sessions.RoleOf(sessionOf(r), c.now())
+	if role == access.Anyone && showsToken(r) {
+		role = c.tokens.RoleOfBearer(r.Header.Get("Authorization"))
 	}
-	return c.sessions.RoleOf(cookie.Value, c.now())
+	return role
 }
+
+// showsToken reports whether a request to read has a Bearer token, as a tool sends it. What changes something
+// needs a session, or goes through the API.
+func showsToken(r *http.Request) bool {
+	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return reads(r) && strings.EqualFold(scheme, "Bearer")
+}
+
+// reads reports whether a request only asks for something.
+func reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
 
 // localPath returns the path if it is one of ours, and "/" if it leads elsewhere.
 func localPath(path string) string {

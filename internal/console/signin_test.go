@@ -14,7 +14,7 @@ import (
 // Who guesses is soon told to wait. Who shows a right token is signed in all the while.
 func TestSignInIsLimited(t *testing.T) {
 	b := newBench()
-	b.Failures = access.NewFailures()
+	b.Failures = access.NewFailures(access.LoginBurst)
 	c := b.console(t)
 	now := time.Now()
 	c.now = func() time.Time { return now }
@@ -34,6 +34,69 @@ func TestSignInIsLimited(t *testing.T) {
 	}
 	if log := b.log.String(); strings.Count(log, "wrong token") != 10 || !strings.Contains(log, "client=192.0.2.1") || strings.Contains(log, "guess") {
 		t.Errorf("logged %s", log)
+	}
+}
+
+// A tool reads pages with a Bearer token, as it asks the API, and gets no session for it.
+func TestPagesByToken(t *testing.T) {
+	c := newConsole(t)
+	for _, tt := range []struct {
+		method, path, token string
+		status              int
+	}{
+		{"GET", "/", viewerToken, 200},
+		{"HEAD", "/", viewerToken, 200},
+		{"GET", "/carriers.csv", viewerToken, 200},
+		{"GET", "/dead-letters", viewerToken, 403},
+		{"GET", "/dead-letters", adminToken, 200},
+		{"GET", "/", "wrong", 401},
+		{"HEAD", "/", "wrong", 401},
+		{"GET", "/live?page=/none", "wrong", 401},
+		{"GET", "/live?page=/none", viewerToken, 404},
+		{"POST", "/dead-letters/7/delete", adminToken, 401}, // it needs a session
+	} {
+		r := httptest.NewRequest(tt.method, tt.path, nil)
+		r.Header.Set("Authorization", "Bearer "+tt.token)
+		if w := ask(c, r); w.Code != tt.status || w.Header().Get("Set-Cookie") != "" {
+			t.Errorf("%s %s with %s: %d %v", tt.method, tt.path, tt.token, w.Code, w.Header())
+		}
+	}
+	// What a proxy adds to the requests of somebody who is signed in does not matter.
+	r := httptest.NewRequest("GET", "/dead-letters", nil)
+	r.AddCookie(signedIn(t, c, adminToken))
+	r.Header.Set("Authorization", "Bearer of-the-proxy")
+	if w := ask(c, r); w.Code != http.StatusOK {
+		t.Errorf("a session and another token: %d", w.Code)
+	}
+	r = httptest.NewRequest("GET", "/", nil)
+	r.SetBasicAuth("somebody", "of-the-proxy")
+	if w := ask(c, r); w.Code != http.StatusSeeOther {
+		t.Errorf("credentials of a proxy: %d", w.Code)
+	}
+}
+
+// Wrong tokens of tools count with those of the API, and apart from those of people who sign in.
+func TestWrongTokensAreLimited(t *testing.T) {
+	b := newBench()
+	b.Failures, b.TokenFailures = access.NewFailures(access.LoginBurst), access.NewFailures(access.RequestBurst)
+	c := b.console(t)
+	now := time.Now()
+	c.now = func() time.Time { return now }
+	statuses := make(map[int]int)
+	for i := range 60 {
+		r := httptest.NewRequest("GET", []string{"/", "/live?page=/"}[i%2], nil)
+		r.Header.Set("Authorization", "Bearer wrong")
+		w := ask(c, r)
+		statuses[w.Code]++
+		if w.Code == http.StatusTooManyRequests && w.Header().Get("Retry-After") != "2" {
+			t.Errorf("limited: %v", w.Header())
+		}
+	}
+	if statuses[http.StatusUnauthorized] != access.RequestBurst || statuses[http.StatusTooManyRequests] != 60-access.RequestBurst {
+		t.Errorf("statuses %v", statuses)
+	}
+	if wait := b.Failures.Failed(httptest.NewRequest("POST", "/login", nil), now); wait > 0 {
+		t.Error("nobody can mistype their token any more")
 	}
 }
 

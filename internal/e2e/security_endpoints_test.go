@@ -187,31 +187,58 @@ func TestEveryDoor(t *testing.T) {
 			t.Errorf("%s is in the table, and is not there", endpoint)
 		}
 	}
-	client := &http.Client{
-		Timeout: patience, Transport: p.client.Transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 	credentials := credentialsOf(t, p)
-	guesses := 0
+	knocks := 0
 	for _, d := range doors {
+		method, _, _ := strings.Cut(d.endpoint, " ")
 		for who := range callers {
-			request := d.request(t, p)
-			credentials[who](request)
 			// Each is another client, so that no guess is one too many.
-			guesses++
-			request.Header.Set("X-Forwarded-For", fmt.Sprintf("10.%d.%d.1", guesses/250, guesses%250))
-			response, err := client.Do(request)
-			if err != nil {
-				t.Fatal(err)
+			knocks++
+			client := fmt.Sprintf("10.%d.%d.1", knocks/250, knocks%250)
+			d.knock(t, p, method, who, credentials[who], client)
+			if method == http.MethodGet {
+				d.knock(t, p, http.MethodHead, who, credentials[who], client)
 			}
-			response.Body.Close()
-			if response.StatusCode != d.answers[who] {
-				t.Errorf("%s with %v: status %d, want %d", d.endpoint, who, response.StatusCode, d.answers[who])
-			}
-			if response.Header.Get("Set-Cookie") != "" && d.endpoint != "POST /logout" {
-				t.Errorf("%s with %v: a cookie", d.endpoint, who)
-			}
-			wantSafeHeaders(t, d, response)
+		}
+	}
+}
+
+// knock asks for the door, and wants what the table says: HEAD is answered as GET is.
+func (d *door) knock(t *testing.T, p *process, method string, who caller, authenticate func(*http.Request), from string) {
+	t.Helper()
+	request := d.request(t, p)
+	request.Method = method
+	authenticate(request)
+	request.Header.Set("X-Forwarded-For", from)
+	response, err := p.client.Transport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != d.answers[who] {
+		t.Errorf("%s by %s with %v: status %d, want %d", d.endpoint, method, who, response.StatusCode, d.answers[who])
+	}
+	if (who == viewer || who == operator) && response.Header.Get("Set-Cookie") != "" && d.endpoint != "POST /logout" {
+		t.Errorf("%s by %s with %v: a cookie", d.endpoint, method, who)
+	}
+	wantSafeHeaders(t, *d, response)
+}
+
+// Every path refuses a method that it does not have, and says which it has.
+func TestOtherMethods(t *testing.T) {
+	t.Parallel()
+	p := serve(t, onSQLite(t).settings.with(settings{"SIMULATOR": "true"}))
+	for _, d := range doors {
+		request := d.request(t, p)
+		request.Method = http.MethodPatch
+		response, err := p.client.Transport.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		method, _, _ := strings.Cut(d.endpoint, " ")
+		if allowed := response.Header.Get("Allow"); response.StatusCode != http.StatusMethodNotAllowed || !strings.Contains(allowed, method) {
+			t.Errorf("PATCH of %s: status %d, allowed are %q", d.endpoint, response.StatusCode, allowed)
 		}
 	}
 }

@@ -31,7 +31,7 @@ func TestWrongSecretsAreLimited(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
 			h := newGate(t, func(o *Options) {
-				o.Failures, o.Logger = access.NewFailures(), slog.New(slog.NewTextHandler(&out, nil))
+				o.Failures, o.Logger = access.NewFailures(access.RequestBurst), slog.New(slog.NewTextHandler(&out, nil))
 			}).SMS(&fakeIntake{})
 			statuses := make(map[int]int)
 			for range 100 {
@@ -49,7 +49,7 @@ func TestWrongSecretsAreLimited(t *testing.T) {
 					t.Fatalf("no secret: %d", w.Code)
 				}
 			}
-			if statuses[http.StatusUnauthorized] != 10 || statuses[http.StatusTooManyRequests] != 90 {
+			if statuses[http.StatusUnauthorized] != 40 || statuses[http.StatusTooManyRequests] != 60 {
 				t.Errorf("statuses %v", statuses)
 			}
 			if n := strings.Count(out.String(), "outcome=limited"); n != 0 {
