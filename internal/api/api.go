@@ -65,8 +65,8 @@ type Config struct {
 // Store is what the API needs of a store.Store.
 type Store interface {
 	Message(ctx context.Context, id string) (*sms.Message, []sms.PastReceipt, error)
-	MessagesTo(ctx context.Context, recipient string, limit int) ([]*sms.Message, error)
-	RecentMessages(ctx context.Context, limit int) ([]*sms.Message, error)
+	MessagesTo(ctx context.Context, recipient string, after store.ItemPosition, limit int) ([]*sms.Message, error)
+	RecentMessages(ctx context.Context, after store.ItemPosition, limit int) ([]*sms.Message, error)
 
 	FindDeadLetters(ctx context.Context, f store.LetterFilter, before int64, limit int) ([]store.DeadLetter, error)
 	DeadLetter(ctx context.Context, id int64) (*store.DeadLetter, error)

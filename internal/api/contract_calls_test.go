@@ -34,7 +34,8 @@ type call struct {
 
 // goodCalls are answered with success. They come in their order.
 var goodCalls = []call{
-	{operation: "list-messages", status: 200}, {operation: "list-messages", query: "recipient=12025550101&limit=1", status: 200},
+	{operation: "list-messages", status: 200}, {operation: "list-messages", query: "limit=1", status: 200},
+	{operation: "list-messages", query: "recipient=12025550101&limit=1", status: 200},
 	{operation: "get-message", id: "m-1", status: 200}, {operation: "get-message", id: "m-2", status: 200},
 	{operation: "list-threads", status: 200}, {operation: "list-threads", query: "limit=1", status: 200},
 	{operation: "list-threads", query: "state=parked", status: 200}, {operation: "list-threads", query: "state=retrying", status: 200},

@@ -20,7 +20,8 @@ const (
 	deadLetterCursor  cursorKind = "dead-letters-before:"
 	auditCursor       cursorKind = "audit-before:"
 	threadCursor      cursorKind = "threads-after:"
-	messageCursor     cursorKind = "messages-after:"
+	messageCursor     cursorKind = "messages-after:" // of a thread
+	smsCursor         cursorKind = "sms-after:"
 	participantCursor cursorKind = "participants-after:"
 )
 

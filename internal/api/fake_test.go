@@ -75,13 +75,13 @@ func (f *fakeStore) Alarms(_ context.Context, limit int) ([]store.Alarm, error) 
 	return f.alarms[:min(limit, len(f.alarms))], f.err
 }
 
-func (f *fakeStore) MessagesTo(_ context.Context, recipient string, limit int) ([]*sms.Message, error) {
-	f.listed = append(f.listed, fmt.Sprintf("%d to %s", limit, recipient))
+func (f *fakeStore) MessagesTo(_ context.Context, recipient string, after store.ItemPosition, limit int) ([]*sms.Message, error) {
+	f.listed = append(f.listed, fmt.Sprintf("%d to %s%s", limit, recipient, after.ID))
 	return slices.Collect(maps.Values(f.messages)), f.err
 }
 
-func (f *fakeStore) RecentMessages(_ context.Context, limit int) ([]*sms.Message, error) {
-	f.listed = append(f.listed, fmt.Sprintf("%d of late", limit))
+func (f *fakeStore) RecentMessages(_ context.Context, after store.ItemPosition, limit int) ([]*sms.Message, error) {
+	f.listed = append(f.listed, fmt.Sprintf("%d of late%s", limit, after.ID))
 	return slices.Collect(maps.Values(f.messages)), f.err
 }
 

@@ -73,8 +73,9 @@ func (rawJSON) Schema(huma.Registry) *huma.Schema {
 func (c *Handler) messageRoutes() {
 	register(c, access.Viewer, huma.Operation{
 		OperationID: "list-messages", Method: http.MethodGet, Path: "/api/messages",
-		Summary: "The latest messages, of all or to a number, newest first", Tags: []string{"messages"},
-		Description: "There is no next page: find older messages by their recipient or id.",
+		Summary: "Messages, all or those to a number, newest first", Tags: []string{"messages"},
+		Description: "The order is that of firstSeenAt and then messageId, both descending. With the embedded database it is that in " +
+			"which messages were stored, where a dead letter that was replayed may be in front of messages that are newer.",
 	}, c.listMessages)
 	register(c, access.Viewer, huma.Operation{
 		OperationID: "get-message", Method: http.MethodGet, Path: "/api/messages/{id}",
@@ -82,34 +83,43 @@ func (c *Handler) messageRoutes() {
 	}, c.getMessage)
 }
 
-type messageList struct {
+type messagePage struct {
 	Body struct {
 		Items []MessageHead `json:"items" nullable:"false"`
-		Next  *string       `json:"next" doc:"Always null"`
+		Next  *string       `json:"next" doc:"Cursor of the next page; null when this is the last one"`
 	}
 }
 
 func (c *Handler) listMessages(ctx context.Context, in *struct {
 	Recipient string `query:"recipient" maxLength:"256" doc:"Only messages to this number, with or without a plus in front" example:"+4915112345678"`
 	Limit     int    `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"Maximum number of items"`
-}) (*messageList, error) {
-	list := &messageList{}
-	list.Body.Items = []MessageHead{}
+	Cursor    string `query:"cursor" maxLength:"500" doc:"next of the previous page"`
+}) (*messagePage, error) {
+	after, err := smsCursor.parsePosition(in.Cursor)
+	if err != nil {
+		return nil, badCursor(in.Cursor, err)
+	}
+	page := &messagePage{}
+	page.Body.Items = []MessageHead{}
 	if !store.IsAskable(in.Recipient) {
-		return list, nil
+		return page, nil
 	}
 	var messages []*sms.Message
-	var err error
 	// A plus that was not percent-encoded arrives as a space.
 	if recipient := strings.TrimSpace(in.Recipient); recipient != "" {
-		messages, err = c.Store.MessagesTo(ctx, recipient, in.Limit)
+		messages, err = c.Store.MessagesTo(ctx, recipient, after, in.Limit+1)
 	} else {
-		messages, err = c.Store.RecentMessages(ctx, in.Limit)
+		messages, err = c.Store.RecentMessages(ctx, after, in.Limit+1)
+	}
+	if len(messages) > in.Limit {
+		messages = messages[:in.Limit]
+		last := messages[in.Limit-1]
+		page.Body.Next = orNull(smsCursor.makePosition(store.ItemPosition{At: last.FirstSeen, ID: last.ID}))
 	}
 	for _, m := range messages {
-		list.Body.Items = append(list.Body.Items, showMessageHead(m))
+		page.Body.Items = append(page.Body.Items, showMessageHead(m))
 	}
-	return list, err
+	return page, err
 }
 
 type oneMessage struct{ Body message }

@@ -2,9 +2,11 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cxbridge/cxbridge/internal/sms"
+	"github.com/cxbridge/cxbridge/internal/store"
 )
 
 func at(text string) time.Time {
@@ -165,16 +168,19 @@ func TestNoSuchMessage(t *testing.T) {
 }
 
 func TestMessageList(t *testing.T) {
+	cursor := smsCursor.makePosition(store.ItemPosition{ID: " after m-0"})
 	for query, want := range map[string][]string{
-		"":                               {"50 of late"},
-		"?recipient=&limit=":             {"50 of late"},
-		"?recipient=%20&limit=7":         {"7 of late"},
-		"?recipient=%2B4915112345678":    {"50 to +4915112345678"},
-		"?recipient=+4915112345678":      {"50 to 4915112345678"}, // finds the same
-		"?recipient=4915&limit=500":      {"500 to 4915"},
-		"?recipient=a%00b":               nil, // no question for a database
-		"?recipient=%FF":                 nil,
-		"?recipient=%2B4915&cursor=none": {"50 to +4915"},
+		// One more than the limit is read, to learn whether there is a next page.
+		"":                                 {"51 of late"},
+		"?recipient=&limit=":               {"51 of late"},
+		"?recipient=%20&limit=7&cursor=":   {"8 of late"},
+		"?recipient=%2B4915112345678":      {"51 to +4915112345678"},
+		"?recipient=+4915112345678":        {"51 to 4915112345678"}, // finds the same
+		"?recipient=4915&limit=500":        {"501 to 4915"},
+		"?recipient=a%00b":                 nil, // no question for a database
+		"?recipient=%FF":                   nil,
+		"?cursor=" + cursor:                {"51 of late after m-0"},
+		"?recipient=4915&cursor=" + cursor: {"51 to 4915 after m-0"},
 	} {
 		b := stockedBench()
 		w := b.ask(t, "GET", "/api/messages"+query, viewerToken)
@@ -192,8 +198,68 @@ func TestMessageList(t *testing.T) {
 		}
 	}
 	b := newBench()
-	for _, query := range []string{"limit=0", "limit=501", "limit=x", "recipient=" + strings.Repeat("9", 257)} {
+	for _, query := range []string{
+		"limit=0", "limit=501", "limit=x", "recipient=" + strings.Repeat("9", 257),
+		"cursor=none", "recipient=4915&cursor=" + messageCursor.makePosition(store.ItemPosition{ID: "m"}),
+	} {
 		wantProblem(t, b.ask(t, "GET", "/api/messages?"+query, viewerToken), http.StatusUnprocessableEntity)
+	}
+}
+
+// All pages together have every message once, and each but the last has a next one, whatever divides them.
+func TestMessagePages(t *testing.T) {
+	b, in := sqliteBench(t)
+	long := strings.Repeat("🦊", 63) // 252 of 256 bytes
+	for i := range 5 {
+		var together []string
+		for j := range 4 {
+			to := []string{"+12025550101", "12025550101", "+12025550102"}[(i+j)%3]
+			together = append(together, fmt.Sprintf(`{"messageId":"%s%d.%d", "status":"SENT", "from":"+12025550100", "to":%q}`, long, i, j, to))
+		}
+		submit(t, in, at("2026-03-01T10:00:00Z").Add(time.Duration(i)*time.Second), together...)
+	}
+	for filter, all := range map[string]int{"": 20, "recipient=12025550101&": 14, "recipient=%2B12025550102&": 6, "recipient=1&": 0} {
+		for _, limit := range []int{1, 3, 4, 7, 20, 500} {
+			target := fmt.Sprintf("/api/messages?%slimit=%d", filter, limit)
+			if got := allMessages(t, b, target, limit); len(got) != all || !slices.IsSortedFunc(got, newestFirst) {
+				t.Errorf("%s: %d messages, want %d: %v", target, len(got), all, got)
+			}
+		}
+	}
+}
+
+type listedMessage struct {
+	MessageID   string
+	FirstSeenAt time.Time
+}
+
+// newestFirst is the order of the list, in which no message follows itself.
+func newestFirst(a, b listedMessage) int {
+	if c := b.FirstSeenAt.Compare(a.FirstSeenAt); c != 0 {
+		return c
+	}
+	if a.MessageID >= b.MessageID {
+		return -1
+	}
+	return 1
+}
+
+// allMessages reads all pages, and requires each but the last to be full.
+func allMessages(t *testing.T, b *bench, target string, limit int) (all []listedMessage) {
+	t.Helper()
+	for cursor := ""; ; {
+		page := decode[struct {
+			Items []listedMessage
+			Next  *string
+		}](t, b.ask(t, "GET", target+cursor, viewerToken), http.StatusOK)
+		all = append(all, page.Items...)
+		if page.Next == nil {
+			return all
+		}
+		if len(page.Items) != limit || len(all) > 1000 {
+			t.Fatalf("%s%s: %d messages, and a next page", target, cursor, len(page.Items))
+		}
+		cursor = "&cursor=" + *page.Next
 	}
 }
 

@@ -49,7 +49,7 @@ func (c *Console) loadMessages(ctx context.Context, r *http.Request) (any, error
 	var err error
 	switch {
 	case list.Query == "":
-		found, err = c.Store.RecentMessages(ctx, messagesShown)
+		found, err = c.Store.RecentMessages(ctx, store.ItemPosition{}, messagesShown)
 	case store.IsAskable(list.Query):
 		found, err = c.findMessages(ctx, list.Query)
 	}
@@ -74,7 +74,7 @@ func (c *Console) findMessages(ctx context.Context, query string) ([]*sms.Messag
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	found, err := c.Store.MessagesTo(ctx, dialled(pasted), messagesShown+1)
+	found, err := c.Store.MessagesTo(ctx, dialled(pasted), store.ItemPosition{}, messagesShown+1)
 	if err != nil || byID == nil {
 		return found, err
 	}

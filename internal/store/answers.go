@@ -35,13 +35,18 @@ const CompactBytes = 8 << 20
 
 // Finder is the part of a Store by which people look for messages and dead letters.
 type Finder interface {
-	// MessagesTo lists messages to a number, newest first: at most limit of them. The number is found
-	// with and without a plus in front. Raw is left out: it may be large.
-	MessagesTo(ctx context.Context, recipient string, limit int) ([]*sms.Message, error)
+	// MessagesTo lists messages to a number, in the order of RecentMessages and from a position on as it
+	// does: at most limit of them. The number is found with and without a plus in front. Raw is left out:
+	// it may be large.
+	MessagesTo(ctx context.Context, recipient string, after ItemPosition, limit int) ([]*sms.Message, error)
 
-	// RecentMessages lists messages, newest first by when they were first seen: at most limit of them.
-	// Raw is left out.
-	RecentMessages(ctx context.Context, limit int) ([]*sms.Message, error)
+	// RecentMessages lists messages, newest first: by when they were first seen and then by id, both
+	// descending. It lists those that follow a position, at most limit of them. The position of a message is
+	// when it was first seen, and its id. Raw is left out.
+	//
+	// An embedded store may take the order in which it stored them for that of time. Then a message that
+	// waited for its commit, or whose dead letter was replayed, stands where it was stored.
+	RecentMessages(ctx context.Context, after ItemPosition, limit int) ([]*sms.Message, error)
 
 	// FindDeadLetters lists dead letters, newest first: at most limit of them, and only those with an
 	// id below before, unless before is 0. It looks at them one by one until there are enough. Raw is

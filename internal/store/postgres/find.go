@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/store"
@@ -14,15 +15,21 @@ import (
 // listedMessage is messageColumns without the raw body.
 var listedMessage = strings.Replace(messageColumns, "raw_payload", "NULL", 1)
 
+// The indexes hold the times, but not the ids. So the condition on the time alone is for the index, and
+// only those that were first seen at the same moment are sorted.
+const (
+	messagesFollowing = `first_seen_at <= $1 AND (first_seen_at, message_id COLLATE "C") < ($1, $2)`
+	newestFirst       = ` ORDER BY first_seen_at DESC, message_id COLLATE "C" DESC LIMIT $3`
+)
+
 var (
 	// The index sms_messages_recipient gives the newest messages to each spelling of the number: the
 	// cost is that of two pages, however many messages it has got.
-	messagesTo = "SELECT " + listedMessage + ` FROM unnest($1::text[]) AS wanted (number)
-		CROSS JOIN LATERAL (SELECT * FROM sms_messages WHERE recipient = wanted.number
-			ORDER BY first_seen_at DESC LIMIT $2) AS m
-		ORDER BY first_seen_at DESC LIMIT $2`
+	messagesTo = "SELECT " + listedMessage + ` FROM unnest($4::text[]) AS wanted (number)
+		CROSS JOIN LATERAL (SELECT * FROM sms_messages WHERE recipient = wanted.number AND ` +
+		messagesFollowing + newestFirst + ") AS m" + newestFirst
 
-	recentMessages = "SELECT " + listedMessage + " FROM sms_messages ORDER BY first_seen_at DESC LIMIT $1"
+	recentMessages = "SELECT " + listedMessage + " FROM sms_messages WHERE " + messagesFollowing + newestFirst
 )
 
 // The bodies are read only of the events that are listed, and not while these are sorted.
@@ -32,14 +39,22 @@ const threadJournal = `SELECT type, version, updated_at, received_at,
 	ORDER BY received_at DESC, version DESC`
 
 // MessagesTo implements store.Finder.
-func (s *Store) MessagesTo(ctx context.Context, recipient string, limit int) ([]*sms.Message, error) {
+func (s *Store) MessagesTo(ctx context.Context, recipient string, after store.ItemPosition, limit int) ([]*sms.Message, error) {
 	numbers := store.Spellings(recipient)
-	return s.messages(ctx, "find messages", messagesTo, numbers[:], limit)
+	return s.messages(ctx, "find messages", messagesTo, latestOf(after.At), after.ID, limit, numbers[:])
 }
 
 // RecentMessages implements store.Finder.
-func (s *Store) RecentMessages(ctx context.Context, limit int) ([]*sms.Message, error) {
-	return s.messages(ctx, "list messages", recentMessages, limit)
+func (s *Store) RecentMessages(ctx context.Context, after store.ItemPosition, limit int) ([]*sms.Message, error) {
+	return s.messages(ctx, "list messages", recentMessages, latestOf(after.At), after.ID, limit)
+}
+
+// latestOf is a time to compare with first_seen_at: later than all if it is zero.
+func latestOf(t time.Time) pgtype.Timestamptz {
+	if t.IsZero() {
+		return pgtype.Timestamptz{InfinityModifier: pgtype.Infinity, Valid: true}
+	}
+	return pgtype.Timestamptz{Time: t, Valid: true}
 }
 
 func (s *Store) messages(ctx context.Context, op, statement string, args ...any) ([]*sms.Message, error) {

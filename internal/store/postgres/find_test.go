@@ -3,6 +3,7 @@ package postgres
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -22,16 +23,19 @@ func TestFindIndexes(t *testing.T) {
 		t.Fatal(err)
 	}
 	fillToFind(t, s)
-	few, many := store.Spellings("+499"), store.Spellings("100") // every fourth message is to the second
+	latest, middle := latestOf(time.Time{}), latestOf(time.Now().Add(20*time.Second)) // messages go on for 40 s
+	few, many := store.Spellings("+499"), store.Spellings("100")                      // every fourth message is to the second
 	for _, statistics := range []string{"without", "with"} {
 		for _, c := range []struct {
 			name, index string
 			statement   string
 			args        []any
 		}{
-			{"MessagesTo", "sms_messages_recipient", messagesTo, []any{few[:], 50}},
-			{"MessagesToMany", "sms_messages_recipient", messagesTo, []any{many[:], 50}},
-			{"RecentMessages", "sms_messages_first_seen", recentMessages, []any{50}},
+			{"MessagesTo", "sms_messages_recipient", messagesTo, []any{latest, "", 50, few[:]}},
+			{"MessagesToMany", "sms_messages_recipient", messagesTo, []any{latest, "", 50, many[:]}},
+			{"MessagesToManyFurtherOn", "sms_messages_recipient", messagesTo, []any{middle, "m20000", 50, many[:]}},
+			{"RecentMessages", "sms_messages_first_seen", recentMessages, []any{latest, "", 50}},
+			{"RecentMessagesFurtherOn", "sms_messages_first_seen", recentMessages, []any{middle, "m20000", 50}},
 			{"Events", "thread_events_thread", threadJournal, []any{"t1", 50, 1000}},
 		} {
 			plan := explain(t, s.reads, c.statement, c.args...)

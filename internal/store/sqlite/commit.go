@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cxbridge/cxbridge/internal/sms"
@@ -93,6 +94,9 @@ func (p *statements) existing(tx *sql.Tx, batch *store.Batch) (e store.Existing,
 }
 
 func (p *statements) writePlan(tx *sql.Tx, plan *store.Plan) error {
+	// Messages are listed in the order of their rows: it is to be that of when they were first seen, and then
+	// of their ids.
+	slices.SortStableFunc(plan.Inserts, func(a, b *sms.Message) int { return a.FirstSeen.Compare(b.FirstSeen) })
 	insert, update := tx.Stmt(p.insertMessage), tx.Stmt(p.updateMessage)
 	for _, m := range plan.Inserts {
 		if _, err := insert.Exec(messageValues(m)...); err != nil {

@@ -11,16 +11,25 @@ import (
 // listedMessage is readColumns without the raw body.
 var listedMessage = strings.Replace(readColumns, "raw_payload", "NULL", 1)
 
+// messagesBelow finds the row of the message at a position, whose id is ?1. Retention may have deleted
+// that message: then the list goes on with the newest row that is not later, which no index knows. With
+// ?2 NULL that is the newest of all.
+const messagesBelow = `WITH below (id) AS MATERIALIZED (SELECT coalesce(
+		(SELECT rowid FROM sms_messages WHERE message_id = ?1),
+		(SELECT rowid + 1 FROM sms_messages WHERE ?2 IS NULL OR first_seen_at <= ?2 ORDER BY rowid DESC LIMIT 1)))
+	SELECT `
+
 var (
 	// The index sms_messages_recipient gives the rows of each spelling in their order, and they are
 	// merged: the cost is that of a page, however many messages a number has got.
-	messagesTo = "SELECT " + listedMessage + ` FROM sms_messages WHERE rowid IN (
-			SELECT rowid FROM sms_messages WHERE recipient = ?1
-			UNION ALL SELECT rowid FROM sms_messages WHERE recipient = ?2
+	messagesTo = messagesBelow + listedMessage + ` FROM sms_messages WHERE rowid IN (
+			SELECT rowid FROM sms_messages WHERE recipient = ?4 AND rowid < (SELECT id FROM below)
+			UNION ALL SELECT rowid FROM sms_messages WHERE recipient = ?5 AND rowid < (SELECT id FROM below)
 			ORDER BY rowid DESC LIMIT ?3)
 		ORDER BY rowid DESC`
 
-	recentMessages = "SELECT " + listedMessage + " FROM sms_messages ORDER BY rowid DESC LIMIT ?"
+	recentMessages = messagesBelow + listedMessage + ` FROM sms_messages
+		WHERE rowid < (SELECT id FROM below) ORDER BY rowid DESC LIMIT ?3`
 )
 
 // The length of a text is in letters unless it is asked for as bytes.
@@ -29,9 +38,9 @@ const threadJournal = `SELECT type, version, updated_at, received_at, substr(CAS
 
 // MessagesTo implements store.Finder. Rows are in the order in which they were inserted, and there is
 // no spool beside this store: that is the order in which the messages were first seen.
-func (s *Store) MessagesTo(ctx context.Context, recipient string, limit int) ([]*sms.Message, error) {
+func (s *Store) MessagesTo(ctx context.Context, recipient string, after store.ItemPosition, limit int) ([]*sms.Message, error) {
 	numbers := store.Spellings(recipient)
-	messages, err := query(ctx, s.readers, scanMessage, messagesTo, numbers[0], numbers[1], limit)
+	messages, err := query(ctx, s.readers, scanMessage, messagesTo, after.ID, timeText(after.At), limit, numbers[0], numbers[1])
 	if err != nil {
 		return nil, failed("find messages", err)
 	}
@@ -39,8 +48,8 @@ func (s *Store) MessagesTo(ctx context.Context, recipient string, limit int) ([]
 }
 
 // RecentMessages implements store.Finder. See MessagesTo for the order.
-func (s *Store) RecentMessages(ctx context.Context, limit int) ([]*sms.Message, error) {
-	messages, err := query(ctx, s.readers, scanMessage, recentMessages, limit)
+func (s *Store) RecentMessages(ctx context.Context, after store.ItemPosition, limit int) ([]*sms.Message, error) {
+	messages, err := query(ctx, s.readers, scanMessage, recentMessages, after.ID, timeText(after.At), limit)
 	if err != nil {
 		return nil, failed("list messages", err)
 	}

@@ -24,8 +24,8 @@ func TestFindIndexes(t *testing.T) {
 		args                   []any
 		sorts                  int // how often something is sorted
 	}{
-		{"MessagesTo", messagesTo, "USING COVERING INDEX sms_messages_recipient", []any{"1", "+1", 50}, 0},
-		{"RecentMessages", recentMessages, "SCAN sms_messages", []any{50}, 0},
+		{"MessagesTo", messagesTo, "USING COVERING INDEX sms_messages_recipient (recipient=? AND rowid<?)", []any{"m", "2026", 50, "1", "+1"}, 0},
+		{"RecentMessages", recentMessages, "SEARCH sms_messages USING INTEGER PRIMARY KEY (rowid<?)", []any{"m", "2026", 50}, 0},
 		{"Events", threadJournal, "USING INDEX thread_events_thread", []any{"t", 50, 1000}, 1}, // those that came together
 		{"Threads", listThreads(stateConditions[""]), "sqlite_autoindex_threads", []any{"t", "", nil, 50}, 0},
 		{"Parked", listThreads(stateConditions[store.StateParked]), "USING INDEX threads_parked", []any{"t", "", nil, 50}, 0},

@@ -39,14 +39,14 @@ func testFindMessages(t *testing.T, create func(t *testing.T) Open) {
 		all = append(all, m)
 	}
 	for _, limit := range []int{1, 7, 40, 1000} {
-		recent, err := s.RecentMessages(t.Context(), limit)
+		recent, err := s.RecentMessages(t.Context(), store.ItemPosition{}, limit)
 		if err != nil {
 			t.Fatal(err)
 		}
 		requireEqual(t, fmt.Sprintf("the %d that came last", limit), recent, all[:min(limit, len(all))])
 		for _, number := range append(numbers, "+4917", "4917", "+0%_", "%", "nobody", "+4915112345678 ") {
 			want := slices.DeleteFunc(slices.Clone(all), func(m *sms.Message) bool { return !isTo(m, number) })
-			got, err := s.MessagesTo(t.Context(), number, limit)
+			got, err := s.MessagesTo(t.Context(), number, store.ItemPosition{}, limit)
 			if err != nil {
 				t.Fatal(err)
 			}

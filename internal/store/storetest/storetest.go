@@ -61,6 +61,7 @@ func Run(t *testing.T, create func(t *testing.T) Open) {
 		"Workers":        func(t *testing.T, create func(t *testing.T) Open) { testWorkers(t, create, 1) },
 
 		"FindMessages":    testFindMessages,
+		"MessagePages":    testMessagePages,
 		"FindDeadLetters": testFindDeadLetters,
 		"Events":          testEvents,
 		"EventBodies":     testEventBodies,
