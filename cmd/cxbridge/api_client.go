@@ -13,13 +13,15 @@ import (
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/reconcile"
+	"github.com/cxbridge/cxbridge/internal/retryafter"
 )
 
 // apiClient calls the API of a running cxbridge.
 type apiClient struct {
-	server *url.URL
-	token  Secret
-	http   *http.Client
+	server   *url.URL
+	token    Secret
+	http     *http.Client
+	patience *patience // of insist; not used by do
 }
 
 // newAPIHTTP returns a client that follows no redirect, which would carry the token to a place that nobody
@@ -35,6 +37,7 @@ func newAPIHTTP(timeout time.Duration) *http.Client {
 type apiError struct {
 	status int
 	text   string
+	pause  time.Duration // how long the service, or what is in front of it, asks to wait; 0 when it does not
 }
 
 func (e *apiError) Error() string { return e.text }
@@ -75,16 +78,26 @@ func (c *apiClient) do(ctx context.Context, method string, target *url.URL, body
 		return fmt.Errorf("%s breaks off: %w", c.server.Host, err)
 	}
 	if response.StatusCode < 200 || response.StatusCode > 299 {
-		var problem struct{ Detail string }
-		if json.Unmarshal(answer, &problem) != nil || problem.Detail == "" {
-			return &apiError{response.StatusCode, fmt.Sprintf("%s answers %s", c.server.Host, response.Status)}
-		}
-		return &apiError{response.StatusCode, fmt.Sprintf("%d: %s", response.StatusCode, problem.Detail)}
+		return c.refused(response, answer)
 	}
 	if err := json.Unmarshal(answer, into); err != nil {
 		return fmt.Errorf("%s does not answer as cxbridge does: %w", c.server.Host, err)
 	}
 	return nil
+}
+
+// refused returns the error of an answer other than 2xx.
+func (c *apiClient) refused(response *http.Response, answer []byte) *apiError {
+	e := &apiError{status: response.StatusCode, text: fmt.Sprintf("%s answers %s", c.server.Host, response.Status)}
+	var problem struct{ Detail string }
+	if json.Unmarshal(answer, &problem) == nil && problem.Detail != "" {
+		e.text = fmt.Sprintf("%d: %s", response.StatusCode, problem.Detail)
+	}
+	switch response.StatusCode {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable:
+		e.pause = retryafter.Read(response.Header, time.Now())
+	}
+	return e
 }
 
 // segment escapes an id as one segment of a path. Dots are escaped as well, because JoinPath would resolve
@@ -93,7 +106,7 @@ func segment(id string) string { return strings.ReplaceAll(url.PathEscape(id), "
 
 // reconcile asks the service to reconcile one thread.
 func (c *apiClient) reconcile(ctx context.Context, id string) (outcome reconcile.Outcome, err error) {
-	err = c.do(ctx, http.MethodPost, c.server.JoinPath("api", "reconcile", segment(id)), nil, &outcome)
+	err = c.insist(ctx, http.MethodPost, c.server.JoinPath("api", "reconcile", segment(id)), nil, &outcome)
 	return outcome, err
 }
 
@@ -107,7 +120,7 @@ func (c *apiClient) changedSince(ctx context.Context, since time.Time) (ids []st
 			Items []struct{ ThreadID string }
 			Next  string
 		}
-		if err := c.do(ctx, http.MethodGet, target, nil, &page); err != nil {
+		if err := c.insist(ctx, http.MethodGet, target, nil, &page); err != nil {
 			return nil, err
 		}
 		for _, item := range page.Items {

@@ -56,7 +56,8 @@ line it says what to do. It changes nothing: the file it tests the disk with is 
 any check fails. It takes every setting of serve; see "cxbridge serve --help".`
 
 const replayDetail = `Asks a running cxbridge, with the operator's token, to read dead letters again. One that is applied is
-gone; one that is refused again stays, with its reason. Exits 1 if any is refused again or fails.
+gone; one that is refused again stays, with its reason. While the service asks to wait, it waits. Exits 1
+if any is refused again or fails.
 
 Examples:
   cxbridge replay 17 18
@@ -64,8 +65,9 @@ Examples:
   cxbridge replay --all --kind thread-push --text 403`
 
 const reconcileDetail = `Asks a running cxbridge, with the operator's token, to fetch threads from CXone, apply them as
-events, and wait until the CRM has them. Prints what differed and what failed. Exits 1 if any thread
-failed. Ids, --from and --since can be combined; each thread is reconciled once.
+events, and wait until the CRM has them. Prints what differed and what failed. While CXone asks for a
+pause, it waits, and then tries the thread again, up to five times in all. Exits 1 if any thread failed.
+Ids, --from and --since can be combined; each thread is reconciled once.
 
 Examples:
   cxbridge reconcile T1 T2

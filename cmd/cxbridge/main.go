@@ -11,7 +11,7 @@
 //	progress.go   progress bars and spinners
 //	migrate.go, version.go, audit.go, backup.go, erase.go, healthcheck.go, reconcile.go, replay.go
 //	              the commands of these names
-//	api_client.go how reconcile, replay and simulate call a running service
+//	api_*.go      how reconcile, replay and simulate call a running service: where it is, how long they wait
 //	doctor*.go    the command doctor, its checks grouped by what they look at
 //	demo*.go      the command demo: its parts, its course, its summary
 //	simulate*.go  the command simulate: its settings, the posting, the verification, the summary

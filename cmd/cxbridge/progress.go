@@ -57,6 +57,13 @@ func drawSpinner(out io.Writer, what string) *progress {
 		progressbar.OptionSetRenderBlankState(true))}
 }
 
+// describe says in front of the bar what is going on.
+func (p *progress) describe(what string) {
+	if p != nil {
+		p.bar.Describe(what)
+	}
+}
+
 // extend makes room for a step that was not planned.
 func (p *progress) extend() {
 	if p != nil {

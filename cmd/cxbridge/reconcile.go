@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -20,15 +20,12 @@ import (
 )
 
 type reconcileCommand struct {
-	FileSettings
-	OperatorSettings `group:"Secrets and tokens"`
+	ServerSettings
 
-	IDs      []string      `arg:"" optional:"" name:"thread" help:"Ids of threads."`
-	From     string        `placeholder:"FILE" help:"Read more ids from a file, one a line; - is the standard input."`
-	Since    string        `placeholder:"TIME" help:"Every thread that changed here since then: a time of RFC 3339, or how long ago, such as 24h."`
-	Parallel int           `default:"4" placeholder:"N" help:"Threads at a time, from 1 to 64."`
-	Server   *url.URL      `default:"http://localhost:3000" placeholder:"URL" help:"Where cxbridge runs."`
-	Timeout  time.Duration `default:"60s" placeholder:"TIME" help:"How long one thread may take."`
+	IDs      []string `arg:"" optional:"" name:"thread" help:"Ids of threads."`
+	From     string   `placeholder:"FILE" help:"Read more ids from a file, one a line; - is the standard input."`
+	Since    string   `placeholder:"TIME" help:"Every thread that changed here since then: a time of RFC 3339, or how long ago, such as 24h."`
+	Parallel int      `default:"4" placeholder:"N" help:"Threads at a time, from 1 to 64."`
 }
 
 // Validate is called by kong.
@@ -38,16 +35,13 @@ func (c *reconcileCommand) Validate() error {
 		return errors.New("which threads? Name some, or give --from or --since")
 	case c.Parallel < 1 || c.Parallel > 64:
 		return errors.New("--parallel must be from 1 to 64")
-	case c.Server.Host == "" || c.Server.Scheme != "http" && c.Server.Scheme != "https":
-		return errors.New("--server must be an http or https URL, such as http://localhost:3000")
-	case c.Timeout <= 0:
-		return errors.New("--timeout must be above 0")
 	}
 	if c.Since != "" {
-		_, err := parseSince(c.Since, time.Now())
-		return err
+		if _, err := parseSince(c.Since, time.Now()); err != nil {
+			return err
+		}
 	}
-	return nil
+	return c.check()
 }
 
 // errNotReconciled says that some threads failed; the output says which.
@@ -55,17 +49,18 @@ var errNotReconciled = errors.New("some threads could not be reconciled")
 
 func (c *reconcileCommand) Run(ctx context.Context, p *program, k *kong.Context) error {
 	r := &resolver{problems: load(k, p.env)}
-	api := &apiClient{server: c.Server, token: r.token(c.AdminToken), http: newAPIHTTP(c.Timeout)}
-	r.required(c.AdminToken)
+	api := c.client(r)
 	if err := r.err(); err != nil {
 		return err
 	}
 	defer api.http.CloseIdleConnections()
+	api.patience = newPatience(p.stderr, nil)
 	ids, err := c.threads(ctx, p, api)
 	if err != nil {
 		return err
 	}
 	bar := newProgress(p.stderr, len(ids), "threads")
+	api.patience = newPatience(p.stderr, bar)
 	done := c.reconcileAll(ctx, api, ids, bar.step)
 	bar.clear()
 	done.print(p.stdout)
@@ -139,15 +134,15 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	return t, nil
 }
 
-// reconcileAll reconciles threads, some at a time, and calls step after each. Once ctx is done it
-// begins no more.
+// reconcileAll reconciles threads, some at a time, and calls step after each. Once ctx is done, or the token
+// is found to be wrong, it begins no more.
 func (c *reconcileCommand) reconcileAll(ctx context.Context, api *apiClient, ids []string, step func()) *reconciliation {
 	all := &reconciliation{counts: make(map[reconcile.Status]int)}
 	var workers errgroup.Group
 	workers.SetLimit(c.Parallel)
 	for _, id := range ids {
 		workers.Go(func() error {
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || all.isLockedOut() {
 				all.leave()
 				return nil
 			}
@@ -169,6 +164,7 @@ type reconciliation struct {
 	aside  []string // a line for each of which something is set aside
 	failed []string // a line for each that failed
 	left   int      // how many were not begun
+	locked bool     // the token is wrong
 }
 
 func (r *reconciliation) add(id string, outcome reconcile.Outcome, err error) {
@@ -176,6 +172,8 @@ func (r *reconciliation) add(id string, outcome reconcile.Outcome, err error) {
 	defer r.mu.Unlock()
 	if err != nil {
 		r.failed = append(r.failed, fmt.Sprintf("%s: %v", id, err))
+		refused, isAnswer := errors.AsType[*apiError](err)
+		r.locked = r.locked || isAnswer && refused.status == http.StatusUnauthorized
 		return
 	}
 	r.counts[outcome.Status]++
@@ -189,6 +187,12 @@ func (r *reconciliation) add(id string, outcome reconcile.Outcome, err error) {
 		}
 		r.aside = append(r.aside, line)
 	}
+}
+
+func (r *reconciliation) isLockedOut() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.locked
 }
 
 func (r *reconciliation) leave() {

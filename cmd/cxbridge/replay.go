@@ -6,23 +6,18 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/alecthomas/kong"
 )
 
 type replayCommand struct {
-	FileSettings
-	OperatorSettings `group:"Secrets and tokens"`
+	ServerSettings
 
-	IDs     []int64       `arg:"" optional:"" name:"id" help:"Ids of dead letters."`
-	All     bool          `help:"Every dead letter, or all that --kind and --text select."`
-	Kind    string        `placeholder:"KIND" enum:",sms,thread,thread-item,thread-push" default:"" help:"With --all, only those of a kind: sms, thread, thread-item or thread-push."`
-	Text    string        `placeholder:"TEXT" help:"With --all, only those whose subject or reason contains this text."`
-	Server  *url.URL      `default:"http://localhost:3000" placeholder:"URL" help:"Where cxbridge runs."`
-	Timeout time.Duration `default:"60s" placeholder:"TIME" help:"How long one request may take."`
+	IDs  []int64 `arg:"" optional:"" name:"id" help:"Ids of dead letters."`
+	All  bool    `help:"Every dead letter, or all that --kind and --text select."`
+	Kind string  `placeholder:"KIND" enum:",sms,thread,thread-item,thread-push" default:"" help:"With --all, only those of a kind: sms, thread, thread-item or thread-push."`
+	Text string  `placeholder:"TEXT" help:"With --all, only those whose subject or reason contains this text."`
 }
 
 // Validate is called by kong.
@@ -34,12 +29,8 @@ func (c *replayCommand) Validate() error {
 		return errors.New("--all and ids are two ways to say which: give one")
 	case !c.All && (c.Kind != "" || c.Text != ""):
 		return errors.New("--kind and --text need --all")
-	case c.Server.Host == "" || c.Server.Scheme != "http" && c.Server.Scheme != "https":
-		return errors.New("--server must be an http or https URL, such as http://localhost:3000")
-	case c.Timeout <= 0:
-		return errors.New("--timeout must be above 0")
 	}
-	return nil
+	return c.check()
 }
 
 // errNotReplayed says that some dead letters stay; the output says which, or how many.
@@ -47,8 +38,7 @@ var errNotReplayed = errors.New("some dead letters could not be replayed")
 
 func (c *replayCommand) Run(ctx context.Context, p *program, k *kong.Context) error {
 	r := &resolver{problems: load(k, p.env)}
-	api := &apiClient{server: c.Server, token: r.token(c.AdminToken), http: newAPIHTTP(c.Timeout)}
-	r.required(c.AdminToken)
+	api := c.client(r)
 	if err := r.err(); err != nil {
 		return err
 	}
@@ -60,6 +50,7 @@ func (c *replayCommand) Run(ctx context.Context, p *program, k *kong.Context) er
 	if c.All {
 		err = c.replayAll(ctx, api, p.stderr, &sum)
 	} else {
+		api.patience = newPatience(p.stderr, nil)
 		c.replayEach(ctx, api, p.stdout, &sum)
 	}
 	sum.print(p.stdout)
@@ -94,7 +85,7 @@ func (s *replaySum) print(out io.Writer) {
 func (c *replayCommand) replayEach(ctx context.Context, api *apiClient, out io.Writer, sum *replaySum) {
 	for _, id := range c.IDs {
 		var answer struct{ QueuedForRetry bool }
-		err := api.do(ctx, http.MethodPost, api.server.JoinPath("api", "dead-letters", strconv.FormatInt(id, 10), "replay"), nil, &answer)
+		err := api.insist(ctx, http.MethodPost, api.server.JoinPath("api", "dead-letters", strconv.FormatInt(id, 10), "replay"), nil, &answer)
 		refused, isAnswer := errors.AsType[*apiError](err)
 		switch {
 		case ctx.Err() != nil:
@@ -117,6 +108,7 @@ func (c *replayCommand) replayEach(ctx context.Context, api *apiClient, out io.W
 func (c *replayCommand) replayAll(ctx context.Context, api *apiClient, terminal io.Writer, sum *replaySum) error {
 	bar := newProgress(terminal, endless, "dead letters")
 	defer bar.clear()
+	api.patience = newPatience(terminal, bar)
 	ask := struct {
 		Kind   string `json:"kind,omitempty"`
 		Text   string `json:"text,omitempty"`
@@ -127,7 +119,7 @@ func (c *replayCommand) replayAll(ctx context.Context, api *apiClient, terminal 
 			replaySum
 			Next string
 		}
-		if err := api.do(ctx, http.MethodPost, api.server.JoinPath("api", "dead-letters", "replay"), ask, &answer); err != nil {
+		if err := api.insist(ctx, http.MethodPost, api.server.JoinPath("api", "dead-letters", "replay"), ask, &answer); err != nil {
 			return err
 		}
 		sum.Replayed += answer.Replayed
