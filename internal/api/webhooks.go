@@ -80,7 +80,7 @@ type threadEventData struct {
 
 	ThreadID       string             `json:"threadId" minLength:"1" maxLength:"256"`
 	ParentThreadID *string            `json:"parentThreadId,omitempty" maxLength:"256" doc:"The thread that it is merged into, or split from; null clears the link. Required of THREAD_MERGED."`
-	Version        *int64             `json:"version,omitempty" minimum:"0" doc:"As CXone counts it"`
+	Version        *int64             `json:"version,omitempty" minimum:"0" doc:"As CXone counts it, up to 2^62"`
 	UpdatedAt      *string            `json:"updatedAt,omitempty" doc:"RFC 3339, of that version"`
 	Participants   []eventParticipant `json:"participants,omitempty"`
 	Messages       []eventMessage     `json:"messages,omitempty" doc:"Those that are new or changed; for THREAD_SPLIT, those that move to the new thread. Messages that are left out are not removed."`

@@ -153,10 +153,7 @@ func (d *eventReader) setThread(members []value, timestamp value) {
 	e.ThreadID = d.threadID("data/threadId", id)
 	d.setParent(parent)
 	if version.isNamed() {
-		var ok bool
-		if e.Version, ok = wholeNumber(version); !ok {
-			d.problem("data/version", "must be a whole number from 0")
-		}
+		e.Version = d.version(version)
 	}
 	path := "data/updatedAt"
 	if !updatedAt.isNamed() {
@@ -168,6 +165,22 @@ func (d *eventReader) setThread(members []value, timestamp value) {
 			d.problem(path, "must be a time of RFC 3339")
 		}
 	}
+}
+
+// MaxVersion is the highest version of an event. The CRM counts on from the versions of a thread, so there
+// must be room above them. The nanoseconds since 1970, which a sender may count by, are below it.
+const MaxVersion = 1 << 62
+
+func (d *eventReader) version(v value) int64 {
+	const path = "data/version"
+	n, ok := wholeNumber(v)
+	switch {
+	case !ok:
+		d.problem(path, "must be a whole number from 0")
+	case n > MaxVersion:
+		d.problem(path, fmt.Sprintf("must be at most %d", MaxVersion))
+	}
+	return n
 }
 
 // setParent sets the link. A split that names no parent clears it.

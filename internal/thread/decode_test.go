@@ -91,7 +91,8 @@ func TestDecodeForgives(t *testing.T) {
 		{"version -0", updated(`"version":-0`), thread.Event{}},
 		{"version 3.0", updated(`"version":3.0`), thread.Event{Version: 3}},
 		{"version 1e2", updated(`"version":1e2`), thread.Event{Version: 100}},
-		{"version 2^63-1", updated(`"version":9223372036854775807`), thread.Event{Version: 1<<63 - 1}},
+		{"version of nanoseconds", updated(`"version":1773504566500000000`), thread.Event{Version: 1773504566500000000}},
+		{"highest version", updated(`"version":4611686018427387904`), thread.Event{Version: thread.MaxVersion}},
 
 		{"time of the envelope", `{"event":"THREAD_UPDATED","timestamp":"2026-03-14T15:09:26Z","data":{"threadId":"t"}}`,
 			thread.Event{UpdatedAt: date(3, 14, 15, 9, 26, 0)}},
@@ -171,6 +172,8 @@ func TestDecodeRefuses(t *testing.T) {
 		{"version broken", updated(`"version":1.5`), "t", "/data/version: must be a whole number from 0"},
 		{"version a text", updated(`"version":"3"`), "t", "/data/version: must be a whole number from 0"},
 		{"version an object", updated(`"version":{}`), "t", "/data/version: must be a whole number from 0"},
+		{"version above the highest", updated(`"version":4611686018427387905`), "t", "/data/version: must be at most 4611686018427387904"},
+		{"version 2^63-1", `{"event":"THREAD_SPLIT","data":{"threadId":"t","version":9223372036854775807}}`, "t", "/data/version: must be at most 4611686018427387904"},
 		{"version 2^63", updated(`"version":9223372036854775808`), "t", "/data/version: must be a whole number from 0"},
 		{"version 1e400", updated(`"version":1e400`), "t", "/data/version: must be a whole number from 0"},
 

@@ -25,6 +25,15 @@ type Copy struct {
 	Shared bool
 }
 
+// NextVersion returns the version after the CRM's own. A CRM may have the highest number there is: then it is
+// that one.
+func (c *Copy) NextVersion() int64 {
+	if c.Version == math.MaxInt64 {
+		return c.Version
+	}
+	return c.Version + 1
+}
+
 // Delta is what the CRM has not acknowledged of a thread.
 type Delta struct {
 	ThreadID  string
@@ -63,8 +72,8 @@ func (d *Delta) Overwrites(c *Copy) bool {
 // PushVersion returns the version under which a delta is pushed: CXone's own, or the one after the
 // version that the CRM last acknowledged, if that is higher.
 func (d *Delta) PushVersion(c *Copy) int64 {
-	if c.Exists && c.Version < math.MaxInt64 {
-		return max(d.Version, c.Version+1)
+	if c.Exists {
+		return max(d.Version, c.NextVersion())
 	}
 	return max(d.Version, c.Version)
 }
