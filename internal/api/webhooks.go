@@ -102,7 +102,7 @@ type eventMessage struct {
 	Text      *string `json:"text,omitempty" doc:"The CRM takes at most 5,000 characters"`
 	Timestamp *string `json:"timestamp,omitempty" doc:"RFC 3339"`
 	AuthorID  *string `json:"authorId,omitempty" doc:"Id of a participant"`
-	Direction *string `json:"direction,omitempty" doc:"INBOUND or OUTBOUND"`
+	Direction *string `json:"direction,omitempty" doc:"INBOUND, OUTBOUND or any other text, which is passed on; INBOUND if left out"`
 }
 
 // receiptAnswer answers one receipt, and receiptsAnswer an array of them.

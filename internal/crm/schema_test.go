@@ -55,6 +55,7 @@ func TestDefaultSchemaTakes(t *testing.T) {
 		"Removed":     delta(had(message(same), true)),
 		"Longest":     delta(message(func(m *thread.Message) { m.Text = strings.Repeat("\U0001f600", 5000) })),
 		"NoDirection": delta(message(func(m *thread.Message) { m.Direction = "" })),
+		"Direction":   delta(message(func(m *thread.Message) { m.Direction = "sideways" })), // CXone may send others than ours
 		"IDs":         delta(message(func(m *thread.Message) { m.ID, m.AuthorID = strings.Repeat("日", 256), "a b/..%\u0301" })),
 		"Fraction":    delta(message(func(m *thread.Message) { m.Timestamp = "2026-11-22T01:44:21.123456Z" })),
 		"Participants": delta(
