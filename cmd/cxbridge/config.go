@@ -138,7 +138,7 @@ func (s *Settings) Resolve(found *problems) (Config, error) {
 		OTLPEndpoint: p.baseURL(s.OTLPEndpoint, apiurl.Parse, "http://localhost:4318"),
 		TraceRatio:   p.share(s.TraceRatio, 0, 1),
 
-		Simulator: choice(p, s.Simulator, "true", "false") == "true",
+		Simulator: p.boolean(s.Simulator),
 
 		LogLevel:  p.level(s.LogLevel),
 		LogFormat: choice(p, s.LogFormat, "json", "text"),

@@ -26,11 +26,11 @@ type Analytics struct {
 func (p *resolver) analytics(s *AnalyticsSettings) Analytics {
 	return Analytics{
 		RateCard: p.rateCard(s.RateCard),
-		SLA:      time.Duration(p.count(s.SLAMs, 1, 600_000)) * time.Millisecond,
+		SLA:      time.Duration(p.count(s.SLAMs, 1, 600_000, 500)) * time.Millisecond,
 		Policy: analytics.Policy{
 			FailureThreshold: p.share(s.RerouteFailureRate, 0.0001, 0.9999),
 			Confidence:       p.share(s.RerouteConfidence, 0.5, 0.9999),
-			MinSample:        int64(p.count(s.RerouteMinSample, 1, 1_000_000_000)),
+			MinSample:        int64(p.count(s.RerouteMinSample, 1, 1_000_000_000, 50)),
 		},
 		SlowAfter:  p.length(s.SlowCarrierAfter, time.Second, 7*24*time.Hour),
 		SlowShare:  p.share(s.SlowCarrierShare, 0.0001, 0.9999),

@@ -17,7 +17,7 @@ func (p *resolver) crm(s *CRMSettings) *CRM {
 		BaseURL: p.baseURL(s.CRMAPIURL, apiurl.Parse, "https://crm.example.com/api/v1"),
 		Token:   p.token(s.CRMAPIToken),
 		Timeout: p.duration(s.CRMTimeout, 100*time.Millisecond, 5*time.Minute),
-		Workers: p.count(s.CRMWorkers, 1, 1000),
+		Workers: p.count(s.CRMWorkers, 1, 1000, 16),
 		Schema:  p.crmSchema(s.CRMSchema),
 	}
 	switch noURL, noToken := s.CRMAPIURL.isMissing(), s.CRMAPIToken.isMissing(); {
@@ -50,14 +50,14 @@ func (p *resolver) crmSchema(v Value) *crm.Schema {
 	return schema
 }
 
-// count reads a whole number.
-func (p *resolver) count(v Value, least, most int) int {
+// count reads a whole number. The example is one for this setting.
+func (p *resolver) count(v Value, least, most, example int) int {
 	n, err := strconv.Atoi(strings.TrimSpace(v.text))
 	if v.broken {
 		return 0
 	}
 	if err != nil || n < least || n > most {
-		p.reject(v, fmt.Sprintf("a whole number from %d to %d", least, most), "give one such as 16")
+		p.reject(v, fmt.Sprintf("a whole number from %d to %d", least, most), fmt.Sprintf("give one such as %d", example))
 		return 0
 	}
 	return n

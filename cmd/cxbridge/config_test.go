@@ -56,6 +56,7 @@ func TestValues(t *testing.T) {
 	zones := func(c Config) any {
 		return c.ReceiptTimeZones.For("VODAFONE").String() + " " + c.ReceiptTimeZones.For("OTHER").String()
 	}
+	simulator := func(c Config) any { return c.Simulator }
 	tests := []struct {
 		setting, text string
 		field         func(Config) any
@@ -89,8 +90,14 @@ func TestValues(t *testing.T) {
 		{"RECEIPT_TIME_ZONES", "vodafone=Europe/Madrid", zones, "Europe/Madrid UTC"},
 		{"RECEIPT_TIME_ZONES", "VODAFONE = Europe/Madrid, * = Asia/Kolkata", zones, "Europe/Madrid Asia/Kolkata"},
 		{"SERVER_URL", "https://bridge.example.com/cx/", server, "https://bridge.example.com/cx"},
-		{"SIMULATOR", "True", func(c Config) any { return c.Simulator }, true},
-		{"SIMULATOR", "false", func(c Config) any { return c.Simulator }, false},
+		{"SIMULATOR", "True", simulator, true},
+		{"SIMULATOR", "1", simulator, true},
+		{"SIMULATOR", " Yes ", simulator, true},
+		{"SIMULATOR", "ON", simulator, true},
+		{"SIMULATOR", "false", simulator, false},
+		{"SIMULATOR", "0", simulator, false},
+		{"SIMULATOR", "no", simulator, false},
+		{"SIMULATOR", "Off", simulator, false},
 		{"LOG_LEVEL", "WARN", func(c Config) any { return c.LogLevel }, slog.LevelWarn},
 		{"LOG_FORMAT", "text", func(c Config) any { return c.LogFormat }, "text"},
 	}
@@ -105,6 +112,32 @@ func TestValues(t *testing.T) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+// A boolean setting may be a flag without a value, and any word for it in the settings file.
+func TestBooleanSources(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args []string
+		file string
+		want bool
+	}{
+		{args: []string{"--simulator"}, want: true},
+		{args: []string{"--simulator", "--port", "1"}, file: "simulator: no", want: true},
+		{args: []string{"--simulator", "false"}, file: "simulator: yes"},
+		{args: []string{"--simulator=off"}, file: "simulator: on"},
+		{file: "simulator: yes", want: true},
+		{file: "simulator: On", want: true},
+		{file: "simulator: 1", want: true},
+		{file: "simulator: TRUE", want: true},
+		{file: "simulator: 0"},
+		{file: "simulator: off"},
+	} {
+		cfg, err := resolve(t, append(tt.args, "--config", write(t, "settings.yaml", tt.file)), with(nil))
+		if err != nil || cfg.Simulator != tt.want {
+			t.Errorf("%v and %q: got %v, %v", tt.args, tt.file, cfg.Simulator, err)
+		}
 	}
 }
 

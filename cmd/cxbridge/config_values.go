@@ -35,6 +35,20 @@ func choice[T ~string](p *resolver, v Value, words ...T) T {
 	return ""
 }
 
+// boolean reads true or false, in all the ways in which people and their tools write it.
+func (p *resolver) boolean(v Value) bool {
+	switch strings.ToLower(strings.TrimSpace(v.text)) {
+	case "true", "1", "yes", "on":
+		return true
+	case "false", "0", "no", "off":
+		return false
+	}
+	if !v.broken {
+		p.reject(v, "known", "use true or false")
+	}
+	return false
+}
+
 // addr returns the address to listen on. Both settings are checked, even though only one is used.
 func (p *resolver) addr(addr, port Value) string {
 	number, ok := p.port(port)

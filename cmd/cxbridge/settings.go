@@ -17,6 +17,7 @@ import (
 //	secret   it is never shown, and may be in a file that NAME_FILE names
 //	needed   serve does not start without it
 //	list     the separator of its items; in the settings file they may be a YAML list
+//	bare     its text when its flag is given without a value
 //
 // Resolve checks the texts and makes a Config of them.
 type Settings struct {
@@ -143,7 +144,7 @@ type TraceSettings struct {
 
 // SimulatorSettings say whether events can be made up.
 type SimulatorSettings struct {
-	Simulator Value `placeholder:"BOOL" default:"false" help:"true lets an operator make up receipts and threads, by POST /simulator/sms and /simulator/threads. They are kept, and pushed to the CRM, as real ones are."`
+	Simulator Value `placeholder:"BOOL" default:"false" bare:"true" help:"true lets an operator make up receipts and threads, by POST /simulator/sms and /simulator/threads. They are kept, and pushed to the CRM, as real ones are."`
 }
 
 // LogSettings say what is logged. The log goes to standard error.
@@ -167,6 +168,10 @@ func (v *Value) isMissing() bool { return v.text == "" && !v.broken }
 
 // Decode takes the text from the command line.
 func (v *Value) Decode(ctx *kong.DecodeContext) error {
+	if bare := ctx.Value.Tag.Get("bare"); bare != "" && !ctx.Scan.Peek().IsValue() {
+		v.text = bare
+		return nil
+	}
 	if err := ctx.Scan.PopValueInto("its", &v.text); err != nil {
 		return errors.New("needs a value")
 	}

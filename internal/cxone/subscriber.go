@@ -110,13 +110,13 @@ func (s *Subscriber) attempt(ctx context.Context, i int, bound time.Duration) (w
 		return 0, true // we are being stopped; that says nothing about CXone
 	}
 	state := s.record(i, err)
-	log := s.log.With("subscription", state.Name, "attempt", state.Attempts, "took", time.Since(began))
+	log := s.log.With("subscription", state.Name, "attempt", state.Attempts, "duration_us", time.Since(began).Microseconds())
 	if err == nil {
 		log.InfoContext(ctx, "subscribed to CXone", "created", created)
 		return 0, true
 	}
 	wait = max(s.Jitter(bound), RetryAfter(err))
-	log.WarnContext(ctx, "cannot subscribe to CXone", "error", err, "status", StatusOf(err), "retry_in", wait)
+	log.WarnContext(ctx, "cannot subscribe to CXone", "error", err, "status", StatusOf(err), "next_in", wait.String())
 	return wait, false
 }
 

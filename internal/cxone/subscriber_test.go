@@ -59,6 +59,23 @@ func TestSubscriberGoesOnTrying(t *testing.T) {
 	})
 }
 
+// The log holds no bare nanoseconds.
+func TestSubscriberLogsDurations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		platform := newSim()
+		platform.Fail(sim.Fault{Path: "/api/v2/webhooks", Status: 502})
+		var log bytes.Buffer
+		s := cxone.NewSubscriber(newClient(t, platform), slog.New(slog.NewJSONHandler(&log, nil)))
+		s.Jitter = func(bound time.Duration) time.Duration { return bound }
+		s.Run(t.Context())
+		for _, want := range []string{`"next_in":"1s"`, `"duration_us":0`} {
+			if !strings.Contains(log.String(), want) {
+				t.Errorf("the log lacks %s:\n%s", want, &log)
+			}
+		}
+	})
+}
+
 func TestSubscriberHonoursRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		platform := newSim()
