@@ -74,7 +74,7 @@ func newService(ctx context.Context, cfg Config, log *slog.Logger, listener net.
 	if err := s.openTelemetry(ctx, registry); err != nil {
 		return nil, err
 	}
-	if s.store, err = openStore(cfg); err != nil {
+	if s.store, err = openOwnStore(cfg); err != nil {
 		return nil, err
 	}
 	telemetry.RegisterBacklog(registry, s.store)

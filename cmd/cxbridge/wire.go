@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/cxbridge/cxbridge/internal/crm"
@@ -25,6 +26,21 @@ func openStore(cfg Config) (store.Store, error) {
 		return st, nil
 	}
 	st, err := sqlite.Open(cfg.Database.SQLite)
+	if err != nil {
+		return nil, err
+	}
+	return st, nil
+}
+
+// openOwnStore opens the store for a service. A SQLite file has one at a time.
+func openOwnStore(cfg Config) (store.Store, error) {
+	if cfg.Database.Postgres != "" {
+		return openStore(cfg)
+	}
+	st, err := sqlite.OpenAsOwner(cfg.Database.SQLite)
+	if errors.Is(err, sqlite.ErrOwned) {
+		return nil, fmt.Errorf("DATABASE_URL %v is in use by another cxbridge: stop that one first, or give this one a file of its own; replicas need PostgreSQL", cfg.Database)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // Options say what the connections of a pool are for.
@@ -77,7 +76,7 @@ func Open(path string, opts Options) (*sql.DB, error) {
 	db.SetMaxOpenConns(max(opts.Connections, 1))
 	db.SetMaxIdleConns(max(opts.Connections, 1))
 	if err := verify(db); err != nil {
-		if lite, ok := errors.AsType[*sqlite.Error](err); ok && lite.Code()&0xff == sqlite3.SQLITE_BUSY {
+		if isBusy(err) {
 			err = fmt.Errorf("%w: %w", ErrInUse, err)
 		}
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())

@@ -119,3 +119,28 @@ func TestTimesSortAsText(t *testing.T) {
 		t.Errorf("first_seen_at %s, status_at %s, segments %s", first, status, segments)
 	}
 }
+
+func TestOwner(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	owner, err := sqlite.OpenAsOwner(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.OpenAsOwner(path); !errors.Is(err, sqlite.ErrOwned) {
+		t.Errorf("a second owner: %v, want ErrOwned", err)
+	}
+	beside := open(t, path) // migrates
+	if err := errors.Join(owner.Ping(t.Context()), beside.Ping(t.Context())); err != nil {
+		t.Errorf("the owner and somebody beside it: %v", err)
+	}
+	if err := owner.Close(); err != nil {
+		t.Fatal(err)
+	}
+	next, err := sqlite.OpenAsOwner(path)
+	if err != nil {
+		t.Fatalf("the next owner: %v", err)
+	}
+	if err := next.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

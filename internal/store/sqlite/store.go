@@ -26,7 +26,8 @@ var migrationFiles embed.FS
 type Store struct {
 	writer  *sql.DB // one connection: transactions queue for it
 	readers *sql.DB
-	opened  time.Time // see queueTime
+	lock    *sqlitedb.Lock // nil unless the store owns the database
+	opened  time.Time      // see queueTime
 
 	closing   sync.RWMutex // held for reading while a transaction writes
 	preparing sync.Mutex
@@ -44,6 +45,27 @@ const (
 	// and the fewer commits wait for the copy.
 	checkpointPages = 16_384
 )
+
+// ErrOwned says that another process, or another Store, owns the database.
+var ErrOwned = errors.New("somebody else owns the database")
+
+// OpenAsOwner opens the database as Open does, for a service: there is one at a time, because it takes the
+// leases of the one before for its own. It fails with ErrOwned as long as another Store that was opened so is
+// neither closed nor ended with its process.
+func OpenAsOwner(path string) (*Store, error) {
+	s, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	s.lock, err = sqlitedb.TakeLock(path)
+	if errors.Is(err, sqlitedb.ErrInUse) {
+		err = fmt.Errorf("%w: %w", ErrOwned, err)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("sqlite: %w", err), s.Close())
+	}
+	return s, nil
+}
 
 // Open opens the database in the file at path, and creates the file when it is missing. A second
 // process may open it as well, say to migrate: transactions that find it locked for five seconds
@@ -129,7 +151,11 @@ func (s *Store) version(ctx context.Context) (version int, err error) {
 func (s *Store) Close() error {
 	s.closing.Lock()
 	defer s.closing.Unlock()
-	return errors.Join(s.readers.Close(), s.writer.Close())
+	err := errors.Join(s.readers.Close(), s.writer.Close())
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Release())
+	}
+	return err
 }
 
 // write runs a transaction that writes. When the context ends first, nothing of it is kept.
