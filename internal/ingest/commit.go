@@ -133,12 +133,12 @@ func (in *Ingest) commitRefused(ctx context.Context, p pending, refusal error) e
 // transact commits entries in one transaction, fills in the answer to each, and calls Wake when a
 // thread has a new revision.
 func (in *Ingest) transact(ctx context.Context, entries []store.Entry, batch []pending) error {
-	start, observed := time.Now(), in.latency.take()
+	start, taken := time.Now(), in.latency.take()
 	outcomes, err := in.tryCommit(ctx, store.Batch{
-		Entries: entries, Now: start.UTC().Truncate(time.Microsecond), Judge: in.judge, Observed: observed,
+		Entries: entries, Now: start.UTC().Truncate(time.Microsecond), Judge: in.judge, Observed: taken.delta(),
 	})
+	in.latency.end(taken, err)
 	if err != nil {
-		in.latency.giveBack(observed)
 		in.metrics.failedCommits.Inc()
 		return err
 	}

@@ -36,8 +36,10 @@ type fakeStore struct {
 	// migrating is waited for by Migrate, when set.
 	migrating chan struct{}
 
-	// before is called at the start of each Commit, when set.
+	// before is called at the start of each Commit of events, when set, and alone at that of each that has
+	// only observations.
 	before func(ctx context.Context, entries []store.Entry) error
+	alone  func(ctx context.Context) error
 }
 
 // Ping finds a schema that is old until it was migrated.
@@ -73,7 +75,7 @@ func (f *fakeStore) Migrate(ctx context.Context) error {
 
 func (f *fakeStore) Commit(ctx context.Context, b store.Batch) ([]store.Outcome, error) {
 	if len(b.Entries) == 0 {
-		return nil, f.observe(b.Observed)
+		return nil, f.observe(ctx, b.Observed)
 	}
 	if f.before != nil {
 		if err := f.before(ctx, b.Entries); err != nil {
@@ -110,7 +112,12 @@ func (f *fakeStore) Commit(ctx context.Context, b store.Batch) ([]store.Outcome,
 }
 
 // observe is a commit of nothing else.
-func (f *fakeStore) observe(d *analytics.Delta) error {
+func (f *fakeStore) observe(ctx context.Context, d *analytics.Delta) error {
+	if f.alone != nil {
+		if err := f.alone(ctx); err != nil {
+			return err
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.away {

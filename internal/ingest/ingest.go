@@ -146,7 +146,7 @@ func (in *Ingest) Stop() {
 		in.stopBackground()
 	}
 	in.background.Wait()
-	in.commitObserved(context.Background())
+	in.CommitObserved(context.Background())
 }
 
 // Submit returns once every reading is durable, in the database or in the spool, with an answer

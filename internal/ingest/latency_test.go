@@ -29,7 +29,13 @@ func requireObserved(t *testing.T, st *fakeStore, want func(d *analytics.Delta))
 }
 
 // latencies sums up what was observed.
-func latencies(t *testing.T, encoded []byte) string {
+func latencies(t testing.TB, encoded []byte) string {
+	t.Helper()
+	return fmt.Sprintf("%+v", processing(t, encoded))
+}
+
+func processing(t testing.TB, encoded []byte) analytics.Processing {
+	t.Helper()
 	window, err := analytics.NewWindow(time.Now(), 24*time.Hour, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +44,15 @@ func latencies(t *testing.T, encoded []byte) string {
 	if err := sum.Add(encoded); err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprintf("%+v", sum.Report(analytics.DefaultPolicy()).Processing)
+	return sum.Report(analytics.DefaultPolicy()).Processing
+}
+
+// receipts returns how many receipts the store was told of.
+func (f *fakeStore) receipts(t testing.TB) int64 {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return processing(t, f.observed.Encode()).Receipts
 }
 
 const testSLA = 500 * time.Millisecond
@@ -169,15 +183,7 @@ func TestTwoWritersObserve(t *testing.T) {
 	}
 	senders.Wait()
 	in.Stop()
-	window, err := analytics.NewWindow(time.Now(), time.Hour, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := analytics.NewSum(window, analytics.Filter{}, nil)
-	if err := sum.Add(st.observed.Encode()); err != nil {
-		t.Fatal(err)
-	}
-	if got := sum.Report(analytics.DefaultPolicy()).Receipts; got != 2*requests {
+	if got := st.receipts(t); got != 2*requests {
 		t.Errorf("%d receipts are observed, want %d", got, 2*requests)
 	}
 }
