@@ -14,7 +14,7 @@ type question struct {
 	// answer, so what is measured is the work.
 	path func(n int) string
 
-	isAnswer bool // the answer may be cached, for a second
+	isAnswer bool // it has a window; the console keeps the answer for a second
 }
 
 // askedWindows are those of the console, and the shortest there is, with the step of a series.

@@ -58,8 +58,8 @@ func newAsker(ctx context.Context, addr, token string, questions []question, rat
 	return a, err
 }
 
-// run asks all questions in turn, for a time. A question whose answer may be cached is asked a second time
-// as soon as it is answered.
+// run asks all questions in turn, for a time. A question with a window is asked a second time as soon
+// as it is answered.
 func (a *asker) run(ctx context.Context, length time.Duration) error {
 	defer a.client.CloseIdleConnections()
 	return load.Pace(ctx, a.rate, length, readers, a.turn)

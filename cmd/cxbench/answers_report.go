@@ -102,7 +102,7 @@ func (r *answerReport) printQuestions(w io.Writer) {
 		}
 		t = append(t, row)
 	}
-	row := []string{"any of those with a window, again within the second"}
+	row := []string{"any of those with a window, again at once"}
 	for _, one := range r.Sizes {
 		row = append(row, one.Again.String())
 	}

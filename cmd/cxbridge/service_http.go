@@ -82,7 +82,7 @@ func (s *service) handler(gate *webhook.Gate, registry *prometheus.Registry) (ht
 func (s *service) people(simulator api.Simulator, registry *prometheus.Registry) (http.Handler, error) {
 	cfg := s.config
 	tokenFailures := access.NewFailures(access.RequestBurst) // the tokens of the console are those of the API
-	delivery := answers.New(s.store, cfg.Analytics.RateCard, cfg.Analytics.Policy)
+	delivery := answers.New(s.store, s.ingest.CommitObserved, cfg.Analytics.RateCard, cfg.Analytics.Policy)
 	replayer := &ingest.Replayer{Store: s.store, Reader: s.ingest.Reader(), Submit: s.ingest.Submit, Wake: s.wakeSyncer}
 	tools, err := api.New(api.Config{
 		AdminToken: cfg.AdminToken.Reveal(), ViewerToken: cfg.ViewerToken.Reveal(), Failures: tokenFailures,

@@ -48,14 +48,16 @@
 //	for each rollup in a Range of sum.Ranges(): sum.Add(counts)
 //	for each row of the table of deltas:        sum.Add(delta)
 //
-// # What ingest and the console do
+// # What ingest, the API and the console do
 //
 // Ingest keeps a Delta of its own. Once a commit is durable it calls Observe for each receipt in it,
-// and passes the Delta along with the next commit that succeeds. What a crash loses is the latency of
-// the last commit, never a message.
+// and passes the Delta along with the next commit that succeeds. Before this process answers a question
+// it commits the Delta by itself, so an answer has the latencies of all receipts that the process has
+// acknowledged; those of other replicas may be missing for up to a second. What a crash loses is the
+// latency of the last commits, never a message.
 //
-// The console makes the question (ParseLength, NewWindow, NewFilter, NewSum), has the store fill the
-// Sum, and calls Sum.Report. Report.WriteCSV and Report.WriteSeriesCSV are the export.
+// The API and the console read the question (ParseLength, NewFilter). Package answers makes a Sum of it
+// (NewWindow, NewSum), has the store fill the Sum, and calls Sum.Report. Report.WriteCSV and Report.WriteSeriesCSV are the export.
 //
 // # Where to find what
 //

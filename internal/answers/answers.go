@@ -32,37 +32,46 @@ func Refuse(why error) error { return &QuestionError{why} }
 // Unwrap returns what is wrong with the question.
 func (e *QuestionError) Unwrap() error { return e.error }
 
-// Delivery answers questions. A question that was asked within the last second has the same answer,
-// and of several who ask the same at once one does the work. It is safe for concurrent use.
+// Delivery answers questions. Of several who ask the same one does the work, as long as it begins after all
+// of them have asked: so each has an answer with everything that was committed before. It is safe for
+// concurrent use.
 type Delivery struct {
 	counts Counts
+	flush  func(ctx context.Context)
 	card   *analytics.RateCard
 	policy analytics.Policy
 	now    func() time.Time
 
 	working chan struct{} // a token for each answer that is being worked out
 
-	mu      sync.Mutex
-	answers map[Question]*answer
+	mu     sync.Mutex
+	topics map[Question]*topic
+}
+
+// topic is a question that is asked, or was asked of late.
+type topic struct {
+	turn   chan struct{} // holds a token while somebody has the question answered: one answer at a time
+	askers int           // guarded by mu of the Delivery, as is latest
+	latest *answer       // that was begun; nil before the first. It changes in turn only.
 }
 
 // answer is complete when done is closed.
 type answer struct {
-	asked  time.Time
+	begun  time.Time
 	done   chan struct{}
 	report *analytics.Report
 	err    error
 }
 
-// fresh is how long an answer holds, from when it was asked for.
-const fresh = time.Second
+// recent is how old an answer of Recent may be, from when the work on it began.
+const recent = time.Second
 
-// holds reports whether an answer is good for a question that is asked now. One that is still being
-// worked out is: a database that is slow is not asked the same again meanwhile.
-func (a *answer) holds(now time.Time) bool {
+// isRecent reports whether an answer is good for Recent. One that is still being worked out is: a database
+// that is slow is not asked the same again meanwhile.
+func (a *answer) isRecent(now time.Time) bool {
 	select {
 	case <-a.done:
-		return now.Sub(a.asked) < fresh
+		return now.Sub(a.begun) < recent
 	default:
 		return true
 	}
@@ -75,28 +84,44 @@ const answerTimeout = 10 * time.Second
 // connections for others.
 const atOnce = 4
 
-// New returns a Delivery that prices by a card, which may be nil, and judges carriers by a valid
-// policy.
-func New(counts Counts, card *analytics.RateCard, policy analytics.Policy) *Delivery {
-	return &Delivery{counts: counts, card: card, policy: policy, now: time.Now, working: make(chan struct{}, atOnce), answers: make(map[Question]*answer)}
+// New returns a Delivery that prices by a card, which may be nil, and judges carriers by a valid policy.
+// Before the work on each answer it calls flush, which commits what this process has yet to add to the
+// counts; nil: there is no such thing.
+func New(counts Counts, flush func(ctx context.Context), card *analytics.RateCard, policy analytics.Policy) *Delivery {
+	if flush == nil {
+		flush = func(context.Context) {}
+	}
+	return &Delivery{
+		counts: counts, flush: flush, card: card, policy: policy, now: time.Now,
+		working: make(chan struct{}, atOnce), topics: make(map[Question]*topic),
+	}
 }
 
-// Report answers a question. The report is shared: it must not be changed. The error is a
-// QuestionError, or that of the store.
+// Report answers a question from what is committed when it is asked, or later. The report is shared: it must
+// not be changed. The error is a QuestionError, or that of the store.
 func (d *Delivery) Report(ctx context.Context, q Question) (*analytics.Report, error) {
+	return d.ask(ctx, q, func(*answer) bool { return false })
+}
+
+// Recent is Report for whoever asks again and again: the answer may be up to a second old, or one that is
+// being worked out already.
+func (d *Delivery) Recent(ctx context.Context, q Question) (*analytics.Report, error) {
 	now := d.now()
-	window, err := analytics.NewWindow(now, q.Length, q.Step)
-	if err != nil {
+	return d.ask(ctx, q, func(a *answer) bool { return a.isRecent(now) })
+}
+
+// ask returns the latest answer if it will do, else the next one.
+func (d *Delivery) ask(ctx context.Context, q Question, willDo func(latest *answer) bool) (*analytics.Report, error) {
+	if _, err := analytics.NewWindow(d.now(), q.Length, q.Step); err != nil {
 		return nil, Refuse(err)
 	}
-	a := d.known(q, now)
-	if a == nil {
-		select {
-		case d.working <- struct{}{}:
-		case <-ctx.Done():
-			return nil, ctx.Err()
+	t, a := d.join(q)
+	defer d.leave(q, t)
+	if a == nil || !willDo(a) {
+		var err error
+		if a, err = d.next(ctx, q, t, a); err != nil {
+			return nil, err
 		}
-		a = d.begin(ctx, q, now, window)
 	}
 	select {
 	case <-a.done:
@@ -106,45 +131,84 @@ func (d *Delivery) Report(ctx context.Context, q Question) (*analytics.Report, e
 	}
 }
 
-// known returns the answer to a question that holds or is being worked out, or nil.
-func (d *Delivery) known(q Question, now time.Time) *answer {
+// join counts an asker in. What is the latest answer now was begun before the asker asked.
+func (d *Delivery) join(q Question) (t *topic, latest *answer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if a := d.answers[q]; a != nil && a.holds(now) {
-		return a
+	t = d.topics[q]
+	if t == nil {
+		t = &topic{turn: make(chan struct{}, 1)}
+		d.topics[q] = t
 	}
-	return nil
+	t.askers++
+	return t, t.latest
 }
 
-// begin begins to work an answer out, unless somebody else has done so by now. Its caller may go
-// away: others wait for the same answer.
-func (d *Delivery) begin(ctx context.Context, q Question, now time.Time, window analytics.Window) *answer {
+// leave counts an asker out. A topic without an answer is of no use to others.
+func (d *Delivery) leave(q Question, t *topic) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if a := d.answers[q]; a != nil && a.holds(now) {
-		<-d.working
-		return a
+	t.askers--
+	if t.askers == 0 && t.latest == nil {
+		delete(d.topics, q)
 	}
-	a := &answer{asked: now, done: make(chan struct{})}
-	d.forget(now)
-	d.answers[q] = a
+}
+
+// next waits for its turn, and returns the answer that somebody has begun after one, or else begins it.
+func (d *Delivery) next(ctx context.Context, q Question, t *topic, after *answer) (*answer, error) {
+	select {
+	case t.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if a := d.latest(t); a != after {
+		<-t.turn
+		return a, nil
+	}
+	select {
+	case d.working <- struct{}{}:
+		return d.begin(ctx, q, t), nil
+	case <-ctx.Done():
+		<-t.turn
+		return nil, ctx.Err()
+	}
+}
+
+func (d *Delivery) latest(t *topic) *answer {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return t.latest
+}
+
+// begin begins to work an answer out, in turn and with a token. Its caller may go away: others wait for the
+// same answer.
+func (d *Delivery) begin(ctx context.Context, q Question, t *topic) *answer {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	a := &answer{begun: d.now(), done: make(chan struct{})}
+	t.latest = a
+	d.forget(a.begun)
 	go func() {
-		defer func() { <-d.working }()
-		d.answer(context.WithoutCancel(ctx), a, window, q.Filter)
+		defer func() {
+			<-d.working
+			<-t.turn
+		}()
+		d.answer(context.WithoutCancel(ctx), a, q)
 	}()
 	return a
 }
 
-// forget drops answers that are old, so that many different questions take up no memory.
+// forget drops answers that are old and topics that nobody asks about, so that many different questions take
+// up no memory.
 func (d *Delivery) forget(now time.Time) {
-	for q, a := range d.answers {
-		if !a.holds(now) {
-			delete(d.answers, q)
+	for q, t := range d.topics {
+		if t.askers == 0 && !t.latest.isRecent(now) {
+			delete(d.topics, q)
 		}
 	}
 }
 
-func (d *Delivery) answer(ctx context.Context, a *answer, window analytics.Window, filter analytics.Filter) {
+func (d *Delivery) answer(ctx context.Context, a *answer, q Question) {
 	defer close(a.done)
 	defer func() {
 		if fault := recover(); fault != nil { // one question must not end the program
@@ -153,7 +217,13 @@ func (d *Delivery) answer(ctx context.Context, a *answer, window analytics.Windo
 	}()
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	sum := analytics.NewSum(window, filter, d.card)
+	d.flush(ctx)
+	window, err := analytics.NewWindow(a.begun, q.Length, q.Step)
+	if err != nil {
+		a.err = Refuse(err)
+		return
+	}
+	sum := analytics.NewSum(window, q.Filter, d.card)
 	if a.err = d.counts.Counts(ctx, sum.Ranges(), sum.Add); a.err == nil {
 		a.report = sum.Report(d.policy)
 	}

@@ -56,25 +56,93 @@ func (f *fakeCounts) times() int {
 
 var anHour = Question{Length: time.Hour}
 
-func total(t *testing.T, d *Delivery, q Question) int64 {
+func total(t *testing.T, d *Delivery, q Question) int64 { return totalOf(t, d.Report, q) }
+
+func recentTotal(t *testing.T, d *Delivery, q Question) int64 { return totalOf(t, d.Recent, q) }
+
+func totalOf(t *testing.T, ask func(context.Context, Question) (*analytics.Report, error), q Question) int64 {
 	t.Helper()
-	report, err := d.Report(t.Context(), q)
+	report, err := ask(t.Context(), q)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return 0
 	}
 	return report.Total
 }
 
-func TestAnswersHoldForASecond(t *testing.T) {
+// What was committed before a question is in its answer: an answer that was begun before is never shared.
+func TestAnswersAreNew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		counts := &fakeCounts{takes: 303 * time.Millisecond}
+		d := New(counts, nil, nil, analytics.DefaultPolicy())
+		for want := range int64(3) {
+			if got := total(t, d, anHour); got != want+1 {
+				t.Errorf("answer %d, want %d", got, want+1)
+			}
+		}
+		var group sync.WaitGroup
+		for i := range 60 { // answers begin after 0, 303 and 606 ms
+			group.Go(func() {
+				asked := time.Duration(i) * 10 * time.Millisecond
+				time.Sleep(asked)
+				want := int64(4)
+				if asked > 0 {
+					want += 1 + int64(asked/counts.takes)
+				}
+				if got := total(t, d, anHour); got != want {
+					t.Errorf("who asks after %v has answer %d, want %d", asked, got, want)
+				}
+			})
+		}
+		group.Wait()
+		if got := counts.times(); got != 6 {
+			t.Errorf("the store was asked %d times, want 6: several share the next answer", got)
+		}
+	})
+}
+
+// What this process has yet to count is counted first, and what comes while that is done is for the next.
+func TestFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var counts fakeCounts
+		flushed := 0
+		flush := func(ctx context.Context) {
+			if _, ok := ctx.Deadline(); !ok {
+				t.Error("there is no end to it")
+			}
+			time.Sleep(100 * time.Millisecond)
+			if flushed++; counts.times() != flushed-1 {
+				t.Error("the store was asked before")
+			}
+		}
+		d := New(&counts, flush, nil, analytics.DefaultPolicy())
+		var group sync.WaitGroup
+		for i := range 2 {
+			group.Go(func() {
+				time.Sleep(time.Duration(i) * 50 * time.Millisecond)
+				if got := total(t, d, anHour); got != int64(i+1) {
+					t.Errorf("question %d has answer %d", i+1, got)
+				}
+			})
+		}
+		group.Wait()
+		recentTotal(t, d, anHour)
+		if flushed != 2 {
+			t.Errorf("flushed %d times, want 2", flushed)
+		}
+	})
+}
+
+func TestRecentAnswersHoldForASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		counts := new(fakeCounts)
-		d := New(counts, nil, analytics.DefaultPolicy())
+		d := New(counts, nil, nil, analytics.DefaultPolicy())
 		for _, step := range []struct {
 			wait time.Duration
 			want int64
 		}{{0, 1}, {0, 1}, {999 * time.Millisecond, 1}, {time.Millisecond, 2}, {500 * time.Millisecond, 2}, {time.Hour, 3}} {
 			time.Sleep(step.wait)
-			if got := total(t, d, anHour); got != step.want {
+			if got := recentTotal(t, d, anHour); got != step.want {
 				t.Errorf("after %v more: answer %d, want %d", step.wait, got, step.want)
 			}
 		}
@@ -83,18 +151,18 @@ func TestAnswersHoldForASecond(t *testing.T) {
 
 func TestQuestionsAreApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := New(new(fakeCounts), nil, analytics.DefaultPolicy())
+		d := New(new(fakeCounts), nil, nil, analytics.DefaultPolicy())
 		questions := []Question{
 			anHour, {Length: 2 * time.Hour}, {Length: time.Hour, Step: time.Minute},
 			{Length: time.Hour, Filter: analytics.Filter{Carrier: "TELEFONICA"}}, {Length: time.Hour, Filter: analytics.Filter{Region: "GB"}},
 		}
 		for i, q := range questions {
-			if got := total(t, d, q); got != int64(i+1) {
+			if got := recentTotal(t, d, q); got != int64(i+1) {
 				t.Errorf("%+v has the answer of question %d", q, got)
 			}
 		}
 		for i, q := range questions {
-			if got := total(t, d, q); got != int64(i+1) {
+			if got := recentTotal(t, d, q); got != int64(i+1) {
 				t.Errorf("asked again, %+v has the answer of question %d", q, got)
 			}
 		}
@@ -104,12 +172,12 @@ func TestQuestionsAreApart(t *testing.T) {
 func TestOneDoesTheWorkOfMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		counts := &fakeCounts{takes: 300 * time.Millisecond}
-		d := New(counts, nil, analytics.DefaultPolicy())
+		d := New(counts, nil, nil, analytics.DefaultPolicy())
 		var group sync.WaitGroup
 		for i := range 50 {
 			group.Go(func() {
 				time.Sleep(time.Duration(i) * 5 * time.Millisecond)
-				if got := total(t, d, anHour); got != 1 {
+				if got := recentTotal(t, d, anHour); got != 1 {
 					t.Errorf("answer %d", got)
 				}
 			})
@@ -125,18 +193,18 @@ func TestOneDoesTheWorkOfMany(t *testing.T) {
 func TestSlowAnswerIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		counts := &fakeCounts{takes: 5 * time.Second}
-		d := New(counts, nil, analytics.DefaultPolicy())
+		d := New(counts, nil, nil, analytics.DefaultPolicy())
 		var group sync.WaitGroup
 		for i := range 5 {
 			group.Go(func() {
 				time.Sleep(time.Duration(i) * 900 * time.Millisecond)
-				if got := total(t, d, anHour); got != 1 {
+				if got := recentTotal(t, d, anHour); got != 1 {
 					t.Errorf("answer %d", got)
 				}
 			})
 		}
 		group.Wait()
-		if got := total(t, d, anHour); got != 2 {
+		if got := recentTotal(t, d, anHour); got != 2 {
 			t.Errorf("answer %d: the one that came late holds for ever", got)
 		}
 	})
@@ -146,17 +214,17 @@ func TestSlowAnswerIsWaitedFor(t *testing.T) {
 func TestFirstAskerGoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		counts := &fakeCounts{takes: 500 * time.Millisecond}
-		d := New(counts, nil, analytics.DefaultPolicy())
+		d := New(counts, nil, nil, analytics.DefaultPolicy())
 		ctx, cancel := context.WithCancel(t.Context())
 		var group sync.WaitGroup
 		group.Go(func() {
-			if _, err := d.Report(ctx, anHour); !errors.Is(err, context.Canceled) {
+			if _, err := d.Recent(ctx, anHour); !errors.Is(err, context.Canceled) {
 				t.Errorf("the one who went away has %v", err)
 			}
 		})
 		synctest.Wait()
 		group.Go(func() {
-			if got := total(t, d, anHour); got != 1 {
+			if got := recentTotal(t, d, anHour); got != 1 {
 				t.Errorf("answer %d", got)
 			}
 		})
@@ -166,18 +234,66 @@ func TestFirstAskerGoes(t *testing.T) {
 	})
 }
 
+// Of those who wait for the same answer each may go away at any time, and the others have theirs.
+func TestWaitingAskersGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		counts := &fakeCounts{takes: 500 * time.Millisecond}
+		d := New(counts, nil, nil, analytics.DefaultPolicy())
+		var group sync.WaitGroup
+		for i := range 40 {
+			group.Go(func() {
+				q := Question{Length: time.Hour, Filter: analytics.Filter{Carrier: "ABCDEFGH"[i%8 : i%8+1]}}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*37*time.Millisecond+time.Millisecond)
+				defer cancel()
+				if i >= 32 {
+					ctx = t.Context()
+				}
+				_, err := d.Report(ctx, q)
+				if err != nil && (i >= 32 || !errors.Is(err, context.DeadlineExceeded)) {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		time.Sleep(time.Second)
+		total(t, d, anHour)
+		if len(d.topics) != 1 || len(d.working) > 1 {
+			t.Errorf("%d questions and %d tokens are kept", len(d.topics), len(d.working))
+		}
+	})
+}
+
+// The store is asked a few questions at a time. Whoever gives up before a question is put leaves nothing.
+func TestFewQuestionsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		counts := &fakeCounts{takes: time.Second}
+		d := New(counts, nil, nil, analytics.DefaultPolicy())
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		var group sync.WaitGroup
+		for i := range 10 {
+			group.Go(func() { _, _ = d.Report(ctx, Question{Length: time.Hour + time.Duration(i)*time.Minute}) })
+		}
+		group.Wait()
+		if counts.times() != atOnce || len(d.topics) != atOnce {
+			t.Errorf("%d questions were put and %d are kept, want %d", counts.times(), len(d.topics), atOnce)
+		}
+		time.Sleep(time.Second)
+	})
+}
+
 func TestStoreThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		counts := &fakeCounts{err: store.ErrUnavailable}
-		d := New(counts, nil, analytics.DefaultPolicy())
+		d := New(counts, nil, nil, analytics.DefaultPolicy())
 		for range 2 {
-			if report, err := d.Report(t.Context(), anHour); report != nil || !errors.Is(err, store.ErrUnavailable) {
+			if report, err := d.Recent(t.Context(), anHour); report != nil || !errors.Is(err, store.ErrUnavailable) {
 				t.Errorf("%v %v", report, err)
 			}
 		}
 		counts.err = nil
 		time.Sleep(time.Second)
-		if got := total(t, d, anHour); got != 2 {
+		if got := recentTotal(t, d, anHour); got != 2 {
 			t.Errorf("the store was asked %d times: while it is away, once a second is enough", got)
 		}
 	})
@@ -185,7 +301,7 @@ func TestStoreThatFails(t *testing.T) {
 
 func TestStoreThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := New(&fakeCounts{takes: time.Hour}, nil, analytics.DefaultPolicy())
+		d := New(&fakeCounts{takes: time.Hour}, nil, nil, analytics.DefaultPolicy())
 		start := time.Now()
 		if _, err := d.Report(t.Context(), anHour); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != answerTimeout {
 			t.Errorf("%v after %v", err, time.Since(start))
@@ -195,14 +311,14 @@ func TestStoreThatHangs(t *testing.T) {
 
 func TestQuestionsThatMakeNoSense(t *testing.T) {
 	counts := new(fakeCounts)
-	d := New(counts, nil, analytics.DefaultPolicy())
+	d := New(counts, nil, nil, analytics.DefaultPolicy())
 	for _, q := range []Question{{}, {Length: 91 * 24 * time.Hour}, {Length: time.Hour, Step: -1}, {Length: time.Hour, Step: 1}} {
 		_, err := d.Report(t.Context(), q)
 		if refused, ok := errors.AsType[*QuestionError](err); !ok || refused.Error() == "" || errors.Unwrap(refused) == nil {
 			t.Errorf("%+v: %v", q, err)
 		}
 	}
-	if counts.times() != 0 || len(d.answers) != 0 {
+	if counts.times() != 0 || len(d.topics) != 0 {
 		t.Error("they were asked all the same")
 	}
 }
@@ -210,12 +326,12 @@ func TestQuestionsThatMakeNoSense(t *testing.T) {
 // Many different questions take up no memory once they are old.
 func TestOldAnswersAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := New(new(fakeCounts), nil, analytics.DefaultPolicy())
+		d := New(new(fakeCounts), nil, nil, analytics.DefaultPolicy())
 		for i := range 100 {
 			total(t, d, Question{Length: time.Hour + time.Duration(i)*time.Minute})
 			time.Sleep(100 * time.Millisecond)
 		}
-		if got := len(d.answers); got > 11 {
+		if got := len(d.topics); got > 11 {
 			t.Errorf("%d answers are kept", got)
 		}
 	})

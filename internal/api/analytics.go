@@ -18,7 +18,8 @@ import (
 	"github.com/cxbridge/cxbridge/internal/answers"
 )
 
-// Delivery answers questions about delivery. See answers.Delivery for its errors.
+// Delivery answers questions about delivery with all that was acknowledged before they were asked. See
+// answers.Delivery for its errors.
 type Delivery interface {
 	Report(ctx context.Context, q answers.Question) (*analytics.Report, error)
 }
@@ -51,7 +52,9 @@ func (c *Handler) analyticsRoutes() {
 		OperationID: "get-delivery", Method: http.MethodGet, Path: "/analytics/delivery",
 		Summary: "Delivery, its speed and its cost, by carrier and region", Tags: []string{"analytics"},
 		Description: "A message belongs to the window of its first receipt. Counts are exact, over all messages; " +
-			"quantiles are within 2 %. The same question within a second gets the same answer.",
+			"quantiles are within 2 %. The answer includes every event that was acknowledged before the question was " +
+			"asked, with two exceptions: receipts that another replica took may be missing from receipts, throughput, " +
+			"latencies and slaCompliance for up to a second, and events in a spool are counted once they are in the database.",
 		Middlewares: huma.Middlewares{acceptCSV},
 		Responses: map[string]*huma.Response{"200": {
 			Description: "OK",

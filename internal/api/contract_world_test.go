@@ -69,7 +69,7 @@ func (w *contractWorld) open(t *testing.T, db store.Store) {
 	gate := webhook.NewGate(webhook.Options{Secrets: secrets, Failures: w.Failures, Registry: registry})
 	w.receipts, w.threads = gate.SMS(w.in), gate.Threads(w.in, w)
 	w.Simulator = &simulator.Simulator{Receipts: w.receipts, Threads: w.threads, Secret: webhookSecret}
-	w.Store, w.Delivery = db, answers.New(db, nil, analytics.Policy{})
+	w.Store, w.Delivery = db, answers.New(db, w.in.CommitObserved, nil, analytics.Policy{})
 	w.Metrics = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	w.built = nil
 }

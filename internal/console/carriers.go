@@ -75,9 +75,9 @@ func (c *Console) loadCarriers(ctx context.Context, r *http.Request) (*carriers,
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
 	for _, ask := range []func() error{
-		func() (err error) { data.Report, err = c.Delivery.Report(ctx, question); return err },
+		func() (err error) { data.Report, err = c.Delivery.Recent(ctx, question); return err },
 		func() (err error) {
-			all, err = c.Delivery.Report(ctx, answers.Question{Length: question.Length})
+			all, err = c.Delivery.Recent(ctx, answers.Question{Length: question.Length})
 			return err
 		},
 		func() (err error) { alarms, err = c.Store.Alarms(ctx, maxAlarms); return err },

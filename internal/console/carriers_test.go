@@ -113,6 +113,17 @@ func TestCarriersSort(t *testing.T) {
 	want(t, page, `aria-sort="descending"><a href="/carriers?sort=failure">Failed`, `<a href="/carriers?sort=-total">Messages`, `<a href="/carriers?sort=carrier">Carrier`)
 }
 
+// Pages are looked at again soon, and share answers. Who takes a file along has all that was acknowledged.
+func TestAgeOfAnswers(t *testing.T) {
+	for path, isRecent := range map[string]bool{"/": true, "/carriers": true, "/carriers.csv": false} {
+		b := newBench()
+		b.get(t, path, viewerToken)
+		if asked := len(b.questions()); asked == 0 || isRecent && b.recent != asked || !isRecent && b.recent != 0 {
+			t.Errorf("%s: %d of %d questions may have an older answer", path, b.recent, asked)
+		}
+	}
+}
+
 func TestCarriersExport(t *testing.T) {
 	b := newBench()
 	b.report = reportWithReroute()

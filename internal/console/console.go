@@ -84,6 +84,7 @@ type Setting struct{ Name, Value, Source string }
 // Delivery answers questions about delivery. See answers.Delivery.
 type Delivery interface {
 	Report(ctx context.Context, q answers.Question) (*analytics.Report, error)
+	Recent(ctx context.Context, q answers.Question) (*analytics.Report, error) // for pages, which are looked at again soon
 }
 
 // Store is what the console needs of a store.Store.

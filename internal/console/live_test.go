@@ -159,9 +159,9 @@ func TestLiveWithoutDatabase(t *testing.T) {
 }
 
 // hangs is a Delivery that answers only when its caller goes away.
-type hangs struct{}
+type hangs struct{ Delivery }
 
-func (hangs) Report(ctx context.Context, _ answers.Question) (*analytics.Report, error) {
+func (hangs) Recent(ctx context.Context, _ answers.Question) (*analytics.Report, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }

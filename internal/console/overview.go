@@ -79,7 +79,7 @@ func (c *Console) loadOverview(ctx context.Context, r *http.Request) (*overview,
 			return nil
 		},
 		func() (err error) {
-			o.Report, err = c.Delivery.Report(ctx, answers.Question{Length: w.length, Step: w.step})
+			o.Report, err = c.Delivery.Recent(ctx, answers.Question{Length: w.length, Step: w.step})
 			return err
 		},
 		func() error {

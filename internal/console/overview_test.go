@@ -150,9 +150,9 @@ func TestSentence(t *testing.T) {
 	}
 }
 
-type panics struct{}
+type panics struct{ Delivery }
 
-func (panics) Report(context.Context, answers.Question) (*analytics.Report, error) { panic("a bug") }
+func (panics) Recent(context.Context, answers.Question) (*analytics.Report, error) { panic("a bug") }
 
 // A fault of the program in one part of the page ends no more than the page.
 func TestOverviewWithAFault(t *testing.T) {
@@ -162,7 +162,7 @@ func TestOverviewWithAFault(t *testing.T) {
 	if w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "a bug") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	if log := b.log.String(); !strings.Contains(log, "a bug") || !strings.Contains(log, "panics.Report") {
+	if log := b.log.String(); !strings.Contains(log, "a bug") || !strings.Contains(log, "panics.Recent") {
 		t.Errorf("the log does not tell where: %s", log)
 	}
 }

@@ -329,16 +329,9 @@ func (s *storage) wantCounted(t *testing.T, p *process) {
 	if total == 0 {
 		t.Fatal("there is no message")
 	}
-	var diff string
-	defer func() {
-		if diff != "" {
-			t.Errorf("counted (-messages +analytics):\n%s", diff)
-		}
-	}()
-	eventually(t, "a report is as new as the messages", func() bool { // reports are kept for a moment
-		diff = cmp.Diff(want, p.counted(t), cmp.AllowUnexported(lane{}))
-		return diff == ""
-	})
+	if diff := cmp.Diff(want, p.counted(t), cmp.AllowUnexported(lane{})); diff != "" {
+		t.Errorf("counted (-messages +analytics):\n%s", diff)
+	}
 }
 
 // counted returns what analytics count in the last hour and a half.
