@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/cxbridge/cxbridge/internal/reconcile"
 	"github.com/cxbridge/cxbridge/internal/sim"
 	"github.com/cxbridge/cxbridge/internal/telemetry/telemetrytest"
 )
@@ -52,6 +54,28 @@ func TestCheckCRM(t *testing.T) {
 				t.Errorf("the token shows: %v", err)
 			}
 		})
+	}
+}
+
+// A pause that CXone asks for reaches those who reconcile as one, with what is left of it.
+func TestThreadSourceTellsOfPauses(t *testing.T) {
+	t.Parallel()
+	remote, err := startRemotes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(remote.close)
+	remote.cxone.Fail(sim.Fault{Path: "/api/v2/interactions/social/threads/T1", Status: http.StatusTooManyRequests, RetryAfter: "30"})
+	client, err := newCXone(Config{CXone: &CXone{BaseURL: remote.cxoneURL, ClientID: demoClientID, ClientSecret: Secret(remote.cxoneSecret)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"T1", "T2"} {
+		_, err := threadSource{client}.Thread(t.Context(), id)
+		pause, ok := errors.AsType[*reconcile.PauseError](err)
+		if !ok || pause.Left <= 0 || pause.Left > 30*time.Second || !strings.Contains(pause.Error(), "CXone asks for a pause") {
+			t.Errorf("%s: got %v", id, err)
+		}
 	}
 }
 
