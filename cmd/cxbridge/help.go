@@ -56,8 +56,9 @@ line it says what to do. It changes nothing: the file it tests the disk with is 
 any check fails. It takes every setting of serve; see "cxbridge serve --help".`
 
 const replayDetail = `Asks a running cxbridge, with the operator's token, to read dead letters again. One that is applied is
-gone; one that is refused again stays, with its reason. While the service asks to wait, it waits. Exits 1
-if any is refused again or fails.
+gone; one that is refused again stays, with its reason. What the CRM had refused is pushed to it again,
+and counts as replayed: if it is refused once more, its dead letter comes back under the same id. While
+the service asks to wait, it waits. Exits 1 if any is refused again or fails.
 
 Examples:
   cxbridge replay 17 18

@@ -20,7 +20,7 @@ type deadLetter struct {
 	ID         int64     `json:"id"`
 	Kind       string    `json:"kind" doc:"What the event would have been" example:"sms"`
 	Subject    *string   `json:"subject" doc:"The id it is about; null if that could not be read"`
-	Reason     string    `json:"reason" doc:"Why it was refused, the last time it was read"`
+	Reason     string    `json:"reason" doc:"Why it was refused, the last time it was tried"`
 	ReceivedAt time.Time `json:"receivedAt"`
 	Raw        string    `json:"raw" doc:"The body as it came in. Bytes that are not UTF-8 are replaced by U+FFFD; rawBase64 then has the original."`
 	RawBase64  []byte    `json:"rawBase64,omitempty" doc:"The body as it came in, if it is not UTF-8"`
@@ -54,7 +54,8 @@ func (c *Handler) deadLetterRoutes() {
 	register(c, access.Operator, huma.Operation{
 		OperationID: "list-dead-letters", Method: http.MethodGet, Path: "/api/dead-letters",
 		Summary: "What was refused, newest first", Tags: tags,
-		Description: "A page may hold fewer than limit items when the bodies are large. It is the last one only when next is null.",
+		Description: "A page may hold fewer than limit items when the bodies are large. It is the last one only when next is null. " +
+			"What is on its way to the CRM again after a replay is not listed.",
 	}, c.listDeadLetters)
 	register(c, access.Operator, huma.Operation{
 		OperationID: "get-dead-letter", Method: http.MethodGet, Path: "/api/dead-letters/{id}",
@@ -64,7 +65,10 @@ func (c *Handler) deadLetterRoutes() {
 		OperationID: "replay-dead-letter", Method: http.MethodPost, Path: "/api/dead-letters/{id}/replay",
 		Summary: "Read a dead letter again, as of the time it came in", Tags: tags,
 		Description: "200: the event is applied and the dead letter is gone. 202: the database went away in the meantime; " +
-			"the event is durable in the spool and the dead letter stays. 422: it is refused again, and stays.",
+			"the event is durable in the spool and the dead letter stays. 422: it is refused again, and stays.\n\n" +
+			"A thread-item or thread-push is always answered 200: its message or participant, or its thread, is pushed to the CRM " +
+			"again, and nothing else that is set aside. If it is refused again, the same dead letter is back, with the new reason " +
+			"and one more of replays.",
 	}, c.replayDeadLetter)
 	register(c, access.Operator, huma.Operation{
 		OperationID: "delete-dead-letter", Method: http.MethodDelete, Path: "/api/dead-letters/{id}",
@@ -162,7 +166,7 @@ func (c *Handler) getDeadLetter(ctx context.Context, in *deadLetterID) (*oneDead
 type replayAnswer struct {
 	Status int
 	Body   struct {
-		Replayed          bool   `json:"replayed" doc:"The event is applied and the dead letter is gone"`
+		Replayed          bool   `json:"replayed" doc:"The dead letter is gone: the event is applied, or what the CRM had refused is pushed to it again"`
 		MessageID         string `json:"messageId,omitempty" doc:"The message, for a receipt"`
 		ThreadID          string `json:"threadId,omitempty" doc:"The thread, for every other kind: it is pushed to the CRM again"`
 		Duplicate         bool   `json:"duplicate" doc:"The event had come again in the meantime"`
@@ -212,7 +216,7 @@ type matching struct {
 
 type matchingAnswer struct {
 	Body struct {
-		Replayed       int     `json:"replayed" doc:"The events are applied and the dead letters are gone"`
+		Replayed       int     `json:"replayed" doc:"The dead letters are gone: the events are applied, or what the CRM had refused is pushed to it again"`
 		Refused        int     `json:"refused" doc:"The events are refused again, and the dead letters stay"`
 		QueuedForRetry int     `json:"queuedForRetry,omitempty" doc:"The events wait in the spool, and the dead letters stay"`
 		Deleted        int     `json:"deleted"`

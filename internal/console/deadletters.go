@@ -229,7 +229,7 @@ func replayNotice(id int64, replayed *ingest.Replayed) string {
 	case replayed.Spooled:
 		return letter + " was read, and its event waits in the spool: the database went away. Once the database is back, delete it or replay it again."
 	case replayed.Kind == store.KindThreadPush || replayed.Kind == store.KindThreadItem:
-		return fmt.Sprintf("%s is gone: the thread %s is on its way to the CRM again.", letter, replayed.Subject)
+		return fmt.Sprintf("%s is gone: the thread %s is on its way to the CRM again. If that is refused, the dead letter comes back.", letter, replayed.Subject)
 	case replayed.Duplicate:
 		return fmt.Sprintf("%s is gone: its event about %s had come again in the meantime.", letter, replayed.Subject)
 	case replayed.Warning != "":

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -113,7 +114,7 @@ func TestMessageIsTooLong(t *testing.T) {
 		p.replay(t, letters[0])
 		eventually(t, "it is set aside again", func() bool {
 			now := p.deadLetters(t)
-			return len(now) == 1 && now[0].ID != letters[0].ID
+			return len(now) == 1 && now[0].ID == letters[0].ID && now[0].Replays == 1
 		})
 		// Events that do not name it are not delayed, and the answer to those that do is not SYNCED.
 		p.wantAnswer(t, synced, event(updated, "t-1", 2, saying(short)), "Prefer", "wait=30")
@@ -129,6 +130,33 @@ func TestMessageIsTooLong(t *testing.T) {
 			t.Errorf("%d entries in the audit, want 2", n)
 		}
 		wantAuditVerified(t, s.settings)
+	})
+}
+
+// A replay tries again what it is about and nothing else. What is refused again has the dead letter that it
+// had.
+func TestReplayOfOneOfSeveral(t *testing.T) {
+	onEach(t, func(t *testing.T, s *storage) {
+		crm, withCRM := newCRM(t)
+		p := serve(t, s.settings.with(withCRM))
+		long := strings.Repeat("é", 5001)
+		p.wantAnswer(t, accepted, event(updated, "t-1", 1, saying(line("m-1", long, 1), line("m-2", long, 2))), "Prefer", "wait=30")
+		p.awaitSynced(t)
+		crm.SetFaults(func(r *http.Request) sim.CRMFault {
+			return sim.CRMFault{Status: http.StatusUnprocessableEntity, Body: `{"message":"not today"}`}
+		})
+		p.wantAnswer(t, accepted, event(updated, "t-1", 2, saying(line("m-3", "Hello", 3))))
+		p.awaitState(t, "t-1", "parked")
+		want := p.deadLetters(t)
+		if len(want) != 3 {
+			t.Fatalf("dead letters %+v", want)
+		}
+		for i := range want {
+			p.replay(t, want[i])
+			want[i].Replays++
+			eventually(t, "it is refused again", func() bool { return slices.Equal(p.deadLetters(t), want) })
+			p.awaitState(t, "t-1", "parked")
+		}
 	})
 }
 

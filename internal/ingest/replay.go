@@ -28,7 +28,7 @@ type Replayer struct {
 type DeadLetters interface {
 	DeadLetter(ctx context.Context, id int64) (*store.DeadLetter, error)
 	FailReplay(ctx context.Context, id int64, reason string) error
-	Wake(ctx context.Context, threadID string, resolves int64, note audit.Note, now time.Time) error
+	Wake(ctx context.Context, threadID string, replays int64, note audit.Note, now time.Time) error
 	Audit(ctx context.Context, note audit.Note, now time.Time) error
 }
 
@@ -53,9 +53,10 @@ type StillRefusedError struct {
 func (e *StillRefusedError) Error() string { return "still refused: " + e.Reason }
 
 // Replay tries a dead letter again. The raw body of an event is read as if it came in again, at the
-// time when it first came. A thread that is parked, or of which an item was set aside, is made due.
-// On success the event is durable, or the thread is due, and the dead letter is gone, both by one
-// transaction.
+// time when it first came. A thread that is parked, or of which an item was set aside, is made due: of
+// what is set aside, only the item that the dead letter is about is tried again. On success the event is
+// durable, or the thread is due, and the dead letter is gone, both by one transaction. If the CRM or its
+// schema refuses the thread or the item again, the dead letter comes back: see store.Queue.Wake.
 //
 // The error is a *StillRefusedError, and the replay is counted on the dead letter, when the event
 // is refused again. It wraps store.ErrNotFound when there is no such dead letter, or no such thread,
@@ -95,8 +96,8 @@ func (rp *Replayer) WakeThread(ctx context.Context, threadID string) error {
 	return rp.wake(ctx, threadID, 0, note)
 }
 
-func (rp *Replayer) wake(ctx context.Context, threadID string, resolves int64, note audit.Note) error {
-	if err := rp.Store.Wake(ctx, threadID, resolves, note, now()); err != nil {
+func (rp *Replayer) wake(ctx context.Context, threadID string, replays int64, note audit.Note) error {
+	if err := rp.Store.Wake(ctx, threadID, replays, note, now()); err != nil {
 		return err
 	}
 	if rp.Wake != nil {

@@ -44,14 +44,14 @@ func (f *fakeLetters) FailReplay(_ context.Context, _ int64, reason string) erro
 	return nil
 }
 
-func (f *fakeLetters) Wake(_ context.Context, threadID string, resolves int64, note audit.Note, _ time.Time) error {
+func (f *fakeLetters) Wake(_ context.Context, threadID string, replays int64, note audit.Note, _ time.Time) error {
 	if f.wakeErr != nil {
 		return f.wakeErr
 	}
 	if threadID != note.Subject {
 		return fmt.Errorf("the note is about %q", note.Subject)
 	}
-	f.woken, f.notes = append(f.woken, resolves), append(f.notes, note)
+	f.woken, f.notes = append(f.woken, replays), append(f.notes, note)
 	return nil
 }
 

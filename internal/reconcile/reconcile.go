@@ -49,7 +49,7 @@ type Intake interface {
 type Store interface {
 	Thread(ctx context.Context, id string) (*store.ThreadRow, error)
 	DoneRev(ctx context.Context, threadID string) (done, aside int64, err error)
-	Wake(ctx context.Context, threadID string, resolves int64, note audit.Note, now time.Time) error
+	Wake(ctx context.Context, threadID string, replays int64, note audit.Note, now time.Time) error
 }
 
 // Synced waits until the CRM has a revision of a thread, or it is known that it will not get all of it,

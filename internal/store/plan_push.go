@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
@@ -13,12 +12,15 @@ import (
 //
 //  1. lock and read the threads of PushThreadIDs, in that order;
 //  2. give them to PlanPushes;
-//  3. mark all items of the threads in Forget as ones that the CRM does not have: Acked, SetAside
-//     and Theirs are cleared;
+//  3. mark all items of the threads in Forget as ones that the CRM does not have: Acked and Theirs
+//     are cleared, and SetAside becomes thread.Retry where it is set;
 //  4. note Acked, SetAside and Theirs of Items, and nothing else of them: the rest may have changed
 //     since the claim. Dirty follows from what the row says then;
 //  5. write Threads, whose own Items are empty;
-//  6. delete the dead letters of Solved, then write Letters.
+//  6. delete the dead letters of Solved, then write Letters. If there is one about the same thing
+//     that was replayed, or has the same Raw, it is that letter again: its Subject, Reason and Raw
+//     are noted, and if it was replayed, that has failed once more and it waits for an operator
+//     again. Any other about the same thing is deleted first.
 type PushPlan struct {
 	Threads ThreadWrites
 	Forget  []string
@@ -39,8 +41,8 @@ func PushThreadIDs(pushes []Push) []string {
 	return slices.Compact(ids)
 }
 
-// PlanPushes works out what to write. It changes the rows it is given. A thread is in one push at
-// most.
+// PlanPushes works out what to write. It changes the rows and items it is given. A thread is in one
+// push at most.
 func PlanPushes(pushes []Push, rows map[string]*ThreadRow, now time.Time) *PushPlan {
 	p := &PushPlan{Held: make([]bool, len(pushes))}
 	retryIn := make(map[string]time.Duration)
@@ -78,7 +80,9 @@ func (p *PushPlan) end(push *Push, row *ThreadRow, now time.Time) {
 	s := &row.Sync
 	s.LeaseUntil, s.Due = time.Time{}, time.Time{}
 	s.Uncertain = push.Uncertain
-	s.LastError = push.Error
+	if push.Error != "" || push.Done || !push.Forget { // else the dead letter about the thread, if there is one, is not solved yet
+		s.LastError = push.Error
+	}
 	if push.Status != 0 || push.Error != "" { // else the CRM was not asked
 		s.LastStatus, s.Answered = push.Status, now
 	}
@@ -107,6 +111,9 @@ func (p *PushPlan) end(push *Push, row *ThreadRow, now time.Time) {
 	if row.Links.LooseRev <= push.Rev { // else it was linked anew meanwhile
 		row.Links.Loose = slices.DeleteFunc(row.Links.Loose, func(id string) bool { return slices.Contains(push.Checked, id) })
 	}
+	if s.Want != push.Rev {
+		retryAside(push)
+	}
 	p.Items = append(p.Items, push.Items...)
 	for _, note := range push.Notes {
 		p.Threads.Audit = append(p.Threads.Audit, row.appendAudit(note, now))
@@ -114,7 +121,20 @@ func (p *PushPlan) end(push *Push, row *ThreadRow, now time.Time) {
 	p.letters(push)
 }
 
-// letters replaces the dead letters about the same things.
+// retryAside lets what was set aside before the claim be tried again. The thread got a new revision since
+// the claim: somebody may have asked for just that, and what the push knows of the item is older.
+func retryAside(push *Push) {
+	isNew := make(map[string]bool, len(push.SetAside))
+	for _, letter := range push.SetAside {
+		isNew[letter.Key] = true
+	}
+	for _, item := range push.Items {
+		if item.IsAside() && !isNew[ItemLetter(item.ItemKey).Key] {
+			item.SetAside = thread.Retry
+		}
+	}
+}
+
 func (p *PushPlan) letters(push *Push) {
 	for _, key := range push.Solved {
 		p.Solved = append(p.Solved, key.Digest())
@@ -124,9 +144,7 @@ func (p *PushPlan) letters(push *Push) {
 		all = append(all[:len(all):len(all)], push.Park)
 	}
 	for _, letter := range all {
-		digest := letter.Digest()
-		p.Solved = append(p.Solved, digest)
-		p.Letters = append(p.Letters, Letter{DeadLetter: letter, Digest: digest, entry: -1})
+		p.Letters = append(p.Letters, Letter{DeadLetter: letter, Digest: letter.Digest(), entry: -1})
 	}
 }
 
@@ -138,33 +156,4 @@ func (p *PushPlan) sort() {
 	slices.SortFunc(p.Solved, byBytes)
 	p.Solved = slices.Compact(p.Solved)
 	slices.SortFunc(p.Letters, func(a, b Letter) int { return byBytes(a.Digest, b.Digest) })
-}
-
-// PlanWake works out what Wake writes:
-//
-//  1. lock and read the thread;
-//  2. give it to PlanWake, nil when there is none;
-//  3. clear SetAside of its items, and delete the dead letters about these: what the CRM would not
-//     take even now gets another one;
-//  4. write what PlanWake returns, whose own Items are empty;
-//  5. delete the dead letter that the wake resolves.
-//
-// It changes the row. A thread of which no event has come is ErrNotFound.
-//
-// The thread gets a new revision even while it is pushed, because that push may not know of the
-// items that are tried again. A lease that runs goes on.
-func PlanWake(row *ThreadRow, note audit.Note, now time.Time) (*ThreadWrites, error) {
-	if row == nil || !row.Own {
-		return nil, ErrNotFound
-	}
-	s := &row.Sync
-	if s.Want == s.Done || s.Parked {
-		s.Since = now
-	}
-	s.Want++
-	s.Due, s.Attempts, s.Parked, s.Trace = time.Time{}, 0, false, ""
-	return &ThreadWrites{
-		Updates: []ThreadUpdate{{ThreadRow: row}},
-		Audit:   []audit.Entry{row.appendAudit(note, now)},
-	}, nil
 }

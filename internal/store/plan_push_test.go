@@ -47,7 +47,9 @@ func TestPushPlanEndsAClaim(t *testing.T) {
 		"without asking":            {3, func(p *store.Push) { p.Status, p.Done = 0, true }, store.Sync{Want: 3, Done: 3, Epoch: 7, LastStatus: 500}, 0},
 		"failed":                    {3, func(p *store.Push) { p.Status, p.Error, p.RetryIn = 503, "no", 5 }, store.Sync{Want: 3, Done: 2, Epoch: 7, LastStatus: 503, LastError: "no", Answered: pushedAt, Since: now, Attempts: 3}, 5},
 		"postponed":                 {3, func(p *store.Push) { p.Status, p.Error, p.Postponed, p.RetryIn = 429, "no", true, 5 }, store.Sync{Want: 3, Done: 2, Epoch: 7, LastStatus: 429, LastError: "no", Answered: pushedAt, Since: now, Attempts: 2}, 5},
-		"forgotten":                 {3, func(p *store.Push) { p.Forget = true }, store.Sync{Want: 3, Epoch: 7, LastStatus: 200, Answered: pushedAt, Since: pushedAt}, 0},
+		"forgotten":                 {3, func(p *store.Push) { p.Forget = true }, store.Sync{Want: 3, Epoch: 7, LastStatus: 200, LastError: "x", Answered: pushedAt, Since: pushedAt}, 0},
+		"forgotten, and all told":   {3, func(p *store.Push) { p.Forget, p.Done = true, true }, store.Sync{Want: 3, Done: 3, Epoch: 7, LastStatus: 200, Answered: pushedAt}, 0},
+		"forgotten, and failed":     {3, func(p *store.Push) { p.Forget, p.Error = true, "no" }, store.Sync{Want: 3, Epoch: 7, LastStatus: 200, LastError: "no", Answered: pushedAt, Since: now, Attempts: 3}, 0},
 		"no answer":                 {3, func(p *store.Push) { p.Status, p.Error, p.Uncertain = 0, "no", true }, store.Sync{Want: 3, Done: 2, Epoch: 7, LastError: "no", Answered: pushedAt, Since: now, Attempts: 3, Uncertain: true}, 0},
 		"parked":                    {3, isParked, store.Sync{Want: 3, Done: 2, Epoch: 7, LastStatus: 422, LastError: "no", Answered: pushedAt, Since: now, Attempts: 3, Parked: true}, 0},
 		"parked, an event came":     {4, isParked, store.Sync{Want: 4, Done: 2, Epoch: 7, LastStatus: 422, LastError: "no", Answered: pushedAt, Since: now, Attempts: 3}, 0},
@@ -204,10 +206,8 @@ func TestPushPlanLetters(t *testing.T) {
 	})}, map[string]*store.ThreadRow{"t": leased("t", 3)}, pushedAt)
 
 	byBytes := func(a, b [32]byte) int { return bytes.Compare(a[:], b[:]) }
-	gone := [][32]byte{solved.Digest(), one.Digest(), two.Digest()}
-	slices.SortFunc(gone, byBytes)
-	if !slices.Equal(plan.Solved, gone) {
-		t.Errorf("solved are %x, want what is replaced too: %x", plan.Solved, gone)
+	if want := [][32]byte{solved.Digest()}; !slices.Equal(plan.Solved, want) {
+		t.Errorf("solved are %x, want %x", plan.Solved, want)
 	}
 	if len(plan.Letters) != 2 || byBytes(plan.Letters[0].Digest, plan.Letters[1].Digest) >= 0 {
 		t.Fatalf("letters %+v", plan.Letters)
@@ -261,26 +261,23 @@ func TestPushPlanAudit(t *testing.T) {
 	db.requireUnbroken(t)
 }
 
-func TestPlanWake(t *testing.T) {
-	note := audit.Note{Action: audit.ActionReplay, Outcome: "woken"}
-	for name, row := range map[string]*store.ThreadRow{"none": nil, "placeholder": {Thread: thread.Thread{ID: "p"}}} {
-		if plan, err := store.PlanWake(row, note, pushedAt); err != store.ErrNotFound || plan != nil {
-			t.Errorf("%s: %+v, %v, want ErrNotFound", name, plan, err)
+// While a thread is pushed, somebody may ask that what is set aside of it be tried again.
+func TestPushPlanKeepsNothingAsideThatIsOlderThanAWake(t *testing.T) {
+	hash := thread.HashOf([]byte("v"))
+	item := func(id string) *thread.Item {
+		return &thread.Item{
+			ItemKey: thread.ItemKey{ThreadID: "t", Kind: thread.KindMessage, ID: id}, Stamp: thread.Stamp{Hash: hash}, SetAside: hash,
 		}
 	}
-	for name, test := range map[string]struct{ before, after store.Sync }{
-		"synced":   {store.Sync{Want: 3, Done: 3}, store.Sync{Want: 4, Done: 3, Since: pushedAt}},
-		"parked":   {store.Sync{Want: 3, Done: 2, Since: now, Attempts: 2, Parked: true, Uncertain: true}, store.Sync{Want: 4, Done: 2, Since: pushedAt, Uncertain: true}},
-		"retrying": {store.Sync{Want: 3, Done: 2, Since: now, Attempts: 2, Due: pushedAt}, store.Sync{Want: 4, Done: 2, Since: now}},
-		"leased":   {store.Sync{Want: 3, Done: 2, Since: now, LeaseUntil: pushedAt, Epoch: 7}, store.Sync{Want: 4, Done: 2, Since: now, LeaseUntil: pushedAt, Epoch: 7}},
-	} {
-		row := &store.ThreadRow{Thread: thread.Thread{ID: "t", Own: true}, Sync: test.before}
-		plan, err := store.PlanWake(row, note, pushedAt)
-		if err != nil || len(plan.Updates) != 1 || len(plan.Audit) != 1 || plan.Audit[0].Subject != "t" {
-			t.Fatalf("%s: %+v, %v", name, plan, err)
-		}
-		if diff := cmp.Diff(test.after, row.Sync); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
+	for want, keeps := range map[int64]bool{3: true, 4: false} {
+		before, refused := item("before"), item("refused")
+		push := pushOf(func(p *store.Push) {
+			key := store.ItemLetter(refused.ItemKey)
+			p.Items, p.SetAside = []*thread.Item{before, refused}, []*store.DeadLetter{{Kind: key.Kind, Key: key.Key}}
+		})
+		plan := store.PlanPushes([]store.Push{push}, map[string]*store.ThreadRow{"t": leased("t", want)}, pushedAt)
+		if len(plan.Items) != 2 || !plan.Items[1].IsAside() || plan.Items[0].IsAside() != keeps || !keeps && plan.Items[0].SetAside != thread.Retry {
+			t.Errorf("at revision %d: set aside are %x and %x", want, plan.Items[0].SetAside, plan.Items[1].SetAside)
 		}
 	}
 }

@@ -147,7 +147,8 @@ type DeadLetter struct {
 	Replays  int    // how often it was replayed without success
 
 	// Key identifies the dead letter among those of its kind, where its bytes do not: there is one
-	// for each thing that is wrong, and a later one replaces it. It is not stored. "" for events.
+	// for each thing that is wrong, and a later one replaces it: see PushPlan. It is not stored. ""
+	// for events.
 	Key string
 }
 

@@ -40,10 +40,16 @@ type Queue interface {
 	// are paused for longer already.
 	Pause(ctx context.Context, d time.Duration) error
 
-	// Wake makes a thread due at once, also one that is parked or synced: its failures are
-	// forgotten, and what was set aside is tried again. The dead letter resolves is removed, if it
-	// is not 0. It returns ErrNotFound when no event of the thread has come.
-	Wake(ctx context.Context, threadID string, resolves int64, note audit.Note, now time.Time) error
+	// Wake makes a thread due at once, also one that is parked or synced, and its failures are
+	// forgotten. Everything that was set aside is tried again; its dead letters stay until the CRM
+	// has taken it.
+	//
+	// If replays is not 0, it is the id of the dead letter that is replayed: of what was set aside,
+	// only what it is about is tried again. It is found no more, unless Record brings it back: with
+	// the new reason, and one more of Replays. Nothing else comes of a letter that is gone.
+	//
+	// Wake returns ErrNotFound when no event of the thread has come.
+	Wake(ctx context.Context, threadID string, replays int64, note audit.Note, now time.Time) error
 
 	// WakeParked wakes every thread that is parked because of one of the statuses, and returns how
 	// many there were.
@@ -223,7 +229,7 @@ type Push struct {
 
 	Copy      *thread.Copy   // what the CRM has of the thread now; nil: as before
 	Items     []*thread.Item // whose Acked, SetAside or Theirs were changed
-	Forget    bool           // the CRM has nothing of the thread any more: Copy and all items are forgotten first
+	Forget    bool           // the CRM has nothing of the thread any more: Copy and all items are forgotten first, and what is set aside is tried again
 	Uncertain bool           // something was sent whose answer never came
 
 	Status int    // HTTP status of the CRM's last answer; 0 when there was none

@@ -240,7 +240,10 @@ func (m *memory) Record(_ context.Context, pushes []store.Push, now time.Time) (
 	p := store.PlanPushes(pushes, rows, now)
 	for _, item := range m.items {
 		if slices.Contains(p.Forget, item.ThreadID) {
-			item.Acked, item.SetAside, item.Theirs = thread.Hash{}, thread.Hash{}, false
+			item.Acked, item.Theirs = thread.Hash{}, false
+			if !item.SetAside.IsZero() {
+				item.SetAside = thread.Retry
+			}
 		}
 	}
 	for _, item := range p.Items {
@@ -284,16 +287,20 @@ func (m *memory) WakeParked(_ context.Context, statuses []int, now time.Time) (n
 
 // wake is the Wake of a store.
 func (m *memory) wake(id string, now time.Time) {
-	p, err := store.PlanWake(m.rows[id], audit.Note{Action: audit.ActionReplay}, now)
+	var aside []thread.ItemKey
+	for key, item := range m.items {
+		if key.ThreadID == id && !item.SetAside.IsZero() && !item.Theirs {
+			aside = append(aside, key)
+		}
+	}
+	p, err := store.PlanWake(m.rows[id], nil, aside, audit.Note{Action: audit.ActionReplay}, now)
 	if err != nil {
 		panic(err)
 	}
-	for _, item := range m.items {
-		if item.ThreadID == id {
-			item.SetAside = thread.Hash{}
-		}
+	for _, key := range p.Retry {
+		m.items[key].SetAside = thread.Retry
 	}
-	m.write(p, now)
+	m.write(&p.Threads, now)
 }
 
 func (m *memory) DoneRev(_ context.Context, id string) (done, aside int64, err error) {

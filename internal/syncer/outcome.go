@@ -19,16 +19,11 @@ func (a *attempt) succeed(o outcome) {
 	a.push.Status = a.status
 	a.push.Done = !a.work.More
 	a.push.Uncertain = a.uncertain && a.work.More
-	a.settlePush()
-	a.notePush()
-	a.record()
-}
-
-// settlePush notes that the dead letter about the thread is solved, if it may have one.
-func (a *attempt) settlePush() {
 	if a.work.Row.Sync.LastError != "" {
 		a.push.Solved = append(a.push.Solved, store.PushLetter(a.thread.ID))
 	}
+	a.notePush()
+	a.record()
 }
 
 // settle notes which dead letters about items are solved: the CRM has another value of them now, or
@@ -43,15 +38,10 @@ func (a *attempt) settle(items []*thread.Item) {
 	}
 }
 
-// forget records that the CRM has nothing of the thread. Nothing is set aside then, so the dead letters
-// about items are solved: an item that the CRM would not accept even now gets another one.
+// forget records that the CRM has nothing of the thread. Everything is tried again then, also what is set
+// aside, so this attempt solves no dead letter and makes none.
 func (a *attempt) forget() {
-	a.push.Forget, a.push.SetAside = true, nil
-	for _, item := range a.work.Items {
-		if !item.SetAside.IsZero() {
-			a.push.Solved = append(a.push.Solved, store.ItemLetter(item.ItemKey))
-		}
-	}
+	a.push.Forget, a.push.SetAside, a.push.Solved = true, nil, nil
 }
 
 // failed notes the error of a request, and returns it as an Error.

@@ -129,7 +129,7 @@ func (a *attempt) resolve(remote *thread.Remote) step {
 	if !a.work.More {
 		a.uncertain = false
 	}
-	r.Delta.Items = slices.DeleteFunc(r.Delta.Items, isAside)
+	r.Delta.Items = slices.DeleteFunc(r.Delta.Items, (*thread.Item).IsAside)
 	a.thread.CRM, a.delta = r.Copy, r.Delta
 	if r.Kept > 0 || a.conflicts > 0 {
 		a.kept += r.Kept
@@ -150,7 +150,6 @@ func (a *attempt) gone() step {
 	case a.existed:
 		// It has lost it. All items become dirty, and the thread is claimed again.
 		a.forget()
-		a.settlePush() // it is not refused any more: all of it is pushed again
 		a.outcome, a.push.Status = outcomeForgotten, a.status
 		a.notePush()
 		return nil
@@ -160,7 +159,7 @@ func (a *attempt) gone() step {
 		return nil
 	}
 	a.delta.Items = slices.DeleteFunc(slices.Clone(a.delta.Items), func(i *thread.Item) bool {
-		return i.View().IsZero() || isAside(i)
+		return i.View().IsZero() || i.IsAside()
 	})
 	return a.create
 }

@@ -81,12 +81,18 @@ func tells(version int64, texts ...string) answer {
 // pushOnce claims the one thread that is due and pushes it, with what the CRM answers.
 func pushOnce(t *testing.T, queue *memory, answers ...answer) (*attempt, *script) {
 	t.Helper()
+	return pushBy(t, anything{}, queue, answers...)
+}
+
+// pushBy is pushOnce with a schema.
+func pushBy(t *testing.T, schema Schema, queue *memory, answers ...answer) (*attempt, *script) {
+	t.Helper()
 	s := &script{t: t, answers: answers}
 	c, err := queue.Claim(t.Context(), store.ClaimRequest{Limit: 1, Lease: lease, Items: chunk})
 	if err != nil || len(c.Work) != 1 {
 		t.Fatalf("claimed %d threads, %v", len(c.Work), err)
 	}
-	a := newAttempt(s, anything{}, &c.Work[0])
+	a := newAttempt(s, schema, &c.Work[0])
 	a.run(t.Context())
 	if len(s.answers) > 0 {
 		t.Errorf("%s was not sent", s.answers[0].method)
@@ -257,6 +263,25 @@ func TestForgottenThreadLeavesNoDeadLetter(t *testing.T) {
 				t.Errorf("%d dead letters of a thread that is synced: %+v", len(queue.letters), s)
 			}
 		})
+	}
+}
+
+// So it is with an item that was left alone when the loss showed.
+func TestForgottenThreadIsPushedWithWhatWasSetAside(t *testing.T) {
+	for name, schema := range map[string]Schema{"refused": anything{}, "accepted": everything{}} {
+		queue := synced(t, "")
+		queue.commit(event("t", 2, "m2", "bad"))
+		pushOnce(t, queue, ok("PATCH"))
+		queue.commit(event("t", 3, "m3", "three"))
+		pushOnce(t, queue, gone("PATCH"))
+		_, s := pushBy(t, schema, queue, gone("PATCH"), ok("POST"))
+		wants := schema == anything{}
+		if body := string(s.sent[1].Body); strings.Contains(body, `"m2"`) == wants || !strings.Contains(body, `"m3"`) {
+			t.Errorf("%s: sent %s", name, body)
+		}
+		if len(queue.letters) > 0 != wants {
+			t.Errorf("%s: %d dead letters", name, len(queue.letters))
+		}
 	}
 }
 

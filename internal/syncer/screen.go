@@ -81,6 +81,3 @@ func (a *attempt) asideRev() int64 {
 	}
 	return rev
 }
-
-// isAside reports whether the value of an item is not to be pushed.
-func isAside(item *thread.Item) bool { return !item.SetAside.IsZero() && item.SetAside == item.View() }

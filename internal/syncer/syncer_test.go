@@ -20,6 +20,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// everything is a schema that takes all.
+type everything struct{}
+
+func (everything) Check(*thread.Delta, int64) (map[*thread.Item]string, error) { return nil, nil }
+
 // anything is a schema that takes all but texts that say so.
 type anything struct{}
 

@@ -40,10 +40,14 @@ type Item struct {
 	Rev int64 // of the thread, when the item last changed
 
 	Acked    Hash // of the value that the CRM has; zero when it has none
-	SetAside Hash // of a value that the CRM would not take; zero when there is none
+	SetAside Hash // of a value that the CRM would not take, or Retry; zero when there is neither
 	Theirs   bool // another writer has changed it in the CRM: it is left as it is
 	Past     Past // the values it has had
 }
+
+// Retry is the SetAside of an item that was set aside and is to be tried again. It is the hash of no value,
+// so the item is dirty, whatever it shows: either the CRM takes that now, or it is set aside again.
+var Retry = HashOf([]byte("try again"))
 
 // View returns the hash of what the thread shows: zero when the item is not present.
 func (i *Item) View() Hash {
@@ -65,6 +69,9 @@ func (i *Item) Dirty() bool {
 		return view != i.SetAside
 	}
 }
+
+// IsAside reports whether what the item shows is set aside.
+func (i *Item) IsAside() bool { return !i.SetAside.IsZero() && i.SetAside == i.View() }
 
 // Delivery says whether the CRM has an item as the thread shows it.
 type Delivery string

@@ -30,7 +30,7 @@ func TestBackfill(t *testing.T) {
 			}
 		}
 		return func() (store.Store, error) { return postgres.Open(database) },
-			execute(fmt.Sprint("DELETE FROM goose_db_version WHERE version_id >= ", store.BackfillVersion)),
+			execute(fmt.Sprintf("DELETE FROM goose_db_version WHERE version_id >= %d; ALTER TABLE dead_letters DROP COLUMN replayed_at", store.BackfillVersion)),
 			execute("TRUNCATE analytics_deltas, analytics_rollups")
 	})
 }

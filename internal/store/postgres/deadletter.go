@@ -16,9 +16,12 @@ const (
 	listedLetter = "id, kind, subject, reason, received_at, NULL::bytea, replays"
 )
 
+// isOpen leaves out the dead letters that were replayed: see store.WakePlan.
+const isOpen = "replayed_at IS NULL"
+
 // letterFilter is the condition of a store.LetterFilter. It ignores the case of ASCII letters alone, as
 // SQLite does.
-const letterFilter = `($1 = '' OR kind = $1) AND (strpos(lower(subject COLLATE "C"), lower($2 COLLATE "C")) > 0
+const letterFilter = isOpen + ` AND ($1 = '' OR kind = $1) AND (strpos(lower(subject COLLATE "C"), lower($2 COLLATE "C")) > 0
 	OR strpos(lower(reason COLLATE "C"), lower($2 COLLATE "C")) > 0)`
 
 // DeadLetters implements store.Store.
@@ -59,7 +62,7 @@ func (s *Store) CountDeadLetters(ctx context.Context, f store.LetterFilter, most
 
 // DeadLetter implements store.Store.
 func (s *Store) DeadLetter(ctx context.Context, id int64) (*store.DeadLetter, error) {
-	rows, err := s.reads.Query(ctx, "SELECT "+letterColumns+" FROM dead_letters WHERE id = $1", id)
+	rows, err := s.reads.Query(ctx, "SELECT "+letterColumns+" FROM dead_letters WHERE id = $1 AND "+isOpen, id)
 	if err != nil {
 		return nil, failed("read dead letter", err)
 	}
@@ -73,12 +76,12 @@ func (s *Store) DeadLetter(ctx context.Context, id int64) (*store.DeadLetter, er
 // FailReplay implements store.Store.
 func (s *Store) FailReplay(ctx context.Context, id int64, reason string) error {
 	return s.changeOne(ctx, "note replay",
-		"UPDATE dead_letters SET replays = replays + 1, reason = $2 WHERE id = $1", id, reason)
+		"UPDATE dead_letters SET replays = replays + 1, reason = $2 WHERE id = $1 AND "+isOpen, id, reason)
 }
 
 // DeleteDeadLetter implements store.Store.
 func (s *Store) DeleteDeadLetter(ctx context.Context, id int64) error {
-	return s.changeOne(ctx, "delete dead letter", "DELETE FROM dead_letters WHERE id = $1", id)
+	return s.changeOne(ctx, "delete dead letter", "DELETE FROM dead_letters WHERE id = $1 AND "+isOpen, id)
 }
 
 func (s *Store) changeOne(ctx context.Context, op, statement string, args ...any) error {

@@ -332,6 +332,9 @@ func (e *erasure) participants(position string) (next string, err error) {
 			return err
 		}
 		id := store.ErasedText + "-" + rand.Text()
+		if err := e.renameLetter(i.ItemKey, id); err != nil {
+			return err
+		}
 		return e.update("thread_items", "item_id = $4, content = nullif($5, '') WHERE thread_id = $1 AND kind = $2 AND item_id = $3",
 			i.ThreadID, string(i.Kind), i.ID, id, string(store.EraseParticipant(i.Content, id)))
 	})

@@ -175,6 +175,15 @@ func (e *erasure) pushed(i *thread.Item) error {
 	return e.said(i.ThreadID, words, seeker)
 }
 
+// renameLetter makes the dead letter about an item one about the other id that the item gets.
+func (e *erasure) renameLetter(key thread.ItemKey, id string) error {
+	before := store.ItemLetter(key).Digest()
+	key.ID = id
+	after := store.ItemLetter(key).Digest()
+	_, err := e.tx.Exec(e.ctx, "UPDATE dead_letters SET digest = $2 WHERE digest = $1", before[:], after[:])
+	return err
+}
+
 // said erases what the CRM said of a thread, if it names the person.
 func (e *erasure) said(threadID, words string, seeker *store.Seeker) error {
 	if !seeker.In([]byte(words)) {

@@ -110,12 +110,13 @@ func expireOldest[K any](ctx context.Context, tx pgx.Tx, e expiry, lock string, 
 	return expired, nil
 }
 
-// oldLetters keeps what is said of a thread that is parked, and of an item that is set aside: without
-// it nobody could see why, or try again. OFFSET 0 keeps the planner from reading the other table as a
+// oldLetters keeps what is said of a thread that is parked, or is being pushed after a replay, and of an
+// item that is set aside: without it nobody could see why, or try again. OFFSET 0 keeps the planner from reading the other table as a
 // whole.
 const (
 	oldLetters = `SELECT id, received_at < $1 AND NOT CASE kind
-				WHEN 'thread-push' THEN EXISTS (SELECT FROM threads t WHERE t.thread_id = subject AND t.parked OFFSET 0)
+				WHEN 'thread-push' THEN EXISTS (SELECT FROM threads t WHERE t.thread_id = subject
+					AND (t.parked OR t.want_rev > t.done_rev AND replayed_at IS NOT NULL) OFFSET 0)
 				WHEN 'thread-item' THEN EXISTS (SELECT FROM thread_items i WHERE i.thread_id = subject AND i.set_aside IS NOT NULL OFFSET 0)
 				ELSE false END
 		FROM dead_letters WHERE id > $2 ORDER BY id LIMIT $3`

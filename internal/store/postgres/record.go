@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/cxbridge/cxbridge/internal/store"
+	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
 // acknowledgedColumns are the columns of thread_items that the end of a claim writes, with their
@@ -26,10 +27,23 @@ var acknowledgeItems = `UPDATE thread_items i SET ` + acknowledgedColumns.assign
 	WHERE i.thread_id = new.thread_id AND i.kind = new.kind AND i.item_id = new.item_id`
 
 const (
-	forgetItems = `UPDATE thread_items SET acked = NULL, set_aside = NULL, theirs = false
+	// forgetItems takes thread.Retry as $2.
+	forgetItems = `UPDATE thread_items SET acked = NULL, set_aside = CASE WHEN set_aside IS NOT NULL THEN $2::bytea END, theirs = false
 		WHERE thread_id = ANY($1) AND (acked IS NOT NULL OR set_aside IS NOT NULL OR theirs)`
 
 	deleteSolved = `DELETE FROM dead_letters WHERE digest = ANY($1::bytea[])`
+
+	// deleteOtherLetters and writeLetters write the letters of store.PushPlan. The latter takes the
+	// arguments of insertDeadLetters.
+	deleteOtherLetters = `DELETE FROM dead_letters l
+		USING (SELECT unnest($1::bytea[]) AS digest, unnest($2::bytea[]) AS raw) AS new
+		WHERE l.digest = new.digest AND l.raw <> new.raw AND ` + isOpen
+
+	writeLetters = `INSERT INTO dead_letters AS l (kind, subject, reason, received_at, raw, digest)
+		SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::text[]),
+			unnest($4::timestamptz[]), unnest($5::bytea[]), unnest($6::bytea[])
+		ON CONFLICT (digest) DO UPDATE SET subject = excluded.subject, reason = excluded.reason, raw = excluded.raw,
+			replays = l.replays + (l.replayed_at IS NOT NULL)::int, replayed_at = NULL`
 )
 
 // Record implements store.Queue. It locks threads as Commit does. The dead letters that it deletes
@@ -68,7 +82,7 @@ func (s *Store) record(ctx context.Context, pushes []store.Push, now time.Time) 
 func writePushes(ctx context.Context, conn *pgx.Conn, plan *store.PushPlan) error {
 	var b pgx.Batch
 	if len(plan.Forget) > 0 {
-		b.Queue(forgetItems, plan.Forget)
+		b.Queue(forgetItems, plan.Forget, thread.Retry[:])
 	}
 	if len(plan.Items) > 0 {
 		b.Queue(acknowledgeItems, acknowledgedColumns.arguments(plan.Items)...)
@@ -78,7 +92,10 @@ func writePushes(ctx context.Context, conn *pgx.Conn, plan *store.PushPlan) erro
 		b.Queue(deleteSolved, bytesOf(pgtype.ByteaOID, plan.Solved, func(d [32]byte) []byte { return d[:] }))
 	}
 	if len(plan.Letters) > 0 {
-		b.Queue(insertDeadLetters, letterArguments(plan.Letters)...)
+		values := letterArguments(plan.Letters)
+		raws, digests := values[4], values[5]
+		b.Queue(deleteOtherLetters, digests, raws)
+		b.Queue(writeLetters, values...)
 	}
 	b.Queue("COMMIT")
 	return conn.SendBatch(ctx, &b).Close()

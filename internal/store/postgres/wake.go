@@ -1,15 +1,11 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/store"
@@ -17,8 +13,13 @@ import (
 )
 
 const (
-	retryItems = `UPDATE thread_items SET set_aside = NULL WHERE thread_id = $1 AND set_aside IS NOT NULL
-		RETURNING kind, item_id`
+	lockReplayed = "SELECT id, kind, digest FROM dead_letters WHERE id = $1 AND " + isOpen + " FOR UPDATE"
+
+	asideKeys = "SELECT thread_id, kind, item_id FROM thread_items WHERE thread_id = $1 AND set_aside IS NOT NULL AND NOT theirs"
+
+	retryItems = `UPDATE thread_items i SET set_aside = $4
+		FROM (SELECT unnest($1::text[]) AS thread_id, unnest($2::text[]) AS kind, unnest($3::text[]) AS item_id) AS retry
+		WHERE i.thread_id = retry.thread_id AND i.kind = retry.kind AND i.item_id = retry.item_id`
 
 	wakeParked = `WITH stuck AS (
 			SELECT thread_id FROM threads WHERE parked AND last_status = ANY($1) AND thread_id > $2
@@ -31,11 +32,11 @@ const (
 )
 
 // Wake implements store.Queue.
-func (s *Store) Wake(ctx context.Context, threadID string, resolves int64, note audit.Note, now time.Time) error {
-	return s.retryRaces("wake", func() error { return s.wake(ctx, threadID, resolves, note, now) })
+func (s *Store) Wake(ctx context.Context, threadID string, replays int64, note audit.Note, now time.Time) error {
+	return s.retryRaces("wake", func() error { return s.wake(ctx, threadID, replays, note, now) })
 }
 
-func (s *Store) wake(ctx context.Context, threadID string, resolves int64, note audit.Note, now time.Time) error {
+func (s *Store) wake(ctx context.Context, threadID string, replays int64, note audit.Note, now time.Time) error {
 	conn, err := s.queue.Acquire(ctx)
 	if err != nil {
 		return err
@@ -46,44 +47,59 @@ func (s *Store) wake(ctx context.Context, threadID string, resolves int64, note 
 	var b pgx.Batch
 	b.Queue("BEGIN")
 	queueLockThreads(&b, []string{threadID}, rows)
+	letter := queueReplayed(&b, replays)
+	aside := queueAsideKeys(&b, threadID)
 	if err := conn.SendBatch(ctx, &b).Close(); err != nil {
 		return err
 	}
-	plan, err := store.PlanWake(rows[threadID], note, now)
+	plan, err := store.PlanWake(rows[threadID], letter, *aside, note, now)
 	if err != nil {
 		_, rollback := conn.Exec(ctx, "ROLLBACK")
 		return errors.Join(err, rollback)
 	}
-	letters, err := retryAside(ctx, conn, threadID)
-	if err != nil {
-		return err
-	}
 	b = pgx.Batch{}
-	if len(letters) > 0 {
-		b.Queue(deleteSolved, bytesOf(pgtype.ByteaOID, letters, func(d [32]byte) []byte { return d[:] }))
+	if len(plan.Retry) > 0 {
+		threads, kinds, ids := itemKeys(plan.Retry)
+		b.Queue(retryItems, threads, kinds, ids, thread.Retry[:])
 	}
-	queueThreads(&b, plan)
-	if resolves != 0 {
-		b.Queue("DELETE FROM dead_letters WHERE id = $1", resolves)
+	queueThreads(&b, &plan.Threads)
+	if plan.Replayed != 0 {
+		b.Queue("UPDATE dead_letters SET replayed_at = $2 WHERE id = $1", plan.Replayed, now)
+	}
+	if plan.Solved != 0 {
+		b.Queue("DELETE FROM dead_letters WHERE id = $1", plan.Solved)
 	}
 	b.Queue("COMMIT")
 	return conn.SendBatch(ctx, &b).Close()
 }
 
-// retryAside lets what was set aside of a thread be tried again, and returns the digests of the dead
-// letters about it, sorted.
-func retryAside(ctx context.Context, conn *pgxpool.Conn, threadID string) ([][32]byte, error) {
-	rows, err := conn.Query(ctx, retryItems, threadID)
-	if err != nil {
-		return nil, err
+// queueReplayed queues the read of what store.PlanWake is to know of a dead letter: nil for none.
+func queueReplayed(b *pgx.Batch, id int64) *store.ReplayedLetter {
+	if id == 0 {
+		return nil
 	}
-	letters, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) ([32]byte, error) {
-		key := thread.ItemKey{ThreadID: threadID}
-		err := row.Scan(&key.Kind, &key.ID)
-		return store.ItemLetter(key).Digest(), err
+	letter := &store.ReplayedLetter{}
+	b.Queue(lockReplayed, id).Query(func(rows pgx.Rows) error {
+		var kind string
+		var digest []byte
+		_, err := pgx.ForEachRow(rows, []any{&letter.ID, &kind, &digest}, func() error {
+			letter.Kind = store.Kind(kind)
+			copy(letter.Digest[:], digest)
+			return nil
+		})
+		return err
 	})
-	slices.SortFunc(letters, func(a, b [32]byte) int { return bytes.Compare(a[:], b[:]) })
-	return letters, err
+	return letter
+}
+
+// queueAsideKeys queues the read of the keys of the items that are set aside.
+func queueAsideKeys(b *pgx.Batch, threadID string) *[]thread.ItemKey {
+	keys := new([]thread.ItemKey)
+	b.Queue(asideKeys, threadID).Query(func(rows pgx.Rows) (err error) {
+		*keys, err = pgx.CollectRows(rows, pgx.RowToStructByPos[thread.ItemKey])
+		return err
+	})
+	return keys
 }
 
 // WakeParked implements store.Queue. What was set aside stays so: the statuses are not about it.

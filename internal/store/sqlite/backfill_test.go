@@ -27,7 +27,7 @@ func TestBackfill(t *testing.T) {
 			}
 		}
 		return func() (store.Store, error) { return sqlite.Open(path) },
-			execute("DELETE FROM goose_db_version WHERE version_id >= ?", store.BackfillVersion),
+			execute("DELETE FROM goose_db_version WHERE version_id >= ?; ALTER TABLE dead_letters DROP COLUMN replayed_at", store.BackfillVersion),
 			execute("DELETE FROM analytics_deltas; DELETE FROM analytics_rollups")
 	})
 }

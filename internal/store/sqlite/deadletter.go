@@ -15,8 +15,11 @@ const (
 	listedLetter = "id, kind, subject, reason, received_at, NULL, replays"
 )
 
+// isOpen leaves out the dead letters that were replayed: see store.WakePlan.
+const isOpen = "replayed_at IS NULL"
+
 // letterFilter is the condition of a store.LetterFilter. It ignores the case of ASCII letters alone.
-const letterFilter = `(?1 = '' OR kind = ?1)
+const letterFilter = isOpen + ` AND (?1 = '' OR kind = ?1)
 	AND (instr(lower(subject), lower(?2)) OR instr(lower(reason), lower(?2)))`
 
 // DeadLetters implements store.Store.
@@ -53,7 +56,7 @@ func (s *Store) CountDeadLetters(ctx context.Context, f store.LetterFilter, most
 
 // DeadLetter implements store.Store.
 func (s *Store) DeadLetter(ctx context.Context, id int64) (*store.DeadLetter, error) {
-	letter, err := scanLetter(s.readers.QueryRowContext(ctx, "SELECT "+letterColumns+" FROM dead_letters WHERE id = ?", id))
+	letter, err := scanLetter(s.readers.QueryRowContext(ctx, "SELECT "+letterColumns+" FROM dead_letters WHERE id = ? AND "+isOpen, id))
 	if err != nil {
 		return nil, failed("read dead letter", err)
 	}
@@ -62,12 +65,12 @@ func (s *Store) DeadLetter(ctx context.Context, id int64) (*store.DeadLetter, er
 
 // FailReplay implements store.Store.
 func (s *Store) FailReplay(ctx context.Context, id int64, reason string) error {
-	return s.changeOne(ctx, "note replay", "UPDATE dead_letters SET replays = replays + 1, reason = ? WHERE id = ?", reason, id)
+	return s.changeOne(ctx, "note replay", "UPDATE dead_letters SET replays = replays + 1, reason = ? WHERE id = ? AND "+isOpen, reason, id)
 }
 
 // DeleteDeadLetter implements store.Store.
 func (s *Store) DeleteDeadLetter(ctx context.Context, id int64) error {
-	return s.changeOne(ctx, "delete dead letter", deleteDeadLetter, id)
+	return s.changeOne(ctx, "delete dead letter", deleteDeadLetter+" AND "+isOpen, id)
 }
 
 func (s *Store) changeOne(ctx context.Context, op, statement string, args ...any) error {

@@ -322,6 +322,9 @@ func (e *eraser) participants(position string) (next string, err error) {
 				return err
 			}
 			id := store.ErasedText + "-" + rand.Text()
+			if err := t.renameLetter(i.ItemKey, id); err != nil {
+				return err
+			}
 			return t.update("thread_items", "item_id = ?, content = ? WHERE thread_id = ? AND kind = ? AND item_id = ?",
 				id, text(string(store.EraseParticipant(i.Content, id))), i.ThreadID, string(i.Kind), i.ID)
 		})
@@ -348,6 +351,15 @@ func (t *erasure) pushed(i *thread.Item) error {
 		return err
 	}
 	return t.said(i.ThreadID, words, seeker)
+}
+
+// renameLetter makes the dead letter about an item one about the other id that the item gets.
+func (t *erasure) renameLetter(key thread.ItemKey, id string) error {
+	before := store.ItemLetter(key).Digest()
+	key.ID = id
+	after := store.ItemLetter(key).Digest()
+	_, err := t.tx.ExecContext(t.ctx, "UPDATE dead_letters SET digest = ? WHERE digest = ?", after[:], before[:])
+	return err
 }
 
 // said erases what the CRM said of a thread, if it names the person.

@@ -99,10 +99,11 @@ func expireOldest(ctx context.Context, tx *sql.Tx, statement string, before any,
 	return store.Expired{Deleted: len(old), Cursor: next}, nil
 }
 
-// oldLetters keeps what is said of a thread that is parked, and of an item that is set aside: without
-// it nobody could see why, or try again.
+// oldLetters keeps what is said of a thread that is parked, or is being pushed after a replay, and of an
+// item that is set aside: without it nobody could see why, or try again.
 const oldLetters = `SELECT id, received_at < ? AND NOT CASE kind
-			WHEN 'thread-push' THEN EXISTS (SELECT 1 FROM threads WHERE thread_id = subject AND parked)
+			WHEN 'thread-push' THEN EXISTS (SELECT 1 FROM threads WHERE thread_id = subject
+				AND (parked OR want_rev > done_rev AND replayed_at IS NOT NULL))
 			WHEN 'thread-item' THEN EXISTS (SELECT 1 FROM thread_items WHERE thread_id = subject AND set_aside IS NOT NULL)
 			ELSE FALSE END
 	FROM dead_letters WHERE id > ? ORDER BY id LIMIT ?`

@@ -50,11 +50,14 @@ const (
 	noteItem = `UPDATE thread_items SET acked = ?, set_aside = ?, theirs = ?
 		WHERE thread_id = ? AND kind = ? AND item_id = ?`
 
-	forgetItems = `UPDATE thread_items SET acked = NULL, set_aside = NULL, theirs = FALSE
-		WHERE thread_id = ? AND (acked IS NOT NULL OR set_aside IS NOT NULL OR theirs)`
+	// forgetItems takes thread.Retry as ?2.
+	forgetItems = `UPDATE thread_items SET acked = NULL, set_aside = iif(set_aside IS NULL, NULL, ?2), theirs = FALSE
+		WHERE thread_id = ?1 AND (acked IS NOT NULL OR set_aside IS NOT NULL OR theirs)`
 
-	retryItems = `UPDATE thread_items SET set_aside = NULL WHERE thread_id = ? AND set_aside IS NOT NULL
-		RETURNING thread_id, kind, item_id`
+	asideKeys = `SELECT thread_id, kind, item_id FROM thread_items
+		WHERE thread_id = ? AND set_aside IS NOT NULL AND NOT theirs`
+
+	retryItem = "UPDATE thread_items SET set_aside = ? WHERE thread_id = ? AND kind = ? AND item_id = ?"
 
 	selectDirty = "SELECT " + itemColumns + ` FROM thread_items WHERE thread_id = ? AND dirty
 		ORDER BY rev, kind, item_id LIMIT ?`

@@ -6,9 +6,20 @@ import (
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/store"
+	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
-const deleteLetterAbout = "DELETE FROM dead_letters WHERE digest = ?"
+const (
+	deleteLetterAbout = "DELETE FROM dead_letters WHERE digest = ?"
+
+	// deleteOtherLetter and writeLetter write a letter of store.PushPlan. They take the values of
+	// insertDeadLetter.
+	deleteOtherLetter = "DELETE FROM dead_letters WHERE digest = ?6 AND raw <> ?5 AND " + isOpen
+	writeLetter       = `INSERT INTO dead_letters (kind, subject, reason, received_at, raw, digest)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+		ON CONFLICT (digest) DO UPDATE SET subject = excluded.subject, reason = excluded.reason, raw = excluded.raw,
+			replays = replays + (replayed_at IS NOT NULL), replayed_at = NULL`
+)
 
 // Record implements store.Queue.
 func (s *Store) Record(ctx context.Context, pushes []store.Push, now time.Time) ([]bool, error) {
@@ -40,7 +51,7 @@ func (s *Store) putOff(updates []store.ThreadUpdate) {
 
 func (p *statements) writePushes(tx *sql.Tx, plan *store.PushPlan) error {
 	for _, id := range plan.Forget {
-		if _, err := tx.Stmt(p.forgetItems).Exec(id); err != nil {
+		if _, err := tx.Stmt(p.forgetItems).Exec(id, thread.Retry[:]); err != nil {
 			return err
 		}
 	}
@@ -54,14 +65,23 @@ func (p *statements) writePushes(tx *sql.Tx, plan *store.PushPlan) error {
 	if err := p.writeThreads(tx, &plan.Threads); err != nil {
 		return err
 	}
-	remove, insert := tx.Stmt(p.deleteLetterAbout), tx.Stmt(p.insertDeadLetter)
+	return p.writeLetters(tx, plan)
+}
+
+func (p *statements) writeLetters(tx *sql.Tx, plan *store.PushPlan) error {
+	remove := tx.Stmt(p.deleteLetterAbout)
 	for _, solved := range plan.Solved {
 		if _, err := remove.Exec(solved[:]); err != nil {
 			return err
 		}
 	}
+	removeOther, write := tx.Stmt(p.deleteOtherLetter), tx.Stmt(p.writeLetter)
 	for _, l := range plan.Letters {
-		if _, err := insert.Exec(letterValues(l)...); err != nil {
+		values := letterValues(l)
+		if _, err := removeOther.Exec(values...); err != nil {
+			return err
+		}
+		if _, err := write.Exec(values...); err != nil {
 			return err
 		}
 	}

@@ -9,9 +9,10 @@ import (
 // statements are prepared once, on the connection that writes.
 type statements struct {
 	selectMessages, insertMessage, updateMessage, insertReceipt, joinReceipt                *sql.Stmt
-	insertDeadLetter, deleteDeadLetter, deleteLetterAbout                                   *sql.Stmt
+	insertDeadLetter, deleteDeadLetter, deleteLetterAbout, deleteOtherLetter, writeLetter   *sql.Stmt
+	selectReplayed, noteReplayed                                                            *sql.Stmt
 	selectThreads, insertThread, updateThread                                               *sql.Stmt
-	selectItems, writeItem, noteItem, forgetItems, retryItems                               *sql.Stmt
+	selectItems, writeItem, noteItem, forgetItems, asideKeys, retryItem                     *sql.Stmt
 	selectDirty, selectAside, selectUnsure                                                  *sql.Stmt
 	selectEvents, insertEvent                                                               *sql.Stmt
 	insertAudit, selectAuditHead, writeAuditHead                                            *sql.Stmt
@@ -31,9 +32,11 @@ func (s *Store) statements(ctx context.Context) (*statements, error) {
 		&p.selectMessages: selectMessages, &p.insertMessage: insertMessage, &p.updateMessage: updateMessage,
 		&p.insertReceipt: insertReceipt, &p.joinReceipt: joinReceipt,
 		&p.insertDeadLetter: insertDeadLetter, &p.deleteDeadLetter: deleteDeadLetter, &p.deleteLetterAbout: deleteLetterAbout,
+		&p.deleteOtherLetter: deleteOtherLetter, &p.writeLetter: writeLetter,
+		&p.selectReplayed: selectReplayed, &p.noteReplayed: noteReplayed,
 		&p.selectThreads: selectThreads, &p.insertThread: insertThread, &p.updateThread: updateThread,
 		&p.selectItems: selectItems, &p.writeItem: writeItem, &p.noteItem: noteItem,
-		&p.forgetItems: forgetItems, &p.retryItems: retryItems,
+		&p.forgetItems: forgetItems, &p.asideKeys: asideKeys, &p.retryItem: retryItem,
 		&p.selectDirty: selectDirty, &p.selectAside: selectAside, &p.selectUnsure: selectUnsure,
 		&p.selectEvents: selectEvents, &p.insertEvent: insertEvent,
 		&p.insertAudit: insertAudit, &p.selectAuditHead: selectAuditHead, &p.writeAuditHead: writeAuditHead,

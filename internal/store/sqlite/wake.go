@@ -3,54 +3,75 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/store"
+	"github.com/cxbridge/cxbridge/internal/thread"
+)
+
+const (
+	selectReplayed = "SELECT id, kind, digest FROM dead_letters WHERE id = ? AND " + isOpen
+	noteReplayed   = "UPDATE dead_letters SET replayed_at = ? WHERE id = ?"
 )
 
 // Wake implements store.Queue.
-func (s *Store) Wake(ctx context.Context, threadID string, resolves int64, note audit.Note, now time.Time) error {
+func (s *Store) Wake(ctx context.Context, threadID string, replays int64, note audit.Note, now time.Time) error {
 	return s.change(ctx, "wake thread", func(tx *sql.Tx, p *statements) error {
 		rows, err := p.existingThreads(tx, []string{threadID})
 		if err != nil {
 			return err
 		}
-		plan, err := store.PlanWake(rows[threadID], note, now)
+		letter, err := p.replayedLetter(tx, replays)
 		if err != nil {
 			return err
 		}
-		if err := p.retryAside(tx, threadID); err != nil {
+		found, err := tx.Stmt(p.asideKeys).Query(threadID)
+		if err != nil {
 			return err
 		}
-		if err := p.writeThreads(tx, plan); err != nil {
+		aside, err := scanAll(found, scanItemKey)
+		if err != nil {
 			return err
 		}
-		_, err = tx.Stmt(p.deleteDeadLetter).Exec(resolves)
-		return err
+		plan, err := store.PlanWake(rows[threadID], letter, aside, note, now)
+		if err != nil {
+			return err
+		}
+		return p.writeWake(tx, plan, now)
 	})
 }
 
-// retryAside lets what was set aside of a thread be tried again, and deletes the dead letters about
-// it.
-func (p *statements) retryAside(tx *sql.Tx, threadID string) error {
-	rows, err := tx.Stmt(p.retryItems).Query(threadID)
-	if err != nil {
-		return err
+// replayedLetter reads what store.PlanWake is to know of a dead letter: nil for none.
+func (p *statements) replayedLetter(tx *sql.Tx, id int64) (*store.ReplayedLetter, error) {
+	if id == 0 {
+		return nil, nil
 	}
-	keys, err := scanAll(rows, scanItemKey)
-	if err != nil {
-		return err
+	letter := &store.ReplayedLetter{}
+	err := tx.Stmt(p.selectReplayed).QueryRow(id).Scan(&letter.ID, &letter.Kind, digest(letter.Digest[:]))
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, err
 	}
-	remove := tx.Stmt(p.deleteLetterAbout)
-	for _, key := range keys {
-		digest := store.ItemLetter(key).Digest()
-		if _, err := remove.Exec(digest[:]); err != nil {
+	return letter, nil
+}
+
+func (p *statements) writeWake(tx *sql.Tx, plan *store.WakePlan, now time.Time) error {
+	retry := tx.Stmt(p.retryItem)
+	for _, key := range plan.Retry {
+		if _, err := retry.Exec(thread.Retry[:], key.ThreadID, string(key.Kind), key.ID); err != nil {
 			return err
 		}
 	}
-	return nil
+	if err := p.writeThreads(tx, &plan.Threads); err != nil {
+		return err
+	}
+	if _, err := tx.Stmt(p.noteReplayed).Exec(timeText(now), plan.Replayed); err != nil {
+		return err
+	}
+	_, err := tx.Stmt(p.deleteDeadLetter).Exec(plan.Solved)
+	return err
 }
 
 const wakeParked = `UPDATE threads SET want_rev = want_rev + 1, since_at = ?1, due_at = NULL, attempts = 0, parked = FALSE, trace = ''

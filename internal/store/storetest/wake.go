@@ -15,9 +15,9 @@ import (
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
-func wake(t failer, s store.Store, id string, resolves int64) {
+func wake(t failer, s store.Store, id string, replays int64) {
 	t.Helper()
-	if err := s.Wake(ctx(), id, resolves, replayNote, at(8000)); err != nil {
+	if err := s.Wake(ctx(), id, replays, replayNote, at(8000)); err != nil {
 		t.Fatalf("Wake(%q): %v", id, err)
 	}
 }
@@ -64,8 +64,8 @@ func testWake(t *testing.T, create func(t *testing.T) Open) {
 			record(t, s, push)
 			wake(t, s, "t", 0)
 			requireEqual(t, "sync", readThread(t, s, "t").Sync, awake, volatile)
-			if left := list(t, s, 0, 10); len(left) != 0 {
-				t.Errorf("dead letters about what is tried again: %+v", left)
+			if left := list(t, s, 0, 10); len(left) != 1 {
+				t.Errorf("dead letters about what is tried again, and may be refused again: %+v", left)
 			}
 			w := claimOne(t, s)
 			requireEqual(t, "what is due", ids(w.Items), []string{"bad"})
@@ -107,6 +107,7 @@ func testWake(t *testing.T, create func(t *testing.T) Open) {
 	} {
 		t.Run(name, func(t *testing.T) { test(t, migrated(t, create)) })
 	}
+	t.Run("Replay", func(t *testing.T) { testReplay(t, create) })
 }
 
 func testWakeParked(t *testing.T, s store.Store) {
