@@ -42,6 +42,7 @@ func (a *attempt) settle(items []*thread.Item) {
 // aside, so this attempt solves no dead letter and makes none.
 func (a *attempt) forget() {
 	a.push.Forget, a.push.SetAside, a.push.Solved = true, nil, nil
+	a.push.Copy = &thread.Copy{Lost: true}
 }
 
 // failed notes the error of a request, and returns it as an Error.

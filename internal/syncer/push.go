@@ -66,8 +66,11 @@ func (a *attempt) run(ctx context.Context) {
 		return
 	}
 	next := a.patch
-	if a.uncertain || a.replacesUnseen() {
+	switch {
+	case a.uncertain || a.replacesUnseen():
 		next = a.look
+	case a.thread.CRM.Lost:
+		next = a.anew()
 	}
 	for next != nil {
 		next = next(ctx)
@@ -98,7 +101,7 @@ func (a *attempt) settleUnchanged() {
 // compares no ETag and accepts any higher version.
 func (a *attempt) replacesUnseen() bool {
 	c := &a.thread.CRM
-	return a.delta.Overwrites(c) && (c.Shared || c.ETag == "" && a.delta.PushVersion(c) > c.Version+1)
+	return a.delta.Overwrites(c) && (c.Shared || c.ETag == "" && a.delta.PushVersion(c) > c.NextVersion())
 }
 
 // look reads the CRM's copy and removes from the delta what is not to be pushed.
@@ -148,7 +151,7 @@ func (a *attempt) resolve(remote *thread.Remote) step {
 func (a *attempt) gone() step {
 	switch {
 	case a.existed:
-		// It has lost it. All items become dirty, and the thread is claimed again.
+		// It has lost it. All items become dirty, and the thread is claimed again, to be created anew.
 		a.forget()
 		a.outcome, a.push.Status = outcomeForgotten, a.status
 		a.notePush()
@@ -158,6 +161,11 @@ func (a *attempt) gone() step {
 		a.backOff(&crm.Error{Status: a.status, Message: "the CRM returns a thread and then says that it does not have it"}, outcomeConflict)
 		return nil
 	}
+	return a.anew()
+}
+
+// anew creates the thread, with all that it shows.
+func (a *attempt) anew() step {
 	a.delta.Items = slices.DeleteFunc(slices.Clone(a.delta.Items), func(i *thread.Item) bool {
 		return i.View().IsZero() || i.IsAside()
 	})
@@ -169,14 +177,14 @@ func (a *attempt) patch(ctx context.Context) step {
 	version := a.delta.PushVersion(c)
 	if a.looked && c.ETag == "" && a.delta.Overwrites(c) {
 		// The next version is the only one that the CRM refuses if somebody was quicker.
-		version = c.Version + 1
+		version = c.NextVersion()
 	}
 	ack, e := a.send(ctx, a.sink.Patch, version)
 	switch {
 	case e == nil:
 		// We have not seen what another writer did to a thread that we did not make, or under the
 		// versions that were left out.
-		c.Shared = c.Shared || !c.Exists || c.ETag == "" && version > c.Version+1
+		c.Shared = c.Shared || !c.Exists || c.ETag == "" && version > c.NextVersion()
 		return a.acknowledged(ack, version)
 	case e.Class == crm.ClassGone:
 		return a.gone()
@@ -231,7 +239,7 @@ func (a *attempt) acknowledged(ack crm.Ack, version int64) step {
 	}
 	a.settle(d.Items)
 	c.Shared = c.Shared || ack.Version != version
-	c.Exists, c.Version, c.ETag, c.Parent = true, ack.Version, ack.ETag, d.Parent
+	c.Exists, c.Lost, c.Version, c.ETag, c.Parent = true, false, ack.Version, ack.ETag, d.Parent
 	if version < d.Version {
 		rest := *d
 		rest.Items = nil

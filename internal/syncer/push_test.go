@@ -227,9 +227,35 @@ func TestForgottenThreadIsPushedWhole(t *testing.T) {
 	queue := synced(t, "")
 	queue.commit(event("t", 2, "m2", "two"))
 	pushOnce(t, queue, gone("PATCH"))
-	_, s := pushOnce(t, queue, gone("PATCH"), ok("POST"))
-	if body := string(s.sent[1].Body); !strings.Contains(body, `"m1"`) || !strings.Contains(body, `"m2"`) {
+	_, s := pushOnce(t, queue, ok("POST"))
+	if body := string(s.sent[0].Body); !strings.Contains(body, `"m1"`) || !strings.Contains(body, `"m2"`) {
 		t.Errorf("sent %s, want both messages", body)
+	}
+}
+
+// Whatever becomes of the POST of a thread that the CRM has lost, the CRM has it in the end, and is sent PATCHes
+// again.
+func TestForgottenThreadIsCreated(t *testing.T) {
+	for name, attempts := range map[string][][]answer{
+		"at once":                               {{ok("POST")}},
+		"after a failure":                       {{fails("POST", refusal(crm.ClassFailed, 500))}, {ok("POST")}},
+		"somebody makes it meanwhile":           {{conflict("POST"), tells(3), ok("PATCH")}},
+		"without an answer":                     {{fails("POST", lost())}, {tells(2, "m1", "one", "m2", "two")}},
+		"without an answer, and without effect": {{fails("POST", lost())}, {gone("GET"), ok("POST")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			queue := synced(t, "")
+			queue.commit(event("t", 2, "m2", "two"))
+			pushOnce(t, queue, gone("PATCH"))
+			for _, answers := range attempts {
+				pushOnce(t, queue, answers...)
+			}
+			if s := queue.sync("t"); s.Want != s.Done {
+				t.Errorf("not synced: %+v", s)
+			}
+			queue.commit(event("t", 5, "m3", "three"))
+			pushOnce(t, queue, ok("PATCH"))
+		})
 	}
 }
 
@@ -258,7 +284,7 @@ func TestForgottenThreadLeavesNoDeadLetter(t *testing.T) {
 			}
 			queue.commit(event("t", 4, "m2", "good"))
 			pushOnce(t, queue, gone("PATCH"))
-			pushOnce(t, queue, gone("PATCH"), ok("POST"))
+			pushOnce(t, queue, ok("POST"))
 			if s := queue.sync("t"); s.Want != s.Done || len(queue.letters) != 0 {
 				t.Errorf("%d dead letters of a thread that is synced: %+v", len(queue.letters), s)
 			}
@@ -274,9 +300,9 @@ func TestForgottenThreadIsPushedWithWhatWasSetAside(t *testing.T) {
 		pushOnce(t, queue, ok("PATCH"))
 		queue.commit(event("t", 3, "m3", "three"))
 		pushOnce(t, queue, gone("PATCH"))
-		_, s := pushBy(t, schema, queue, gone("PATCH"), ok("POST"))
+		_, s := pushBy(t, schema, queue, ok("POST"))
 		wants := schema == anything{}
-		if body := string(s.sent[1].Body); strings.Contains(body, `"m2"`) == wants || !strings.Contains(body, `"m3"`) {
+		if body := string(s.sent[0].Body); strings.Contains(body, `"m2"`) == wants || !strings.Contains(body, `"m3"`) {
 			t.Errorf("%s: sent %s", name, body)
 		}
 		if len(queue.letters) > 0 != wants {

@@ -60,7 +60,7 @@ func Resolve(t *Thread, d *Delta, remote *Remote, uncertain bool) *Resolution {
 	rest := *d
 	rest.Items = nil
 	r.Delta = &rest
-	r.Copy.Exists, r.Copy.Version, r.Copy.ETag = true, remote.Version, remote.ETag
+	r.Copy.Exists, r.Copy.Lost, r.Copy.Version, r.Copy.ETag = true, false, remote.Version, remote.ETag
 	if remote.isVersionOnly() {
 		rest.Items, r.outdated = slices.Clone(d.Items), true
 		return r

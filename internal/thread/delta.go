@@ -10,6 +10,7 @@ import (
 // Copy is what the CRM has of a thread, apart from its items: what it acknowledged last.
 type Copy struct {
 	Exists    bool      // it has acknowledged the thread
+	Lost      bool      // it does not have it any more, and is to create it anew
 	Version   int64     // the CRM's own count
 	ETag      string    // of that version, as the CRM gave it; "" when it gives none
 	Head      int64     // CXone's version that was last pushed to it
