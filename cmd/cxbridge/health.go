@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/api"
+	"github.com/cxbridge/cxbridge/internal/syncer"
 )
 
 // How long an answer about readiness holds. Anyone may ask, and each look writes to a disk.
@@ -102,10 +103,32 @@ func (s *service) crmPart() api.Part {
 	if s.syncer == nil {
 		return api.Part{State: "off", Detail: "threads are kept and wait: CRM_API_URL is not set"}
 	}
-	if state := s.syncer.Figures().Breaker; state != "closed" {
-		return api.Part{State: "failing", Detail: "the last requests failed; it is tried every few seconds, and threads wait meanwhile"}
+	figures := s.syncer.Figures()
+	return describeCRM(figures.CRM, figures.Breaker)
+}
+
+// describeCRM returns the condition of the CRM as a part of the process.
+func describeCRM(c syncer.Condition, breaker string) api.Part {
+	part := api.Part{State: string(c.State), Until: c.Until.UTC().Truncate(time.Second)}
+	switch {
+	case c.State == syncer.Up:
+	case c.State == syncer.Paused && c.Asked:
+		part.Detail = fmt.Sprintf("it answered %d to the last request, and asked for a pause", c.Status)
+	case c.State == syncer.Paused && c.Status != 0:
+		part.Detail = fmt.Sprintf("it answered %d to the last request, and did not say for how long", c.Status)
+	case c.State == syncer.Paused:
+		part.Detail = "it answered 429 or 503 to another replica, or before the last start"
+	default:
+		part.Detail = "the last requests failed"
+		if c.Status != 0 {
+			part.Detail += fmt.Sprintf(" (%d to the latest)", c.Status)
+		}
+		part.Detail += "; they are tried again"
+		if breaker != "closed" {
+			part.Detail += ", one of them every few seconds"
+		}
 	}
-	return api.Part{State: "up"}
+	return part
 }
 
 // spoolPart returns the state of the spool, and whether it could take an event now.
@@ -141,6 +164,7 @@ func (s *service) Figures() api.Figures {
 		f.CRM = &api.CRMFigures{
 			Pushes: sum.Pushes, Failures: sum.Failures, Conflicts: sum.Conflicts, Kept: sum.Kept, SetAside: sum.SetAside,
 			Parked: sum.Parked, InFlight: sum.InFlight, AvgLagMs: sum.MeanLag.Seconds() * 1000, Breaker: sum.Breaker,
+			State: string(sum.CRM.State), PausedUntil: sum.CRM.Until.UTC().Truncate(time.Second),
 		}
 	}
 	return f

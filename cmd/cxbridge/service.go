@@ -132,10 +132,12 @@ func newSyncer(cfg Config, st store.Store, traces *telemetry.Traces, registry pr
 	if err != nil {
 		return nil, err
 	}
-	return syncer.New(syncer.Config{
+	s := syncer.New(syncer.Config{
 		Queue: st, Sink: sink, Schema: cfg.CRM.Schema, Workers: cfg.CRM.Workers,
 		Metrics: syncer.NewMetrics(registry), Log: log, Traces: traces.Provider(),
-	}), nil
+	})
+	registry.MustRegister(s)
+	return s, nil
 }
 
 func (s *service) openIngest(registry prometheus.Registerer) (err error) {

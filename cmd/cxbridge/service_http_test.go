@@ -49,6 +49,43 @@ func TestUnknownPaths(t *testing.T) {
 	}
 }
 
+// Mistakes at one door do not count at another, except that the pages and the API know the same tokens.
+func TestDoorsCountMistakesApart(t *testing.T) {
+	t.Parallel()
+	s := startService(t, with(nil))
+	mistake := func(method, path, body string) int {
+		r := httptest.NewRequest(method, path, strings.NewReader(body))
+		if path != "/login" {
+			r.Header.Set("Authorization", "Bearer wrong")
+			r.Header.Set("X-Webhook-Secret", "wrong")
+		} else {
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+		w := httptest.NewRecorder()
+		s.server.Handler.ServeHTTP(w, r)
+		return w.Code
+	}
+	// On a slow machine some seconds pass meanwhile, which let a few more through.
+	exhaust := func(burst int, method, path string) {
+		t.Helper()
+		n := 0
+		for ; mistake(method, path, "token=wrong") == http.StatusUnauthorized; n++ {
+		}
+		if n < burst || n > 2*burst {
+			t.Errorf("%s: %d mistakes are answered 401, want %d", path, n, burst)
+		}
+	}
+	exhaust(10, http.MethodPost, "/login")
+	exhaust(40, http.MethodPost, smsPath)
+	if status := mistake(http.MethodPost, threadsPath, ""); status != http.StatusTooManyRequests {
+		t.Errorf("the other webhook: %d", status)
+	}
+	exhaust(40, http.MethodGet, "/api/metrics")
+	if status := mistake(http.MethodGet, "/", ""); status != http.StatusTooManyRequests {
+		t.Errorf("a page: %d", status)
+	}
+}
+
 // The error page of somebody who is signed in has the menu.
 func TestUnknownPathSignedIn(t *testing.T) {
 	t.Parallel()

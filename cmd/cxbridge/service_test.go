@@ -15,6 +15,7 @@ import (
 
 	"github.com/cxbridge/cxbridge/internal/api"
 	"github.com/cxbridge/cxbridge/internal/sim"
+	"github.com/cxbridge/cxbridge/internal/store"
 )
 
 // startService runs a service until the test ends, on a database of its own unless vars name one, and
@@ -151,12 +152,52 @@ func TestWithCRMAway(t *testing.T) {
 	for i := range 20 { // more than open the circuit breaker
 		postThread(t, s, fmt.Sprint("T", i))
 	}
-	await(t, "the breaker opens", func() bool { return crmPart(s).State == "failing" })
+	await(t, "the breaker opens", func() bool { return s.syncer.Figures().Breaker == "open" })
+	if part := crmPart(s); part.State != "failing" || part.Detail != "the last requests failed; they are tried again, one of them every few seconds" {
+		t.Errorf("the CRM is %+v", part)
+	}
 	if ready, parts := s.look(t.Context()); !ready {
 		t.Errorf("not ready: %+v", parts)
 	}
-	if state := syncState(t, s, "T0"); state != "retrying" {
-		t.Errorf("the thread is %s", state)
+	await(t, "the thread is tried again", func() bool { return syncState(t, s, "T0") == "retrying" })
+}
+
+// A CRM that asks for a pause, or answers 503 to everything, is not up, though the breaker is closed. Events
+// are accepted all the same.
+func TestWithCRMThatDoesNotServe(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		fault  sim.CRMFault
+		state  string
+		detail string
+	}{
+		"it asks for a pause": {sim.CRMFault{Status: http.StatusTooManyRequests, RetryAfter: "3600"},
+			"paused", "it answered 429 to the last request, and asked for a pause"},
+		"it fails": {sim.CRMFault{Status: http.StatusServiceUnavailable},
+			"failing", "the last requests failed (503 to the latest); they are tried again"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			crm := sim.NewCRM("a81d07c3f95e4b26")
+			crm.SetFaults(func(*http.Request) sim.CRMFault { return tt.fault })
+			server := httptest.NewServer(crm)
+			t.Cleanup(server.Close)
+			s := startService(t, withCRM(map[string]string{"CRM_API_URL": server.URL}))
+			for i := range 14 {
+				postThread(t, s, fmt.Sprint("T", i))
+			}
+			await(t, "the CRM is "+tt.state, func() bool { return crmPart(s).State == tt.state })
+			part := crmPart(s)
+			if part.Detail != tt.detail || tt.state == "paused" && time.Until(part.Until).Round(time.Minute) != store.MaxWait {
+				t.Errorf("the CRM is %+v", part)
+			}
+			if figures := s.Figures().CRM; figures.Breaker != "closed" || figures.State != tt.state || tt.state == "paused" && figures.PausedUntil != part.Until {
+				t.Errorf("figures %+v", figures)
+			}
+			if ready, parts := s.look(t.Context()); !ready {
+				t.Errorf("not ready: %+v", parts)
+			}
+		})
 	}
 }
 

@@ -104,6 +104,22 @@ var alertCases = map[string]map[string]bool{
 		`cxbridge_crm_breaker_state{state="closed"} 0 1
 		 cxbridge_crm_breaker_state{state="open"} 1 0`: false,
 	},
+	"CxbridgeCRMFailing": {
+		`cxbridge_crm_state{job="x",instance="a",state="failing"} 1+0x10
+		 cxbridge_crm_breaker_state{job="x",instance="a",state="closed"} 1+0x10`: true,
+		// The breaker is open.
+		`cxbridge_crm_state{job="x",instance="a",state="failing"} 1+0x10
+		 cxbridge_crm_breaker_state{job="x",instance="a",state="closed"} 0+0x10`: false,
+		`cxbridge_crm_state{job="x",instance="a",state="failing"} 1 0
+		 cxbridge_crm_breaker_state{job="x",instance="a",state="closed"} 1 1`: false,
+	},
+	"CxbridgeCRMPaused": {
+		`cxbridge_crm_state{state="paused"} 1 1 1 1 1 0 1 1 1 1 1 0 1 1 1 1`: true,
+		// It was so for five minutes.
+		`cxbridge_crm_state{state="paused"} 0 0 0 0 0 0 0 0 0 0 1 1 1 1 1 1`: false,
+		`cxbridge_crm_state{state="failing"} 1+0x15
+		 cxbridge_crm_state{state="paused"} 0+0x15`: false,
+	},
 	"CxbridgeCRMRequestsFail": {
 		`cxbridge_crm_requests_total{class="ok"} 0+80x20
 		 cxbridge_crm_requests_total{class="failed"} 0+20x20`: true,

@@ -47,7 +47,7 @@ func newContractWorld(t *testing.T) *contractWorld {
 	w.open(t, b.Store.(store.Store))
 	b.HasCRM = true
 	b.Figures = figuresFunc(func() Figures {
-		return Figures{TotalProcessed: 3, TotalErrors: 1, UptimeSeconds: 1.5, CRM: &CRMFigures{Breaker: "half-open"}}
+		return Figures{TotalProcessed: 3, TotalErrors: 1, UptimeSeconds: 1.5, CRM: &CRMFigures{Breaker: "half-open", State: "failing"}}
 	})
 	b.Reconciler = reconcileFunc(func(_ context.Context, id string) (reconcile.Outcome, error) {
 		if id != "t-1" {

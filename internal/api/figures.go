@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -41,6 +42,9 @@ type CRMFigures struct {
 	InFlight  int64   `json:"inFlight" doc:"Threads that are being pushed now"`
 	AvgLagMs  float64 `json:"avgLagMs" doc:"Mean time from when the CRM began to lack something until it had it"`
 	Breaker   string  `json:"breaker" enum:"closed,open,half-open" doc:"State of the circuit breaker"`
+
+	State       string    `json:"state" enum:"up,paused,failing" doc:"State of the CRM, as in /readyz: paused while it is left alone after a 429 or 503, failing when it has served none of the last pushes"`
+	PausedUntil time.Time `json:"pausedUntil,omitzero" doc:"When the next push is due, while there is a pause"`
 }
 
 // errorRate is the share of events in error: 0 to 1, to four decimals.

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -24,10 +25,12 @@ func TestFigures(t *testing.T) {
 		},
 		{
 			"with a CRM",
-			Figures{CRM: &CRMFigures{Pushes: 1, Failures: 2, Conflicts: 3, Kept: 4, SetAside: 5, Parked: 6, InFlight: 7, AvgLagMs: 8.5, Breaker: "closed"}},
+			Figures{CRM: &CRMFigures{Pushes: 1, Failures: 2, Conflicts: 3, Kept: 4, SetAside: 5, Parked: 6, InFlight: 7, AvgLagMs: 8.5, Breaker: "closed",
+				State: "paused", PausedUntil: time.Date(2026, 11, 22, 18, 5, 0, 0, time.UTC)}},
 			`{"totalProcessed":0, "totalErrors":0, "errorRate":0, "avgLatencyMs":0, "duplicates":0,
 			"deadLetters":0, "queuedForRetry":0, "spoolEvents":0, "spoolBytes":0, "uptimeSeconds":0,
-			"crm":{"pushes":1, "failures":2, "conflicts":3, "kept":4, "setAside":5, "parked":6, "inFlight":7, "avgLagMs":8.5, "breaker":"closed"}}`,
+			"crm":{"pushes":1, "failures":2, "conflicts":3, "kept":4, "setAside":5, "parked":6, "inFlight":7, "avgLagMs":8.5, "breaker":"closed",
+				"state":"paused", "pausedUntil":"2026-11-22T18:05:00Z"}}`,
 		},
 		{
 			"none", Figures{},

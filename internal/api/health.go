@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -20,8 +21,9 @@ type Health interface {
 // Part is the state of one part of the process. Anyone may read it: it must not name a host, an
 // account or a secret.
 type Part struct {
-	State  string `json:"state" example:"up" doc:"In one word"`
-	Detail string `json:"detail,omitempty" doc:"What an operator should know or do about it"`
+	State  string    `json:"state" example:"up" doc:"In one word"`
+	Until  time.Time `json:"until,omitzero" doc:"Until when it is left alone, if it is"`
+	Detail string    `json:"detail,omitempty" doc:"What an operator should know or do about it"`
 }
 
 type readiness struct {
@@ -50,7 +52,7 @@ func (c *Handler) healthRoutes() {
 	register(c, access.Anyone, huma.Operation{
 		OperationID: "get-readiness", Method: http.MethodGet, Path: "/readyz",
 		Summary: "Whether events can be accepted durably, and the state of each part", Tags: []string{"health"},
-		Description: "503, with the same body, when neither the database nor the spool can take events, and while the process stops.",
+		Description: "503, with the same body, when neither the database nor the spool can take events, and while the process stops. The other parts, such as the CRM, are reported only: events are accepted whatever their state is.",
 	}, func(context.Context, *struct{}) (*readiness, error) {
 		ok, parts := c.Health.Ready()
 		r := &readiness{Status: http.StatusOK}

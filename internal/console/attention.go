@@ -34,11 +34,15 @@ func (c *Console) attention(o *overview) []finding {
 	var all []finding
 	add := func(level, badge, text, url, link string) { all = append(all, finding{level, badge, text, url, link}) }
 	for _, p := range o.Parts {
-		switch p.Level() {
-		case "bad":
-			add("bad", "Down", p.sentence(), "/system", "System")
-		case "warn":
-			add("warn", "Trouble", p.sentence(), "/system", "System")
+		switch level := p.Level(); {
+		case p.Name == "crm" && p.State == "paused":
+			add(level, "Paused", p.sentence()+o.waitingText(), o.waitingPath(), "Threads")
+		case p.Name == "crm" && level == "bad":
+			add(level, "Down", p.sentence()+o.waitingText(), "/system", "System")
+		case level == "bad":
+			add(level, "Down", p.sentence(), "/system", "System")
+		case level == "warn":
+			add(level, "Trouble", p.sentence(), "/system", "System")
 		}
 	}
 	for _, a := range o.Alarms { // all of them are about slow carriers: see raised
@@ -64,6 +68,23 @@ func (c *Console) attention(o *overview) []finding {
 		return cmp.Compare(slices.Index(order, a.Level), slices.Index(order, b.Level))
 	})
 	return all
+}
+
+// waitingText says how many threads wait for the CRM, as a sentence that follows another; "" for none.
+func (o *overview) waitingText() string {
+	if o.Backlog == nil || o.Backlog.Pending == 0 {
+		return ""
+	}
+	return " " + plural(o.Backlog.Pending, "thread waits.", "threads wait.")
+}
+
+// waitingPath leads to the threads that wait for the CRM.
+func (o *overview) waitingPath() string {
+	state := store.StatePending
+	if o.Backlog != nil && o.Backlog.Pending > 0 && o.Backlog.Retrying == o.Backlog.Pending { // the list of pending threads would be empty
+		state = store.StateRetrying
+	}
+	return withQuery(threadsPath, map[string]string{"state": string(state)})
 }
 
 func (c *Console) carrierFindings(o *overview) []finding {
@@ -98,12 +119,8 @@ func backlogFindings(o *overview) []finding {
 		all = append(all, finding{"warn", "Retrying", plural(n, "thread is", "threads are") + " being retried: the last push to the CRM failed.", "/threads?state=retrying", "Threads"})
 	}
 	if oldest := o.Backlog.Oldest; o.HasCRM && !oldest.IsZero() && o.now.Sub(oldest) > staleAfter {
-		state := store.StatePending
-		if o.Backlog.Retrying == o.Backlog.Pending { // the list of pending threads would be empty
-			state = store.StateRetrying
-		}
 		all = append(all, finding{"warn", "Behind", "The CRM is behind: one thread has been waiting for " + age(o.now, oldest) + ".",
-			withQuery(threadsPath, map[string]string{"state": string(state)}), "Threads"})
+			o.waitingPath(), "Threads"})
 	}
 	return all
 }
@@ -121,7 +138,7 @@ func (p healthPart) Level() string {
 		return "ok"
 	case "down", "full", "failing", "stopping":
 		return "bad"
-	case "holding":
+	case "holding", "paused":
 		return "warn"
 	}
 	return "neutral"
@@ -145,6 +162,8 @@ func (p healthPart) sentence() string {
 		text = sentence(name + " does not work")
 	case "holding":
 		text = sentence(name + " is holding events")
+	case "paused":
+		return sentence(name + " is left alone until " + p.Until.UTC().Format("15:04:05 UTC") + ": " + p.Detail)
 	}
 	if p.Detail != "" {
 		text += " " + sentence(p.Detail)

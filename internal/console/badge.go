@@ -13,7 +13,7 @@ var levels = map[string]string{
 	// States of threads on their way to the CRM.
 	"synced": "ok", "pending": "info", "retrying": "warn", "parked": "bad", "waiting": "neutral",
 	// Breakers, and parts of the process.
-	"closed": "ok", "open": "bad", "half-open": "warn",
+	"closed": "ok", "open": "bad", "half-open": "warn", "paused": "warn", "failing": "bad",
 	"up": "ok", "down": "bad", "ready": "ok", "unready": "bad", "empty": "ok", "off": "neutral",
 	// What to do about a carrier.
 	"KEEP": "ok", "REROUTE": "bad", "INSUFFICIENT_DATA": "neutral",

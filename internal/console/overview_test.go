@@ -77,7 +77,7 @@ func TestOverview(t *testing.T) {
 	b.store.backlog = store.Backlog{Pending: 14, Retrying: 2, Parked: 1, Oldest: time.Now().Add(-time.Hour)}
 	b.store.alarms = []store.Alarm{slowAlarm("ORANGE"), {Name: store.SlowCarrier, Subject: "WELL AGAIN", Cleared: time.Now()}}
 	b.store.letters = 7
-	b.figures = api.Figures{CRM: &api.CRMFigures{Breaker: "open", Pushes: 17}}
+	b.figures = api.Figures{CRM: &api.CRMFigures{Breaker: "open", State: "failing", Pushes: 17}}
 	b.parts["crm"] = api.Part{State: "failing", Detail: "the last requests failed"}
 	page := b.get(t, "/", adminToken).Body.String()
 	want(t, page,
@@ -89,7 +89,7 @@ func TestOverview(t *testing.T) {
 		"1 thread is parked: the CRM refused it. Fix the cause, then replay its dead letter.", `href="/dead-letters?kind=thread-push"`,
 		"2 threads are being retried", "The CRM is behind: one thread has been waiting for 1 h", `href="/threads?state=pending"`,
 		"7 dead letters are waiting", `href="/dead-letters"`, "1,234 messages have no price",
-		"The CRM does not work. The last requests failed.", `aria-current="page"`, "<svg", "Numbers",
+		"The CRM does not work. The last requests failed. 14 threads wait.", `aria-current="page"`, "<svg", "Numbers",
 	)
 	wantNot(t, page, "WELL AGAIN", "All is well", "The database does not answer")
 	if strings.Index(page, `badge bad`) > strings.Index(page, `badge warn`) {
@@ -117,12 +117,33 @@ func TestOverviewWhenAllIsWell(t *testing.T) {
 	wantNot(t, page, "badge bad", "badge warn", "tile warn", "tile bad")
 }
 
+// A CRM that is left alone, or serves nothing, is not up, though the breaker is closed.
+func TestOverviewWhileTheCRMDoesNotServe(t *testing.T) {
+	b := newBench()
+	until := time.Date(2026, 11, 22, 18, 5, 0, 0, time.UTC)
+	b.store.backlog = store.Backlog{Pending: 14, Oldest: time.Now()}
+	b.parts["crm"] = api.Part{State: "paused", Until: until, Detail: "it answered 503 to the last request, and asked for a pause"}
+	b.figures = api.Figures{CRM: &api.CRMFigures{Breaker: "closed", State: "paused", PausedUntil: until}}
+	page := b.get(t, "/", viewerToken).Body.String()
+	want(t, page, `<span class="badge warn">Paused</span>`,
+		"The CRM is left alone until 18:05:00 UTC: it answered 503 to the last request, and asked for a pause. 14 threads wait.",
+		`href="/threads?state=pending"`, `<span class="tile-value">Paused</span>`)
+	wantNot(t, page, "All is well", `<span class="tile-value">Up</span></div>`)
+
+	b.parts["crm"] = api.Part{State: "failing", Detail: "the last requests failed (503 to the latest); they are tried again"}
+	b.figures = api.Figures{CRM: &api.CRMFigures{Breaker: "closed", State: "failing"}}
+	page = b.get(t, "/", viewerToken).Body.String()
+	want(t, page, `<span class="badge bad">Down</span>`,
+		"The CRM does not work. The last requests failed (503 to the latest); they are tried again. 14 threads wait.", `<span class="tile-value">Failing</span>`)
+	wantNot(t, page, "All is well")
+}
+
 // Without a database the overview shows what the process knows by itself.
 func TestOverviewWithoutDatabase(t *testing.T) {
 	b := newBench()
 	b.store.err = store.ErrUnavailable
 	b.parts = map[string]api.Part{"database": {State: "down", Detail: "see the log"}, "spool": {State: "holding", Detail: "77 events wait"}}
-	b.figures = api.Figures{SpoolEvents: 77, CRM: &api.CRMFigures{Breaker: "closed"}}
+	b.figures = api.Figures{SpoolEvents: 77, CRM: &api.CRMFigures{Breaker: "closed", State: "up"}}
 	for _, token := range []string{viewerToken, adminToken} {
 		w := b.get(t, "/", token)
 		if w.Code != http.StatusOK {
@@ -139,8 +160,10 @@ func TestOverviewWithoutDatabase(t *testing.T) {
 func TestSentence(t *testing.T) {
 	for want, p := range map[string]healthPart{
 		"The CRM does not work. It is tried.": {"crm", api.Part{State: "failing", Detail: "it is tried"}},
-		"This process is stopping.":           {"process", api.Part{State: "stopping"}},
-		"The spool is full. 7 events wait.":   {"spool", api.Part{State: "full", Detail: "7 events wait"}},
+		"The CRM is left alone until 18:05:09 UTC: it asked for it.": {"crm",
+			api.Part{State: "paused", Until: time.Date(2026, 11, 22, 18, 5, 9, 0, time.UTC), Detail: "it asked for it"}},
+		"This process is stopping.":         {"process", api.Part{State: "stopping"}},
+		"The spool is full. 7 events wait.": {"spool", api.Part{State: "full", Detail: "7 events wait"}},
 		"CXone does not accept the subscription sms-status-webhook, so it may send no such events. The log has its answer. It is tried again.": {
 			"cxone sms-status-webhook", api.Part{State: "failing"}},
 	} {

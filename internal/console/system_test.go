@@ -49,7 +49,7 @@ func TestSystem(t *testing.T) {
 	}
 	b.figures = api.Figures{
 		TotalProcessed: 12345, TotalErrors: 123, AvgLatencyMs: 4.2, Duplicates: 77, DeadLetters: 11, SpoolEvents: 7, SpoolBytes: 2048, UptimeSeconds: 3725,
-		CRM: &api.CRMFigures{Pushes: 901, Failures: 14, Conflicts: 5, Breaker: "open", AvgLagMs: 38},
+		CRM: &api.CRMFigures{Pushes: 901, Failures: 14, Conflicts: 5, Breaker: "open", State: "failing", AvgLagMs: 38},
 	}
 	for _, token := range []string{viewerToken, adminToken} {
 		w := b.get(t, "/system", token)
@@ -64,6 +64,17 @@ func TestSystem(t *testing.T) {
 			t.Error("a subscription stands among the parts")
 		}
 	}
+}
+
+func TestSystemWhileTheCRMIsLeftAlone(t *testing.T) {
+	b, _ := systemBench()
+	until := time.Date(2026, 11, 22, 18, 5, 0, 0, time.UTC)
+	b.parts["crm"] = api.Part{State: "paused", Until: until, Detail: "it asked for it"}
+	b.figures = api.Figures{CRM: &api.CRMFigures{Breaker: "closed", State: "paused", PausedUntil: until}}
+	page := b.get(t, "/system", viewerToken).Body.String()
+	want(t, page, `<span class="badge warn">paused</span> until <time datetime="2026-11-22T18:05:00Z">`, "it asked for it",
+		`left alone until <time datetime="2026-11-22T18:05:00Z">2026-11-22 18:05:00 UTC</time>; breaker closed`)
+	wantNot(t, page, "it serves pushes")
 }
 
 func TestSystemAlarms(t *testing.T) {

@@ -38,7 +38,9 @@ const (
 // threadView is what the page of a thread shows.
 type threadView struct {
 	threadRow
-	Breaker      string // state of the CRM's circuit breaker; "" without a CRM
+	Breaker      string    // state of the CRM's circuit breaker; "" without a CRM
+	Condition    string    // how the CRM does: up, paused or failing; "" without one
+	Next         time.Time // when the next push is due, if that lies ahead
 	CanWake      bool
 	CanReconcile bool
 
@@ -81,6 +83,14 @@ func (v *threadView) Meaning() string {
 	case store.StateSynced:
 		return "The CRM has all of it, except what is marked as set aside."
 	case store.StatePending:
+		switch {
+		case v.Condition == "paused":
+			return "The CRM is left alone for a while, as it answered 429 or 503."
+		case v.Condition == "failing":
+			return "The CRM fails at the moment. It gets the thread when it is back."
+		case !v.Next.IsZero():
+			return "The CRM has not got all of it yet."
+		}
 		return "The CRM is about to get it."
 	case store.StateRetrying:
 		return "The last push failed. It is retried automatically."
@@ -108,12 +118,25 @@ func (c *Console) loadThread(ctx context.Context, r *http.Request) (any, error) 
 		CanWake: c.HasCRM && c.Waker != nil, CanReconcile: c.Reconciler != nil,
 	}
 	if crm := c.Figures.Figures().CRM; crm != nil {
-		v.Breaker = crm.Breaker
+		v.Breaker, v.Condition, v.Next = crm.Breaker, crm.State, nextPush(&row.Sync, crm.PausedUntil, c.now())
 	}
 	if v.Trail, err = c.loadTrail(ctx, id); err != nil {
 		return nil, err
 	}
 	return v, c.loadConversation(ctx, r, v, links)
+}
+
+// nextPush returns when a thread is pushed next, if it waits for a time ahead: its own, or the end of a pause.
+func nextPush(s *store.Sync, pausedUntil, now time.Time) time.Time {
+	next := s.Due
+	if pausedUntil.After(next) {
+		next = pausedUntil
+	}
+	waits := s.State() == store.StatePending || s.State() == store.StateRetrying
+	if !waits || s.LeaseUntil.After(now) || !next.After(now) {
+		return time.Time{}
+	}
+	return next
 }
 
 // loadEvents adds the newest events of the journal to a threadView.
@@ -230,7 +253,11 @@ func (c *Console) wakeThread(ctx context.Context, r *http.Request) (next, notice
 	if err := c.Waker.WakeThread(ctx, id); err != nil {
 		return "", "", err
 	}
-	return pathOf(threadsPath, id), "The thread is tried now. This page shows the outcome.", nil
+	notice = "The thread is tried now. This page shows the outcome."
+	if crm := c.Figures.Figures().CRM; crm != nil && crm.PausedUntil.After(c.now()) {
+		notice = "The CRM is left alone for a while, as it answered 429 or 503. The thread is tried when that is over."
+	}
+	return pathOf(threadsPath, id), notice, nil
 }
 
 // reconcileThread compares a thread with CXone.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cxbridge/cxbridge/internal/api"
 	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/reconcile"
 	"github.com/cxbridge/cxbridge/internal/store"
@@ -267,6 +268,28 @@ func (w *world) push(t *testing.T, end func(*store.Push)) {
 	if _, err := w.db.Record(t.Context(), pushes, at("2026-03-01T11:00:00Z")); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A thread is about to be pushed only if neither it nor the whole CRM is to be left alone for now.
+func TestThreadThatWaits(t *testing.T) {
+	w := newWorld(t, withCRM)
+	w.threads(t, story[0])
+	const path = "/threads/case%2F1"
+	show := func(crm api.CRMFigures, texts ...string) {
+		t.Helper()
+		w.Figures = &bench{figures: api.Figures{CRM: &crm}}
+		wants(t, w.get(t, viewerToken, path, http.StatusOK), texts...)
+	}
+	until := time.Now().Add(4 * time.Minute)
+	due := `The next attempt is due at <time datetime="` + until.UTC().Format(time.RFC3339Nano)
+	show(api.CRMFigures{State: "up"}, "The CRM is about to get it", "!Next attempt")
+	show(api.CRMFigures{State: "paused", PausedUntil: until}, "The CRM is left alone for a while, as it answered 429 or 503.", due, "Next attempt", "!about to get it")
+	show(api.CRMFigures{State: "failing"}, "The CRM fails at the moment.", "!about to get it")
+	w.push(t, func(p *store.Push) { p.Status, p.Error, p.Postponed, p.RetryIn = 429, "later", true, 3*time.Minute })
+	show(api.CRMFigures{State: "up"}, "The CRM has not got all of it yet. The next attempt is due at <time", "!about to get it")
+	show(api.CRMFigures{State: "paused", PausedUntil: until}, due)
+	next := w.post(t, "/threads/wake?id=case%2F1")
+	wants(t, w.get(t, adminToken, next.String(), http.StatusOK), "The thread is tried when that is over.", "!tried now")
 }
 
 func TestWakeThread(t *testing.T) {

@@ -73,7 +73,7 @@ func TestCRMIsAway(t *testing.T) {
 		third := len(posts) / 3
 		p := serve(t, s.settings.with(withCRM))
 		deliverAll(t, p, posts[:third])
-		eventually(t, "the breaker is open", func() bool {
+		eventually(t, "the CRM is said to fail", func() bool {
 			status, parts := p.ready(t)
 			if status != http.StatusOK {
 				t.Fatalf("/readyz: %d", status)

@@ -191,6 +191,9 @@ type Claimed struct {
 	// Wait is when to ask again, if nothing wakes the worker before: when a pause ends or the next
 	// thread becomes due. 0 when nothing is to be expected, or Limit threads were claimed.
 	Wait time.Duration
+
+	// Paused says that the sink is paused, for Wait.
+	Paused bool
 }
 
 // Claim is a lease on a thread. It holds as long as the row has its epoch.

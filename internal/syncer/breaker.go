@@ -49,17 +49,22 @@ func (b *breaker) allows(free, inFlight, retrying int) (limit int, wait time.Dur
 
 func (b *breaker) isProbing() bool { return b.circuit.IsHalfOpen() }
 
-// note tells the breaker how a push ended. Another failure of a thread that has failed before says
-// nothing new about the CRM, unless it is the probe: a few threads that always fail do not open the
-// breaker for all others. Once the CRM has served nobody for a while each failure counts, however few
-// threads there are.
-func (b *breaker) note(health health, failedBefore bool) {
+// isNews reports whether the failure of a push would say something new about the CRM. Another one of a
+// thread that has failed before does not, unless it is the probe: a few threads that always fail do not
+// open the breaker for all others. Once the CRM has served nobody for a while each failure counts,
+// however few threads there are.
+func (b *breaker) isNews(failedBefore bool) bool {
+	return !failedBefore || b.circuit.IsHalfOpen() || time.Since(b.served) > breakerSilence
+}
+
+// note tells the breaker how a push ended.
+func (b *breaker) note(health health, isNews bool) {
 	switch health {
 	case healthy:
 		b.served = time.Now()
 		b.circuit.RecordSuccess()
 	case ailing:
-		if !failedBefore || b.circuit.IsHalfOpen() || time.Since(b.served) > breakerSilence {
+		if isNews {
 			b.circuit.RecordFailure()
 		}
 	}

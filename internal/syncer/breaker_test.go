@@ -40,7 +40,7 @@ func TestProbeBesideARetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBreaker(func(string) {})
 		for range breakerFailures {
-			b.note(ailing, false)
+			b.note(ailing, true)
 		}
 		time.Sleep(breakerDelay)
 		for _, tt := range []struct{ inFlight, retrying, want int }{{0, 0, 1}, {1, 0, 0}, {1, 1, 1}, {2, 1, 0}, {3, 3, 1}} {

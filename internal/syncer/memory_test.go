@@ -133,7 +133,7 @@ func (m *memory) Claim(_ context.Context, r store.ClaimRequest) (c store.Claimed
 	defer m.mu.Unlock()
 	at := m.clock()
 	if m.paused.After(at) {
-		return store.Claimed{Wait: m.paused.Sub(at)}, nil
+		return store.Claimed{Wait: m.paused.Sub(at), Paused: true}, nil
 	}
 	var due []*store.ThreadRow
 	for _, row := range m.rows {

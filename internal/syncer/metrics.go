@@ -128,6 +128,7 @@ type Figures struct {
 	InFlight  int64         // threads that are being pushed now
 	MeanLag   time.Duration // from the first event that the CRM lacked to the acknowledgement
 	Breaker   string        // closed, open or half-open
+	CRM       Condition
 }
 
 // Figures returns the sums so far.
@@ -138,6 +139,7 @@ func (s *Syncer) Figures() Figures {
 		SetAside: f.setAside.Load(), Parked: f.parked.Load(), InFlight: f.inFlight.Load(),
 		Breaker: s.breaker.circuit.State().String(),
 	}
+	sum.CRM = s.condition.now(sum.Breaker)
 	if n := f.lags.Load(); n > 0 {
 		sum.MeanLag = time.Duration(f.lagNanoseconds.Load() / n)
 	}

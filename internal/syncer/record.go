@@ -45,13 +45,16 @@ func (d *dispatcher) dropExpired() {
 // pause makes all replicas leave the CRM alone, if it has asked for that.
 func (d *dispatcher) pause(ctx context.Context) error {
 	var longest time.Duration
+	var asker *landing
 	for _, l := range d.ended {
 		switch l.outcome {
 		case outcomeThrottled:
 			if l.push.RetryIn == 0 { // else it was worked out before, and could not be recorded
 				l.push.RetryIn = d.pauseFor(l.retryAfter, l.begun)
 			}
-			longest = max(longest, l.push.RetryIn)
+			if l.push.RetryIn > longest {
+				longest, asker = l.push.RetryIn, l
+			}
 		case outcomeAcknowledged:
 			d.throttle.answered()
 		}
@@ -64,6 +67,7 @@ func (d *dispatcher) pause(ctx context.Context) error {
 	if err := d.queue.Pause(ctx, longest); err != nil {
 		return err
 	}
+	d.condition.paused(pause{until: time.Now().Add(longest), asked: asker.retryAfter > 0, status: asker.status})
 	d.metrics.paused.Add(longest.Seconds())
 	return nil
 }

@@ -2,18 +2,19 @@
 // CRM lacks something, a worker claims the row, reads what is lacking, pushes that, and records what
 // the CRM then has. The rows themselves are the only queue.
 //
-//	syncer.go   New, Run and Wake
-//	turn.go     the turns of the dispatcher: claim what is due, and let pushes begin
-//	record.go   the other half of a turn: record what has ended
-//	flight.go   pushes in flight, and the leases under them
-//	push.go     the push of one thread: the requests to the CRM and what follows from its answers
-//	outcome.go  what is recorded of a push
-//	screen.go   items that the schema refuses
-//	breaker.go  when the CRM is left alone
-//	wait.go     waiting until the CRM has a thread
-//	report.go   what the log, the metrics and the audit log say about a push
-//	trace.go    what OpenTelemetry shows of it
-//	metrics.go  metrics and figures
+//	syncer.go     New, Run and Wake
+//	turn.go       the turns of the dispatcher: claim what is due, and let pushes begin
+//	record.go     the other half of a turn: record what has ended
+//	flight.go     pushes in flight, and the leases under them
+//	push.go       the push of one thread: the requests to the CRM and what follows from its answers
+//	outcome.go    what is recorded of a push
+//	screen.go     items that the schema refuses
+//	breaker.go    when the CRM is left alone
+//	condition.go  what is known of how the CRM does
+//	wait.go       waiting until the CRM has a thread
+//	report.go     what the log, the metrics and the audit log say about a push
+//	trace.go      what OpenTelemetry shows of it
+//	metrics.go    metrics and figures
 package syncer
 
 import (
@@ -97,13 +98,14 @@ type Syncer struct {
 	log     *slog.Logger
 	tracer  trace.Tracer
 
-	wake    chan struct{} // one token: there may be something to claim
-	landed  chan *landing // pushes that have ended; room for all
-	flights flights
-	breaker breaker
-	waiters waiters
-	figures figures
-	stopped chan struct{} // closed when Run has returned
+	wake      chan struct{} // one token: there may be something to claim
+	landed    chan *landing // pushes that have ended; room for all
+	flights   flights
+	breaker   breaker
+	condition condition
+	waiters   waiters
+	figures   figures
+	stopped   chan struct{} // closed when Run has returned
 }
 
 // New returns a Syncer; Run sets it to work.

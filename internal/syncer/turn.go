@@ -164,6 +164,7 @@ func (d *dispatcher) claim(ctx context.Context, r store.ClaimRequest) (store.Cla
 	if err != nil {
 		return claimed, fmt.Errorf("claim threads: %w", err)
 	}
+	d.condition.claimed(&claimed)
 	for i := range claimed.Work {
 		d.launch(&claimed.Work[i], until)
 	}
@@ -236,7 +237,7 @@ func (d *dispatcher) land(l *landing) {
 	d.figures.inFlight.Add(-1)
 	d.metrics.ended(&l.report)
 	d.figures.ended(&l.report)
-	d.breaker.note(l.health(), l.failedBefore)
+	d.assess(l)
 	if l.lost {
 		d.metrics.lost.Inc()
 		return

@@ -46,12 +46,14 @@ const (
 		WHERE i.rev > claimed.done_rev AND NOT i.dirty AND NOT i.theirs
 		ORDER BY i.thread_id, i.rev, i.kind, i.item_id`
 
-	// untilDue is in microseconds. $2 is store.MaxWait.
-	untilDue = `SELECT (extract(epoch FROM coalesce(
-			(SELECT paused_until FROM sinks WHERE name = 'crm' AND paused_until > now() AND paused_until <= now() + $2),
+	// untilDue is in microseconds, and says whether it is the end of a pause. $2 is store.MaxWait.
+	untilDue = `SELECT (extract(epoch FROM coalesce(pause.until,
 			(SELECT min(coalesce(greatest(due_at, lease_until), now())) FROM threads
 				WHERE ` + isQueued + ` AND (attempts = 0 OR NOT $1))
-		) - now()) * 1000000)::bigint`
+		) - now()) * 1000000)::bigint, pause.until IS NOT NULL
+		FROM (SELECT
+			(SELECT paused_until FROM sinks WHERE name = 'crm' AND paused_until > now() AND paused_until <= now() + $2) AS until
+		) AS pause`
 
 	// The leases are locked in the order of their threads, as all locks of several threads are.
 	extendLeases = `WITH held AS (
@@ -108,7 +110,7 @@ func (s *Store) Claim(ctx context.Context, r store.ClaimRequest) (store.Claimed,
 		queueLinks(&b, work)
 	}
 	if len(work) < r.Limit {
-		queueWait(&b, r.Fresh, &claimed.Wait)
+		queueWait(&b, r.Fresh, &claimed)
 	}
 	if err := conn.SendBatch(ctx, &b).Close(); err != nil {
 		return store.Claimed{}, failed("claim", err)
@@ -193,13 +195,13 @@ func queueLinks(b *pgx.Batch, work map[string]*store.Work) {
 }
 
 // queueWait queues the read of when to claim again.
-func queueWait(b *pgx.Batch, fresh bool, wait *time.Duration) {
+func queueWait(b *pgx.Batch, fresh bool, claimed *store.Claimed) {
 	b.Queue(untilDue, fresh, store.MaxWait).QueryRow(func(row pgx.Row) error {
 		var micros pgtype.Int8
-		if err := row.Scan(&micros); err != nil || !micros.Valid {
+		if err := row.Scan(&micros, &claimed.Paused); err != nil || !micros.Valid {
 			return err
 		}
-		*wait = max(time.Duration(micros.Int64)*time.Microsecond, shortWait)
+		claimed.Wait = max(time.Duration(micros.Int64)*time.Microsecond, shortWait)
 		return nil
 	})
 }

@@ -63,7 +63,7 @@ func (s *Store) Claim(ctx context.Context, r store.ClaimRequest) (store.Claimed,
 			return err
 		}
 		if wait := pausedUntil.Sub(now); wait > 0 && wait <= store.MaxWait {
-			claimed.Wait = wait
+			claimed.Wait, claimed.Paused = wait, true
 			return nil
 		}
 		if claimed.Work, err = p.leaseDue(tx, r, now); err != nil {

@@ -296,6 +296,15 @@ func testClaimLinks(t *testing.T, create func(t *testing.T) Open) {
 	}
 }
 
+// requirePaused wants the sink to be paused for a time.
+func requirePaused(t *testing.T, s store.Store, d time.Duration) {
+	t.Helper()
+	requireWait(t, s, d)
+	if got := claimed(t, s, request(5, time.Hour)); !got.Paused {
+		t.Errorf("%+v: it does not say that this is a pause", got)
+	}
+}
+
 func pause(t *testing.T, s store.Store, d time.Duration) {
 	t.Helper()
 	if err := s.Pause(t.Context(), d); err != nil {
@@ -309,6 +318,9 @@ func testPause(t *testing.T, create func(t *testing.T) Open) {
 		accept(t, s, updated("t", 1))
 		pause(t, s, moment)
 		awaitClaim(t, s, 1, time.Hour)
+		if got := claimed(t, s, request(5, time.Hour)); got.Paused || got.Wait == 0 {
+			t.Errorf("%+v: a lease is no pause", got)
+		}
 	})
 	t.Run("TheLongestCounts", func(t *testing.T) {
 		open := create(t)
@@ -322,10 +334,10 @@ func testPause(t *testing.T, create func(t *testing.T) Open) {
 		pause(t, s, moment)
 		accept(t, s, updated("t", 1))
 		requireNoneDue(t, s)
-		requireWait(t, s, 3*time.Minute)
-		requireWait(t, openStore(t, open), 3*time.Minute) // it is the sink's, not the worker's
+		requirePaused(t, s, 3*time.Minute)
+		requirePaused(t, openStore(t, open), 3*time.Minute) // it is the sink's, not the worker's
 		pause(t, s, store.MaxWait)
-		requireWait(t, s, store.MaxWait)
+		requirePaused(t, s, store.MaxWait)
 		if lost, err := s.Extend(t.Context(), []store.Claim{w.Claim}, time.Hour); err != nil || len(lost) != 0 {
 			t.Errorf("Extend while paused: %v, %v", lost, err)
 		}
