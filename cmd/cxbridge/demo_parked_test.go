@@ -92,8 +92,8 @@ func TestDemoReplay(t *testing.T) {
 	d.approve(time.Now().Add(time.Hour))
 	d.replay(t)
 	await(t, "it is parked again", func() bool { return d.parkedState(t) == store.StateParked })
-	if again := d.letter(t); again.ID == letter.ID {
-		t.Error("it was not refused again")
+	if again := d.letter(t); again.ID != letter.ID || again.Replays != 1 {
+		t.Errorf("after it was refused again the dead letter is %+v", again)
 	}
 
 	d.approve(time.Now())
