@@ -89,7 +89,7 @@ func TestCRMThatThrottlesAllFails(t *testing.T) {
 		b.Wake()
 		time.Sleep(pauseFirst / 2)
 		mustBe(t, b, Condition{State: Paused, Status: 503, Until: begun.Add(pauseFirst)})
-		time.Sleep(begun.Add(4 * pauseFirst).Sub(time.Now())) // the third pause is from 3 to 7
+		time.Sleep(time.Until(begun.Add(4 * pauseFirst))) // the third pause is from 3 to 7
 		mustBe(t, b, Condition{State: Failing, Status: 503, Until: begun.Add(7 * pauseFirst)})
 		if state := b.Figures().Breaker; state != stateClosed {
 			t.Errorf("the breaker is %s", state)
