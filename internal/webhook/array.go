@@ -18,9 +18,9 @@ func isArray(body []byte) bool {
 	return len(body) > 0 && body[0] == '['
 }
 
-// split returns the items of a JSON array, as parts of the body. It checks the grammar only: a
-// repeated name or a text that is not UTF-8 spoils its own item, as the reader of the items will say,
-// and not its neighbours.
+// split returns the items of a JSON array, as parts of the body. It checks the grammar only: what the
+// reader of the items makes of a repeated name, or of a text that is not UTF-8, concerns that item
+// alone, and not its neighbours.
 //
 // It returns errTooMany, or else an error that says where the JSON breaks off. The error holds
 // nothing of the body.
