@@ -44,7 +44,7 @@ func (c *Console) liveRoute() {
 	c.mux.HandleFunc("GET /live", func(w http.ResponseWriter, r *http.Request) {
 		if c.roleOf(r) == access.Anyone {
 			status, message := http.StatusUnauthorized, "sign in first"
-			if showsToken(r) {
+			if showsToken(r) && !fromBrowser(r) {
 				refused := c.wrongToken(w, r, c.TokenFailures)
 				status, message = refused.status, refused.message
 			}

@@ -205,7 +205,7 @@ func (c *Console) allows(w http.ResponseWriter, r *http.Request, need access.Rol
 	switch role := c.roleOf(r); {
 	case role >= need:
 		return true
-	case role == access.Anyone && showsToken(r):
+	case role == access.Anyone && showsToken(r) && !fromBrowser(r):
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		c.fail(w, r, c.wrongToken(w, r, c.TokenFailures))
 	case role == access.Anyone && reads(r):

@@ -88,6 +88,14 @@ func showsToken(r *http.Request) bool {
 	return reads(r) && strings.EqualFold(scheme, "Bearer")
 }
 
+// fromBrowser reports whether a browser asks for a page, or for what changes in it: each asks by name for what
+// it can show, as no tool does. A token in such a request is a proxy's, unless we know it: the person in front
+// of the browser is asked to sign in, and has not shown a wrong token.
+func fromBrowser(r *http.Request) bool {
+	accept := strings.ToLower(r.Header.Get("Accept"))
+	return strings.Contains(accept, "text/html") || strings.Contains(accept, "text/event-stream")
+}
+
 // reads reports whether a request only asks for something.
 func reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
 

@@ -75,6 +75,38 @@ func TestPagesByToken(t *testing.T) {
 	}
 }
 
+// A proxy that signs people in may add its own token to what their browsers send. Whoever has no session is sent
+// to sign in all the same, and what the proxy added is no wrong token.
+func TestBrowserBehindAProxy(t *testing.T) {
+	b := newBench()
+	b.TokenFailures = access.NewFailures(1)
+	c := b.console(t)
+	get := func(path, accept, token string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("GET", path, nil)
+		r.Header.Set("Accept", accept)
+		r.Header.Set("Authorization", "Bearer "+token)
+		return ask(c, r)
+	}
+	const html = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+	for range 3 {
+		if w := get("/dead-letters", html, "of-the-proxy"); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/login?next=%2Fdead-letters" {
+			t.Errorf("a page: %d %v", w.Code, w.Header())
+		}
+		if w := get("/live?page=/", "text/event-stream", "of-the-proxy"); w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), "sign in first") {
+			t.Errorf("a stream: %d %s", w.Code, w.Body)
+		}
+	}
+	if log := b.log.String(); log != "" {
+		t.Errorf("logged %s", log)
+	}
+	if w := get("/", html, viewerToken); w.Code != http.StatusOK {
+		t.Errorf("a token of ours: %d", w.Code)
+	}
+	if w := get("/", "*/*", "wrong"); w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), `href="/login"`) {
+		t.Errorf("a tool's first wrong token: %d %s", w.Code, w.Body)
+	}
+}
+
 // Wrong tokens of tools count with those of the API, and apart from those of people who sign in.
 func TestWrongTokensAreLimited(t *testing.T) {
 	b := newBench()
