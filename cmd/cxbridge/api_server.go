@@ -39,9 +39,11 @@ func (s *ServerSettings) client(r *resolver) *apiClient {
 	api := &apiClient{server: s.Server, token: r.token(s.AdminToken), http: newAPIHTTP(s.Timeout)}
 	r.required(s.AdminToken)
 	if s.Server == nil {
-		api.server = s.local(r)
+		direct := http.DefaultTransport.(*http.Transport).Clone()
+		direct.Proxy = nil // it would be shown the token, on a way that does not leave this machine
+		api.server, api.http.Transport = s.local(r), direct
 		if file := s.TLSCertFile; !file.isMissing() {
-			api.server.Scheme, api.http.Transport = "https", r.pinned(file)
+			api.server.Scheme, direct.TLSClientConfig = "https", r.pinned(file)
 		}
 	}
 	return api
@@ -63,9 +65,9 @@ func (s *ServerSettings) local(r *resolver) *url.URL {
 	return &url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}
 }
 
-// pinned returns a transport to a service that presents the certificate in a file. Its names are those by
-// which others know the service, so the certificate itself is compared: nobody else is shown the token.
-func (p *resolver) pinned(file Value) *http.Transport {
+// pinned accepts only a service that presents the certificate in a file. Its names are those by which others
+// know the service, so the certificate itself is compared: nobody else is shown the token.
+func (p *resolver) pinned(file Value) *tls.Config {
 	data, err := os.ReadFile(file.text)
 	own := firstCertificate(data)
 	switch {
@@ -78,8 +80,7 @@ func (p *resolver) pinned(file Value) *http.Transport {
 		p.wrong(file, "holds no certificate", "give the certificate of the service, in PEM, or --server")
 		return nil
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = &tls.Config{
+	return &tls.Config{
 		MinVersion: tls.VersionTLS12, InsecureSkipVerify: true, VerifyConnection: func(s tls.ConnectionState) error {
 			if !bytes.Equal(s.PeerCertificates[0].Raw, own) {
 				return errors.New("it presents another certificate than that in TLS_CERT_FILE")
@@ -87,7 +88,6 @@ func (p *resolver) pinned(file Value) *http.Transport {
 			return nil
 		},
 	}
-	return transport
 }
 
 // firstCertificate returns the first certificate in PEM, that of the service itself; nil when there is none.

@@ -57,6 +57,26 @@ func TestServerOfSettings(t *testing.T) {
 	}
 }
 
+// A proxy of the environment is for services elsewhere: on the way to that on this machine it would be shown
+// the operator's token.
+func TestServerOfSettingsWithoutProxy(t *testing.T) {
+	t.Parallel()
+	files := newTLSFiles(t)
+	writeCertificate(t, files, 1, time.Now().Add(time.Hour))
+	for _, cert := range []string{"", files.Cert} {
+		s := ServerSettings{Timeout: time.Minute}
+		s.AdminToken.text, s.Addr.text, s.Port.text, s.TLSCertFile.text = "t", "10.0.0.5:3000", "3000", cert
+		r := &resolver{problems: &problems{}}
+		direct, isOwn := s.client(r).http.Transport.(*http.Transport)
+		if err := r.err(); err != nil {
+			t.Fatal(err)
+		}
+		if !isOwn || direct.Proxy != nil {
+			t.Errorf("with the certificate %q, a proxy is asked", cert)
+		}
+	}
+}
+
 // By TLS, only the service with the certificate of the settings is shown the token, by whatever names it goes.
 func TestServerOfSettingsByTLS(t *testing.T) {
 	t.Parallel()
