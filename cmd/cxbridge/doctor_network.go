@@ -7,7 +7,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"syscall"
+
+	"github.com/cxbridge/cxbridge/internal/crm"
+	"github.com/cxbridge/cxbridge/internal/cxone"
 )
 
 // checkAddr tries to listen.
@@ -42,10 +46,11 @@ func (d *doctor) checkToken(ctx context.Context) finding {
 		return skipped("not checked while any setting is wrong")
 	}
 	if err := d.checkCXone(ctx, d.cfg); err != nil {
-		return finding{gradeFail, err.Error(), []string{
-			"see that it can be reached from here; until then webhooks cannot be subscribed, nor threads reconciled",
-			"compare CXONE_DOMAIN, CXONE_CLIENT_ID, CXONE_CLIENT_SECRET and CXONE_SCOPES with the OAuth client in CXone",
-		}}
+		advice := []string{"compare CXONE_DOMAIN, CXONE_CLIENT_ID, CXONE_CLIENT_SECRET and CXONE_SCOPES with the OAuth client in CXone"}
+		if cxone.StatusOf(err) == 0 {
+			advice = slices.Insert(advice, 0, "see that it can be reached from here; until then webhooks cannot be subscribed, nor threads reconciled")
+		}
+		return finding{gradeFail, err.Error(), advice}
 	}
 	return fine("%s grants a token and the scopes", d.cfg.CXone.BaseURL)
 }
@@ -59,10 +64,11 @@ func (d *doctor) checkSink(ctx context.Context) finding {
 		return skipped("not checked while any setting is wrong")
 	}
 	if err := d.checkCRM(ctx, d.cfg); err != nil {
-		return finding{gradeFail, plainly(err), []string{
-			"see that the CRM runs and can be reached from here; until then events are accepted, and threads wait",
-			"compare CRM_API_URL and CRM_API_TOKEN with what the CRM expects; docs/crm.md says what it must offer",
-		}}
+		advice := []string{"compare CRM_API_URL and CRM_API_TOKEN with what the CRM expects; docs/crm.md says what it must offer"}
+		if crm.AsError(err).Status == 0 {
+			advice = slices.Insert(advice, 0, "see that the CRM runs and can be reached from here; until then events are accepted, and threads wait")
+		}
+		return finding{gradeFail, plainly(err), advice}
 	}
 	return fine("%s answers, and does not refuse the token", d.cfg.CRM.BaseURL)
 }

@@ -15,6 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cxbridge/cxbridge/internal/crm"
+	"github.com/cxbridge/cxbridge/internal/cxone"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -145,12 +147,19 @@ func TestChecks(t *testing.T) {
 		{"disk", "unknown database", func(d *doctor) { d.cfg.Database = Database{} }, gradeSkip, "DATABASE_URL"},
 
 		{"CXone", "grants", func(*doctor) {}, gradeOK, "grants a token"},
-		{"CXone", "refuses", func(d *doctor) { d.checkCXone = func(context.Context, Config) error { return errors.New("401") } }, gradeFail, "CXONE_CLIENT_ID"},
+		{"CXone", "refuses", func(d *doctor) {
+			d.checkCXone = func(context.Context, Config) error { return &cxone.Error{Op: "ask", Status: 401, Message: "401"} }
+		}, gradeFail, "401\ncompare CXONE_DOMAIN, CXONE_CLIENT_ID"},
+		{"CXone", "hangs", func(d *doctor) {
+			d.checkCXone = func(context.Context, Config) error { return &cxone.Error{Op: "ask", Message: "no answer"} }
+		}, gradeFail, "no answer\nsee that it can be reached"},
 		{"CXone", "not set", func(d *doctor) { d.cfg.CXone = nil }, gradeSkip, "not called"},
 		{"CXone", "settings wrong", func(d *doctor) { d.settings = &SettingsError{[]Problem{{}}} }, gradeSkip, "wrong"},
 
 		{"CRM", "answers", func(*doctor) {}, gradeOK, "https://crm.example.com/api/v1 answers"},
-		{"CRM", "refuses", func(d *doctor) { d.checkCRM = func(context.Context, Config) error { return errors.New("401") } }, gradeFail, "docs/crm.md"},
+		{"CRM", "refuses", func(d *doctor) {
+			d.checkCRM = func(context.Context, Config) error { return &crm.Error{Status: 401, Message: "401"} }
+		}, gradeFail, "401\ncompare CRM_API_URL"},
 		{"CRM", "hangs", func(d *doctor) {
 			d.checkCRM = func(context.Context, Config) error { return fmt.Errorf("get: %w", context.DeadlineExceeded) }
 		}, gradeFail, "no answer in time\nsee that the CRM runs"},
