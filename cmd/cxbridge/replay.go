@@ -71,6 +71,7 @@ type replaySum struct {
 	Refused        int
 	QueuedForRetry int
 	failed         int
+	left           int // not begun, because the token is wrong
 }
 
 func (s *replaySum) print(out io.Writer) {
@@ -78,12 +79,16 @@ func (s *replaySum) print(out io.Writer) {
 	if s.failed > 0 {
 		fmt.Fprintf(out, ", %d failed", s.failed)
 	}
+	if s.left > 0 {
+		fmt.Fprintf(out, ", %d not begun", s.left)
+	}
 	fmt.Fprintln(out)
 }
 
-// replayEach replays the dead letters that are named, and prints why one stays.
+// replayEach replays the dead letters that are named, and prints why one stays. Once the token is found to be
+// wrong, it begins no more.
 func (c *replayCommand) replayEach(ctx context.Context, api *apiClient, out io.Writer, sum *replaySum) {
-	for _, id := range c.IDs {
+	for i, id := range c.IDs {
 		var answer struct{ QueuedForRetry bool }
 		err := api.insist(ctx, http.MethodPost, api.server.JoinPath("api", "dead-letters", strconv.FormatInt(id, 10), "replay"), nil, &answer)
 		refused, isAnswer := errors.AsType[*apiError](err)
@@ -96,6 +101,10 @@ func (c *replayCommand) replayEach(ctx context.Context, api *apiClient, out io.W
 		case err != nil:
 			sum.failed++
 			fmt.Fprintf(out, "%d: %v\n", id, err)
+			if isAnswer && refused.status == http.StatusUnauthorized {
+				sum.left = len(c.IDs) - i - 1
+				return
+			}
 		case answer.QueuedForRetry:
 			sum.QueuedForRetry++
 		default:

@@ -75,3 +75,16 @@ func TestReplay(t *testing.T) {
 		})
 	}
 }
+
+// A wrong token is wrong for every dead letter.
+func TestReplayWithWrongToken(t *testing.T) {
+	t.Parallel()
+	p := newTrial(map[string]string{"ADMIN_TOKEN": "wrong"})
+	if exit := p.run(t.Context(), []string{"replay", "--server", deadLetterAPI(t, nil).URL, "1", "2", "3"}); exit != exitFailure {
+		t.Errorf("exit %d, want %d: %s", exit, exitFailure, &p.err)
+	}
+	want := "1: 401: a valid token is needed\n0 replayed, 0 refused again, 0 in the spool, 1 failed, 2 not begun\n"
+	if got := p.out.String(); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
