@@ -84,8 +84,15 @@ func TestConsoleByKeyboard(t *testing.T) {
 
 	// The first stop leads past the menu.
 	b.open("/messages")
-	b.do(chromedp.KeyEvent(kb.Tab))
-	b.until(`document.activeElement.className === "skip" && document.activeElement.getBoundingClientRect().top >= 0`)
+	eventually(t, "the link past the menu has the focus", func() (is bool) {
+		var nowhere bool
+		b.ask(`document.activeElement === document.body`, &nowhere)
+		if nowhere { // the page is new, and loses a key that comes before it listens
+			b.do(chromedp.KeyEvent(kb.Tab))
+		}
+		b.ask(`document.activeElement.className === "skip" && document.activeElement.getBoundingClientRect().top >= 0`, &is)
+		return is
+	})
 	b.do(chromedp.KeyEvent(kb.Enter))
 	b.until(`document.activeElement.id === "content"`)
 	b.do(chromedp.KeyEvent(kb.Tab))
