@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -27,9 +28,22 @@ type Lock struct {
 // another part of this one, TakeLock fails with ErrInUse.
 //
 // It is a lock of the operating system on an empty file beside the database, whose name ends in -lock. So
-// it ends with the process, however that ends; the file stays.
+// it ends with the process, however that ends; the file stays, and is the database owner's even if root was
+// the first to take the lock.
 func TakeLock(path string) (*Lock, error) {
-	lock, err := takeLock(path)
+	path, err := filepath.EvalSymlinks(path) // a database has one lock, whatever name it is opened by
+	if err != nil {
+		return nil, fmt.Errorf("lock the database: %w", err)
+	}
+	database, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("lock the database: %w", err)
+	}
+	path += "-lock"
+	if err := create(path, database); err != nil {
+		return nil, fmt.Errorf("create the lock file: %w", err)
+	}
+	lock, err := lockFile(path)
 	if isBusy(err) {
 		err = fmt.Errorf("%w: %w", ErrInUse, err)
 	}
@@ -39,15 +53,7 @@ func TakeLock(path string) (*Lock, error) {
 	return lock, nil
 }
 
-func takeLock(path string) (_ *Lock, err error) {
-	path, err = filepath.EvalSymlinks(path) // a database has one lock, whatever name it is opened by
-	if err != nil {
-		return nil, err
-	}
-	path += "-lock"
-	if err := create(path); err != nil {
-		return nil, err
-	}
+func lockFile(path string) (*Lock, error) {
 	db, err := sql.Open("sqlite", fileURL(path, url.Values{
 		"_txlock": {"exclusive"}, "_busy_timeout": {strconv.FormatInt(lockTimeout.Milliseconds(), 10)}, "_journal_mode": {"MEMORY"},
 	}))

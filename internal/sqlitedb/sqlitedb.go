@@ -65,7 +65,7 @@ func Open(path string, opts Options) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	if err := create(abs); err != nil {
+	if err := create(abs, nil); err != nil {
 		return nil, fmt.Errorf("create the database file: %w", err)
 	}
 	connector, err := sqlite.NewConnector(dsn(abs, opts))
@@ -141,9 +141,10 @@ func verify(db *sql.DB) error {
 	return nil
 }
 
-// create makes the file when it is missing. It never opens one that exists: to close a file drops
-// every lock that this process holds on it, those of an open database included.
-func create(path string) error {
+// create makes the file when it is missing. If it goes with another file, root makes it for the owner of that
+// one. It never opens one that exists: to close a file drops every lock that this process holds on it, those
+// of an open database included.
+func create(path string, with fs.FileInfo) error {
 	if err := makeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
@@ -153,6 +154,9 @@ func create(path string) error {
 	}
 	if err != nil {
 		return err
+	}
+	if with != nil {
+		giveTo(f, with)
 	}
 	if err := f.Close(); err != nil {
 		return err
