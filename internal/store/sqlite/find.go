@@ -11,12 +11,16 @@ import (
 // listedMessage is readColumns without the raw body.
 var listedMessage = strings.Replace(readColumns, "raw_payload", "NULL", 1)
 
-// messagesBelow finds the row of the message at a position, whose id is ?1. Retention may have deleted
-// that message: then the list goes on with the newest row that is not later, which no index knows. With
-// ?2 NULL that is the newest of all.
+// messagesBelow finds the row below which a list goes on after the message of the id ?1 that was first seen at
+// ?2; with ?2 NULL it begins.
+//
+// Retention may have deleted that message, even if a late receipt has made it anew at the top. Then the list
+// goes on below the first row of a later message. Looking from that end, retention has left few rows before
+// it; and a receipt that was replayed, whose row is above those of its time, is not taken for the place.
 const messagesBelow = `WITH below (id) AS MATERIALIZED (SELECT coalesce(
-		(SELECT rowid FROM sms_messages WHERE message_id = ?1),
-		(SELECT rowid + 1 FROM sms_messages WHERE ?2 IS NULL OR first_seen_at <= ?2 ORDER BY rowid DESC LIMIT 1)))
+		(SELECT rowid FROM sms_messages WHERE message_id = ?1 AND first_seen_at <= ?2),
+		(SELECT rowid FROM sms_messages WHERE ?2 IS NOT NULL AND (first_seen_at, message_id) > (?2, ?1) ORDER BY rowid LIMIT 1),
+		(SELECT max(rowid) + 1 FROM sms_messages)))
 	SELECT `
 
 var (

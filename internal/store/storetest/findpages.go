@@ -83,6 +83,11 @@ func testMessagePagesMeanwhile(t *testing.T, s store.Store) {
 	}
 	commit(t, s, receipts(receipt("m6", sms.Pending, at(0), at(6)))...)
 	require("m2", "m1")
+	// A dead letter that was replayed keeps the time at which it came.
+	replayed := receipt("m-replayed", sms.Pending, at(0), at(-1))
+	replayed.Recipient = number
+	commit(t, s, receipts(replayed)...)
+	require("m2", "m1")
 	// A message of that name never was, or is no more.
 	after.ID = "m3a"
 	require("m3", "m2")
@@ -92,6 +97,11 @@ func testMessagePagesMeanwhile(t *testing.T, s store.Store) {
 		t.Fatal(err)
 	}
 	after = store.ItemPosition{At: at(1), ID: "m1"}
+	require()
+	// A late receipt makes it anew, as the newest of all.
+	late := receipt("m1", sms.Delivered, at(0), at(7))
+	late.Recipient = number
+	commit(t, s, receipts(late)...)
 	require()
 }
 
