@@ -103,6 +103,9 @@ func (in *Ingest) look(ctx context.Context) {
 	case err == nil:
 		in.keptByDatabase()
 	case ctx.Err() == nil: // not cut off by Stop
+		if !in.database.up() { // the cause may be another by now
+			in.log.Warn("the database still does not commit", "error", err)
+		}
 		in.lostDatabase(err)
 	}
 }

@@ -151,12 +151,14 @@ func wantDatabaseUp(t *testing.T, registry *prometheus.Registry, when string, wa
 	t.Error("there is no cxbridge_database_up")
 }
 
-// While no event comes, only a look shows that the database is gone or back. The log has each once.
+// While no event comes, only a look shows that the database is gone or back. The log has each once, and the
+// cause at each look.
 func TestWithoutASpoolTheDatabaseIsLookedAt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st, registry := &fakeStore{}, prometheus.NewRegistry()
 		var log bytes.Buffer
 		in := startWith(t, Config{Store: st, Metrics: NewMetrics(registry), Log: slog.New(slog.NewTextHandler(&log, nil))})
+		time.Sleep(lookEvery / 2) // from now on nothing happens at the time of a look
 		for _, when := range []string{"found by a commit", "found by a look"} {
 			st.setAway(true)
 			if when == "found by a commit" {
@@ -173,9 +175,12 @@ func TestWithoutASpoolTheDatabaseIsLookedAt(t *testing.T) {
 			wantDatabaseUp(t, registry, when+", back", 1)
 		}
 		in.Stop()
-		for _, line := range []string{"the database does not commit", "the database is back"} {
-			if n := strings.Count(log.String(), line); n != 2 {
-				t.Errorf("%d lines say that %s, want 2:\n%s", n, line, log.String())
+		for line, want := range map[string]int{
+			"the database does not commit": 2, "the database is back": 2,
+			`the database still does not commit" error="` + errAway.Error(): 3,
+		} {
+			if n := strings.Count(log.String(), line); n != want {
+				t.Errorf("%d lines say that %s, want %d:\n%s", n, line, want, log.String())
 			}
 		}
 	})
