@@ -168,12 +168,16 @@ func (in *Ingest) keepObserved(ctx context.Context) {
 // asks the store next finds them counted. It waits for the commits that have taken some of it along, and
 // when one of them fails, commits that itself.
 //
-// When the database does not take it in the time of a commit, it returns all the same. The observations wait
-// for the next commit then, which shows whether the database is away.
+// When the database is away, or does not take it in the time of a commit, it returns all the same. The
+// observations wait for the next commit then, which shows whether the database is away.
 func (in *Ingest) CommitObserved(ctx context.Context) {
-	if in.spool != nil && !in.database.up() {
-		return
+	if in.database.up() {
+		in.commitObserved(ctx)
 	}
+}
+
+// commitObserved is CommitObserved, even for a database that counts as away.
+func (in *Ingest) commitObserved(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	for isLeft := true; isLeft; {

@@ -115,6 +115,28 @@ func TestCommitObservedWhileAway(t *testing.T) {
 	})
 }
 
+// Without a spool, too, nothing is tried while it is known that the database is away.
+func TestCommitObservedWithoutASpoolWhileAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := &fakeStore{alone: func(context.Context) error { t.Error("it is tried"); return errAway }}
+		in := startWith(t, Config{Store: st, SLA: testSLA})
+		mustSubmit(t, in, "a")
+		st.setAway(true)
+		if _, err := submit(in, "b"); !isUnstored(err) {
+			t.Fatalf("got %v, want one that tells of the storage", err)
+		}
+		in.CommitObserved(t.Context())
+		st.alone = nil
+		st.setAway(false)
+		time.Sleep(lookEvery)
+		synctest.Wait()
+		in.CommitObserved(t.Context())
+		if got := st.receipts(t); got != 1 {
+			t.Errorf("%d receipts are counted, want 1", got)
+		}
+	})
+}
+
 // Whatever commits meanwhile, and fails: a question finds every receipt that was acknowledged before it, and
 // none twice.
 func TestCommitObservedIsExact(t *testing.T) {
@@ -139,7 +161,7 @@ func TestCommitObservedIsExact(t *testing.T) {
 					acknowledged.Add(2)
 				}
 				least := acknowledged.Load()
-				in.CommitObserved(context.Background())
+				in.commitObserved(context.Background()) // though the database counts as away
 				got, most := st.receipts(t), sent.Load()
 				if got < least || got > most {
 					t.Errorf("%d receipts are counted, want from %d to %d", got, least, most)
