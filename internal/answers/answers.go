@@ -3,6 +3,7 @@ package answers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -32,12 +33,23 @@ func Refuse(why error) error { return &QuestionError{why} }
 // Unwrap returns what is wrong with the question.
 func (e *QuestionError) Unwrap() error { return e.error }
 
+// ErrSlow says that an answer was not there in time. It is fit to be shown to whoever asked.
+var ErrSlow = errors.New("the answer takes too long: the database is slow, or too many questions are asked at once")
+
+// tooLate returns the error of who waits until ctx ends: ErrSlow, except for those who go away.
+func tooLate(ctx context.Context) error {
+	if err := ctx.Err(); !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrSlow, context.DeadlineExceeded)
+}
+
 // Delivery answers questions. Of several who ask the same one does the work, as long as it begins after all
 // of them have asked: so each has an answer with everything that was committed before. It is safe for
 // concurrent use.
 type Delivery struct {
 	counts Counts
-	flush  func(ctx context.Context)
+	flush  flush
 	card   *analytics.RateCard
 	policy analytics.Policy
 	now    func() time.Time
@@ -85,36 +97,49 @@ const answerTimeout = 10 * time.Second
 const atOnce = 4
 
 // New returns a Delivery that prices by a card, which may be nil, and judges carriers by a valid policy.
-// Before the work on each answer it calls flush, which commits what this process has yet to add to the
+// Whoever wants a Report has commit called first, which commits what this process has yet to add to the
 // counts; nil: there is no such thing.
-func New(counts Counts, flush func(ctx context.Context), card *analytics.RateCard, policy analytics.Policy) *Delivery {
-	if flush == nil {
-		flush = func(context.Context) {}
-	}
+func New(counts Counts, commit func(ctx context.Context), card *analytics.RateCard, policy analytics.Policy) *Delivery {
 	return &Delivery{
-		counts: counts, flush: flush, card: card, policy: policy, now: time.Now,
+		counts: counts, flush: flush{commit: commit, turn: make(chan struct{}, 1)}, card: card, policy: policy, now: time.Now,
 		working: make(chan struct{}, atOnce), topics: make(map[Question]*topic),
 	}
 }
 
 // Report answers a question from what is committed when it is asked, or later. The report is shared: it must
-// not be changed. The error is a QuestionError, or that of the store.
+// not be changed. The error is a QuestionError, that of the store, or that of ctx; it wraps ErrSlow when the
+// answer is not there in time.
 func (d *Delivery) Report(ctx context.Context, q Question) (*analytics.Report, error) {
+	if err := d.check(q); err != nil {
+		return nil, err
+	}
+	if err := d.flush.wait(ctx); err != nil {
+		return nil, err
+	}
 	return d.ask(ctx, q, func(*answer) bool { return false })
 }
 
 // Recent is Report for whoever asks again and again: the answer may be up to a second old, or one that is
-// being worked out already.
+// being worked out already. It may lack what this process has yet to commit, so that a database which only
+// reads answers all the same.
 func (d *Delivery) Recent(ctx context.Context, q Question) (*analytics.Report, error) {
+	if err := d.check(q); err != nil {
+		return nil, err
+	}
 	now := d.now()
 	return d.ask(ctx, q, func(a *answer) bool { return a.isRecent(now) })
 }
 
+// check returns a QuestionError when a question makes no sense.
+func (d *Delivery) check(q Question) error {
+	if _, err := analytics.NewWindow(d.now(), q.Length, q.Step); err != nil {
+		return Refuse(err)
+	}
+	return nil
+}
+
 // ask returns the latest answer if it will do, else the next one.
 func (d *Delivery) ask(ctx context.Context, q Question, willDo func(latest *answer) bool) (*analytics.Report, error) {
-	if _, err := analytics.NewWindow(d.now(), q.Length, q.Step); err != nil {
-		return nil, Refuse(err)
-	}
 	t, a := d.join(q)
 	defer d.leave(q, t)
 	if a == nil || !willDo(a) {
@@ -127,7 +152,7 @@ func (d *Delivery) ask(ctx context.Context, q Question, willDo func(latest *answ
 	case <-a.done:
 		return a.report, a.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, tooLate(ctx)
 	}
 }
 
@@ -159,7 +184,7 @@ func (d *Delivery) next(ctx context.Context, q Question, t *topic, after *answer
 	select {
 	case t.turn <- struct{}{}:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, tooLate(ctx)
 	}
 	if a := d.latest(t); a != after {
 		<-t.turn
@@ -170,7 +195,7 @@ func (d *Delivery) next(ctx context.Context, q Question, t *topic, after *answer
 		return d.begin(ctx, q, t), nil
 	case <-ctx.Done():
 		<-t.turn
-		return nil, ctx.Err()
+		return nil, tooLate(ctx)
 	}
 }
 
@@ -198,11 +223,15 @@ func (d *Delivery) begin(ctx context.Context, q Question, t *topic) *answer {
 	return a
 }
 
-// forget drops answers that are old and topics that nobody asks about, so that many different questions take
-// up no memory.
+// kept is how many topics are kept while nobody asks about them.
+const kept = 64
+
+// forget drops the topics that nobody asks about when their answers are old, or when there are many, so that
+// different questions take up little memory.
 func (d *Delivery) forget(now time.Time) {
+	areMany := len(d.topics) > kept
 	for q, t := range d.topics {
-		if t.askers == 0 && !t.latest.isRecent(now) {
+		if t.askers == 0 && (areMany || !t.latest.isRecent(now)) {
 			delete(d.topics, q)
 		}
 	}
@@ -217,14 +246,16 @@ func (d *Delivery) answer(ctx context.Context, a *answer, q Question) {
 	}()
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	d.flush(ctx)
 	window, err := analytics.NewWindow(a.begun, q.Length, q.Step)
 	if err != nil {
 		a.err = Refuse(err)
 		return
 	}
 	sum := analytics.NewSum(window, q.Filter, d.card)
-	if a.err = d.counts.Counts(ctx, sum.Ranges(), sum.Add); a.err == nil {
+	switch a.err = d.counts.Counts(ctx, sum.Ranges(), sum.Add); {
+	case a.err == nil:
 		a.report = sum.Report(d.policy)
+	case ctx.Err() != nil:
+		a.err = tooLate(ctx)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,6 +130,88 @@ func TestFlush(t *testing.T) {
 		recentTotal(t, d, anHour)
 		if flushed != 2 {
 			t.Errorf("flushed %d times, want 2", flushed)
+		}
+	})
+}
+
+// While writes hang, reads answer those who look again and again, even when others wait for the same answer.
+func TestRecentAnswersDoWithoutWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		flush := func(context.Context) { time.Sleep(3 * time.Second) }
+		d := New(new(fakeCounts), flush, nil, analytics.DefaultPolicy())
+		var reports sync.WaitGroup
+		defer reports.Wait()
+		for range 4 {
+			reports.Go(func() { total(t, d, anHour) })
+			synctest.Wait()
+			start := time.Now()
+			recentTotal(t, d, anHour)
+			if took := time.Since(start); took != 0 {
+				t.Errorf("the answer took %v", took)
+			}
+			time.Sleep(recent)
+		}
+	})
+}
+
+// An answer that was begun before the commit that a Report waits for is none to the Report.
+func TestReportsHaveWhatTheyCommitted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		counts := &fakeCounts{takes: time.Second}
+		flush := func(context.Context) { time.Sleep(100 * time.Millisecond) }
+		d := New(counts, flush, nil, analytics.DefaultPolicy())
+		var group sync.WaitGroup
+		group.Go(func() {
+			if got := total(t, d, anHour); got != 2 {
+				t.Errorf("the Report has answer %d", got)
+			}
+		})
+		time.Sleep(50 * time.Millisecond)
+		if got := recentTotal(t, d, anHour); got != 1 {
+			t.Errorf("the Recent has answer %d", got)
+		}
+		group.Wait()
+	})
+}
+
+// Different questions share a commit, one runs at a time, and it goes on when whoever began it goes away.
+func TestQuestionsShareAFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var flushing, flushed atomic.Int64
+		flush := func(ctx context.Context) {
+			if flushing.Add(1) > 1 {
+				t.Error("two at a time")
+			}
+			defer flushing.Add(-1)
+			select {
+			case <-time.After(100 * time.Millisecond):
+				flushed.Add(1)
+			case <-ctx.Done():
+				t.Error("it was cut off")
+			}
+		}
+		d := New(new(fakeCounts), flush, nil, analytics.DefaultPolicy())
+		var group sync.WaitGroup
+		for i := range 50 { // the first commit is for the first; the second begins at 100 ms, for all the others
+			group.Go(func() {
+				time.Sleep(time.Duration(i) * time.Millisecond)
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if i < 2 {
+					time.AfterFunc(10*time.Millisecond, cancel)
+				}
+				start := time.Now()
+				_, err := d.Report(ctx, Question{Length: time.Hour + time.Duration(i)*time.Minute})
+				if want := time.Duration(200-i) * time.Millisecond; i >= 2 && (err != nil || time.Since(start) != want) {
+					t.Errorf("question %d: %v after %v, want %v", i, err, time.Since(start), want)
+				} else if i < 2 && !errors.Is(err, context.Canceled) {
+					t.Errorf("question %d: %v", i, err)
+				}
+			})
+		}
+		group.Wait()
+		if got := flushed.Load(); got != 2 {
+			t.Errorf("flushed %d times, want 2", got)
 		}
 	})
 }
@@ -303,10 +386,59 @@ func TestStoreThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New(&fakeCounts{takes: time.Hour}, nil, nil, analytics.DefaultPolicy())
 		start := time.Now()
-		if _, err := d.Report(t.Context(), anHour); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != answerTimeout {
+		if _, err := d.Report(t.Context(), anHour); !errors.Is(err, ErrSlow) || time.Since(start) != answerTimeout {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 	})
+}
+
+// Whoever waits in vain learns that it takes too long, whatever is waited for. Whoever goes away does not.
+func TestWaitingInVain(t *testing.T) {
+	for name, c := range map[string]struct {
+		flush, takes time.Duration
+		others       int // who have asked before, another question each
+		same         int // who have asked the same before
+	}{
+		"for the commit":       {flush: time.Minute},
+		"for the answer":       {takes: time.Minute},
+		"for the one before":   {takes: 5 * time.Second, same: 1},
+		"for those of others":  {takes: 5 * time.Second, others: atOnce},
+		"for all of the above": {takes: 5 * time.Second, flush: time.Second, others: 2 * atOnce, same: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				flush := func(ctx context.Context) {
+					select {
+					case <-time.After(c.flush):
+					case <-ctx.Done():
+					}
+				}
+				d := New(&fakeCounts{takes: c.takes}, flush, nil, analytics.DefaultPolicy())
+				var group sync.WaitGroup
+				for i := range c.others + c.same {
+					q := anHour
+					if i < c.others {
+						q.Length += time.Duration(i+1) * time.Minute
+					}
+					group.Go(func() { _, _ = d.Report(t.Context(), q) })
+				}
+				synctest.Wait()
+				patient, stop := context.WithTimeout(t.Context(), 4*time.Second)
+				defer stop()
+				leaving, leave := context.WithCancel(t.Context())
+				time.AfterFunc(time.Second, leave)
+				for ctx, want := range map[context.Context]error{patient: ErrSlow, leaving: context.Canceled} {
+					group.Go(func() {
+						if _, err := d.Report(ctx, anHour); !errors.Is(err, want) || errors.Is(err, ErrSlow) != (want == ErrSlow) {
+							t.Errorf("%v, want %v", err, want)
+						}
+					})
+				}
+				group.Wait()
+				time.Sleep(time.Minute)
+			})
+		})
+	}
 }
 
 func TestQuestionsThatMakeNoSense(t *testing.T) {
@@ -333,6 +465,23 @@ func TestOldAnswersAreForgotten(t *testing.T) {
 		}
 		if got := len(d.topics); got > 11 {
 			t.Errorf("%d answers are kept", got)
+		}
+	})
+}
+
+// However many different questions are asked at a time, few answers are kept.
+func TestFewAnswersAreKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := New(new(fakeCounts), nil, nil, analytics.DefaultPolicy())
+		for i := range 1000 {
+			ask := total
+			if i%2 == 0 {
+				ask = recentTotal
+			}
+			ask(t, d, Question{Length: time.Hour + time.Duration(i)*time.Second})
+			if got := len(d.topics); got > kept+1 {
+				t.Fatalf("%d answers are kept", got)
+			}
 		}
 	})
 }

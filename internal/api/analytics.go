@@ -46,15 +46,22 @@ type deliveryOutput struct {
 	Body        []byte
 }
 
+// deliveryTimeout is how long a question may take: up to 6 s for the commit before it, 10 s for an answer to
+// others that has to end first, and 10 s for its own.
+const deliveryTimeout = 30 * time.Second
+
 func (c *Handler) analyticsRoutes() {
 	report := c.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[analytics.Report](), true, "Report")
-	register(c, access.Viewer, huma.Operation{
+	registerWithin(c, access.Viewer, deliveryTimeout, huma.Operation{
 		OperationID: "get-delivery", Method: http.MethodGet, Path: "/analytics/delivery",
 		Summary: "Delivery, its speed and its cost, by carrier and region", Tags: []string{"analytics"},
 		Description: "A message belongs to the window of its first receipt. Counts are exact, over all messages; " +
 			"quantiles are within 2 %. The answer includes every event that was acknowledged before the question was " +
-			"asked, with two exceptions: receipts that another replica took may be missing from receipts, throughput, " +
-			"latencies and slaCompliance for up to a second, and events in a spool are counted once they are in the database.",
+			"asked, with these exceptions. Events in a spool are counted once they are in the database. The processing " +
+			"figures (receipts, throughput, latencies and slaCompliance) may lack receipts that another replica took in the " +
+			"last second. While the database accepts no writes, or takes more than 3 s for one, they may lack the last " +
+			"receipts before; those follow within 30 s once it accepts writes again. If a replica is killed, they lose " +
+			"its last second, and what waited for the database. 503: the database does not answer, or takes too long.",
 		Middlewares: huma.Middlewares{acceptCSV},
 		Responses: map[string]*huma.Response{"200": {
 			Description: "OK",

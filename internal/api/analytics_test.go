@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -119,6 +120,31 @@ func TestDeliveryErrors(t *testing.T) {
 		b.store.err = err
 		w, _ := b.askDelivery(t, "?format=csv", "text/csv")
 		wantProblem(t, w, http.StatusServiceUnavailable)
+	}
+}
+
+// Whoever waits too long for an answer is told so, and so is the log.
+func TestDeliveryThatIsSlow(t *testing.T) {
+	b := newBench()
+	b.store.err = fmt.Errorf("%w: %w", answers.ErrSlow, context.DeadlineExceeded)
+	w, _ := b.askDelivery(t, "", "")
+	detail := wantProblem(t, w, http.StatusServiceUnavailable)
+	if detail != answers.ErrSlow.Error() || w.Header().Get("Retry-After") != "5" || strings.Count(b.log.String(), detail) != 1 {
+		t.Errorf("%s; the log: %s", w.Body, b.log.String())
+	}
+}
+
+// A question may wait for an answer that others have begun, and then for its own.
+func TestDeliveryHasTime(t *testing.T) {
+	b := newBench()
+	b.Delivery = deliveryFunc(func(ctx context.Context, _ answers.Question) (*analytics.Report, error) {
+		if ends, ok := ctx.Deadline(); !ok || time.Until(ends) <= 2*answerTimeout {
+			t.Errorf("it ends at %v, %t", ends, ok)
+		}
+		return exampleReport(), nil
+	})
+	if w := b.ask(t, "GET", "/analytics/delivery", viewerToken); w.Code != http.StatusOK {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
 

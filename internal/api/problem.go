@@ -45,6 +45,10 @@ func (c *Handler) problem(ctx context.Context, operation string, err error) erro
 		return unavailable(simulation.Error(), simulation.RetryAfter)
 	case isQuestion:
 		return huma.Error422UnprocessableEntity(question.Error())
+	case errors.Is(err, answers.ErrSlow):
+		c.Log.LogAttrs(ctx, slog.LevelWarn, "api: a question was not answered in time",
+			slog.String("operation", operation), slog.Any("error", err))
+		return unavailable(answers.ErrSlow.Error(), retryAfter)
 	case isUpstream:
 		failed := huma.Error502BadGateway(upstream.Error())
 		if upstream.RetryAfter == 0 {
