@@ -49,6 +49,6 @@ var escaped = []Span{
 // a colon is a semicolon.
 func startingWith(prefix string) Span { return Span{prefix, prefix[:len(prefix)-1] + ";"} }
 
-// EscapedThreads returns the ids to which ThreadSubject adds the prefix, as spans that do not overlap. It
-// is for the SQL of the stores, in which the bounds can stand as they are: none holds a quote.
+// EscapedThreads returns the ids to which ThreadSubject adds the prefix, as spans in their order that do not
+// overlap. It is for the SQL of the stores, in which the bounds can stand as they are: none holds a quote.
 func EscapedThreads() []Span { return escaped }

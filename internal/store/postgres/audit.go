@@ -115,7 +115,7 @@ var listHeads = store.HeadsQuery("$")
 
 // AuditHeads implements store.AuditLog.
 func (s *Store) AuditHeads(ctx context.Context, after string, limit int) ([]store.AuditHead, error) {
-	rows, err := s.reads.Query(ctx, listHeads, after, limit)
+	rows, err := s.reads.Query(ctx, listHeads, store.HeadsArguments(after, limit)...)
 	if err != nil {
 		return nil, failed("read audit", err)
 	}

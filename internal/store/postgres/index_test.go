@@ -47,7 +47,7 @@ func TestIndexes(t *testing.T) {
 			{"ItemList", "using thread_items_shown", s.reads, itemPage, []any{"t100", "message", momentOf(now), "", 50}},
 			{"Parked", "using threads_parked", s.reads, listThreads(stateConditions[store.StateParked]), []any{"p1", "", nil, 51}},
 			{"WakeParked", "using threads_parked", s.queue, wakeParked, []any{[]int{401, 403}, "p1", 1000, now}},
-			{"Heads", "using threads_pkey", s.reads, listHeads, []any{"t100", 50}},
+			{"Heads", "using threads_pkey", s.reads, listHeads, store.HeadsArguments("t100", 50)},
 		} {
 			plan := explain(t, c.pool, c.statement, c.args...)
 			if !strings.Contains(plan, c.index+" ") || strings.Contains(plan, "Seq Scan on thread") {

@@ -98,7 +98,7 @@ var listHeads = store.HeadsQuery("?")
 
 // AuditHeads implements store.AuditLog.
 func (s *Store) AuditHeads(ctx context.Context, after string, limit int) ([]store.AuditHead, error) {
-	heads, err := query(ctx, s.readers, scanHead, listHeads, after, limit)
+	heads, err := query(ctx, s.readers, scanHead, listHeads, store.HeadsArguments(after, limit)...)
 	if err != nil {
 		return nil, failed("read audit heads", err)
 	}

@@ -30,7 +30,7 @@ func TestFindIndexes(t *testing.T) {
 		{"Threads", listThreads(stateConditions[""]), "sqlite_autoindex_threads", []any{"t", "", nil, 50}, 0},
 		{"Parked", listThreads(stateConditions[store.StateParked]), "USING INDEX threads_parked", []any{"t", "", nil, 50}, 0},
 		{"WakeParked", wakeParked, "USING INDEX threads_parked", []any{"2026", "[401]", "t", 1000}, 0},
-		{"Heads", listHeads, "sqlite_autoindex_threads_1 (thread_id>? AND thread_id<?)", []any{"t", 50}, 7}, // one page of each part
+		{"Heads", listHeads, "sqlite_autoindex_threads_1 (thread_id>? AND thread_id<?)", store.HeadsArguments("t", 50), 12}, // one page of each part
 		{"Backlog", selectBacklog, "USING INDEX threads_queue", []any{1000}, 0},
 	} {
 		plan, err := query(t.Context(), s.readers, func(r row) (step string, err error) {
