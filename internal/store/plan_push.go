@@ -20,13 +20,16 @@ import (
 //  6. delete the dead letters of Solved, then write Letters. If there is one about the same thing
 //     that was replayed, or has the same Raw, it is that letter again: its Subject, Reason and Raw
 //     are noted, and if it was replayed, that has failed once more and it waits for an operator
-//     again. Any other about the same thing is deleted first.
+//     again. Any other about the same thing is deleted first;
+//  7. of the dead letters of Failed, those that were replayed have failed once more, and wait for an
+//     operator again as they are.
 type PushPlan struct {
 	Threads ThreadWrites
 	Forget  []string
 	Items   []*thread.Item
 	Solved  [][32]byte // sorted
 	Letters []Letter   // sorted by digest
+	Failed  [][32]byte // sorted
 	Held    []bool     // for each push whether its claim held
 }
 
@@ -111,8 +114,11 @@ func (p *PushPlan) end(push *Push, row *ThreadRow, now time.Time) {
 	if row.Links.LooseRev <= push.Rev { // else it was linked anew meanwhile
 		row.Links.Loose = slices.DeleteFunc(row.Links.Loose, func(id string) bool { return slices.Contains(push.Checked, id) })
 	}
-	if s.Want != push.Rev {
+	switch {
+	case s.Want != push.Rev:
 		retryAside(push)
+	case s.Parked:
+		p.fail(push)
 	}
 	p.Items = append(p.Items, push.Items...)
 	for _, note := range push.Notes {
@@ -122,15 +128,26 @@ func (p *PushPlan) end(push *Push, row *ThreadRow, now time.Time) {
 }
 
 // retryAside lets what was set aside before the claim be tried again. The thread got a new revision since
-// the claim: somebody may have asked for just that, and what the push knows of the item is older.
+// the claim: somebody may have asked for just that, and what the push knows of the item is older. So it is
+// with one that shows another value by now: it may come back to the one that is set aside.
 func retryAside(push *Push) {
 	isNew := make(map[string]bool, len(push.SetAside))
 	for _, letter := range push.SetAside {
 		isNew[letter.Key] = true
 	}
 	for _, item := range push.Items {
-		if item.IsAside() && !isNew[ItemLetter(item.ItemKey).Key] {
+		if !item.SetAside.IsZero() && !item.Theirs && !isNew[ItemLetter(item.ItemKey).Key] {
 			item.SetAside = thread.Retry
+		}
+	}
+}
+
+// fail brings back the dead letters about items that were to be tried again: nothing more becomes of them
+// while the thread is parked. The items stay as they are, to be tried again with the thread.
+func (p *PushPlan) fail(push *Push) {
+	for _, item := range push.Items {
+		if item.SetAside == thread.Retry {
+			p.Failed = append(p.Failed, ItemLetter(item.ItemKey).Digest())
 		}
 	}
 }
@@ -155,5 +172,6 @@ func (p *PushPlan) sort() {
 	byBytes := func(a, b [32]byte) int { return bytes.Compare(a[:], b[:]) }
 	slices.SortFunc(p.Solved, byBytes)
 	p.Solved = slices.Compact(p.Solved)
+	slices.SortFunc(p.Failed, byBytes)
 	slices.SortFunc(p.Letters, func(a, b Letter) int { return byBytes(a.Digest, b.Digest) })
 }

@@ -270,14 +270,57 @@ func TestPushPlanKeepsNothingAsideThatIsOlderThanAWake(t *testing.T) {
 		}
 	}
 	for want, keeps := range map[int64]bool{3: true, 4: false} {
-		before, refused := item("before"), item("refused")
+		before, refused, changed, theirs, plain := item("before"), item("refused"), item("changed"), item("theirs"), item("unset")
+		changed.Stamp.Hash = thread.HashOf([]byte("another"))
+		theirs.Theirs, plain.SetAside = true, thread.Hash{}
 		push := pushOf(func(p *store.Push) {
 			key := store.ItemLetter(refused.ItemKey)
-			p.Items, p.SetAside = []*thread.Item{before, refused}, []*store.DeadLetter{{Kind: key.Kind, Key: key.Key}}
+			p.Items, p.SetAside = []*thread.Item{before, refused, changed, theirs, plain}, []*store.DeadLetter{{Kind: key.Kind, Key: key.Key}}
 		})
 		plan := store.PlanPushes([]store.Push{push}, map[string]*store.ThreadRow{"t": leased("t", want)}, pushedAt)
-		if len(plan.Items) != 2 || !plan.Items[1].IsAside() || plan.Items[0].IsAside() != keeps || !keeps && plan.Items[0].SetAside != thread.Retry {
-			t.Errorf("at revision %d: set aside are %x and %x", want, plan.Items[0].SetAside, plan.Items[1].SetAside)
+		older := hash
+		if !keeps {
+			older = thread.Retry
+		}
+		for item, setAside := range map[*thread.Item]thread.Hash{
+			before: older, changed: older, refused: hash, theirs: hash, plain: {},
+		} {
+			if item.SetAside != setAside {
+				t.Errorf("at revision %d: %s has %x set aside, want %x", want, item.ID, item.SetAside, setAside)
+			}
+		}
+		if len(plan.Items) != 5 {
+			t.Errorf("at revision %d: %d items", want, len(plan.Items))
+		}
+	}
+}
+
+// A thread that is parked is not tried again, so nothing would bring back the dead letters about its items.
+func TestPushPlanFailsReplaysWithTheThread(t *testing.T) {
+	item := func(id string, setAside thread.Hash) *thread.Item {
+		return &thread.Item{ItemKey: thread.ItemKey{ThreadID: "t", Kind: thread.KindMessage, ID: id}, SetAside: setAside}
+	}
+	replayed := item("replayed", thread.Retry)
+	for name, test := range map[string]struct {
+		want int64
+		park *store.DeadLetter
+		back bool
+	}{
+		"parked":               {3, &store.DeadLetter{Kind: store.KindThreadPush, Key: "t"}, true},
+		"parked, and an event": {4, &store.DeadLetter{Kind: store.KindThreadPush, Key: "t"}, false},
+		"failed":               {3, nil, false},
+	} {
+		push := pushOf(func(p *store.Push) {
+			p.Error, p.Park = "no", test.park
+			p.Items = []*thread.Item{item("plain", thread.Hash{}), replayed, item("aside", thread.HashOf([]byte("v")))}
+		})
+		plan := store.PlanPushes([]store.Push{push}, map[string]*store.ThreadRow{"t": leased("t", test.want)}, pushedAt)
+		var want [][32]byte
+		if test.back {
+			want = [][32]byte{store.ItemLetter(replayed.ItemKey).Digest()}
+		}
+		if !slices.Equal(plan.Failed, want) || replayed.SetAside != thread.Retry {
+			t.Errorf("%s: dead letters %x are back, want %x", name, plan.Failed, want)
 		}
 	}
 }

@@ -231,7 +231,7 @@ type Push struct {
 	Done bool  // the CRM has all of it, but for what is set aside: Done becomes Rev
 
 	Copy      *thread.Copy   // what the CRM has of the thread now; nil: as before
-	Items     []*thread.Item // whose Acked, SetAside or Theirs were changed
+	Items     []*thread.Item // whose Acked, SetAside or Theirs were changed; with Park, also those whose SetAside is thread.Retry
 	Forget    bool           // the CRM has nothing of the thread any more: Copy and all items are forgotten first, and what is set aside is tried again
 	Uncertain bool           // something was sent whose answer never came
 

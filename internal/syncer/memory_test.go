@@ -180,7 +180,7 @@ func (m *memory) work(row *store.ThreadRow, most int) store.Work {
 		case row.Sync.Uncertain && item.Rev > row.Sync.Done:
 			w.Unsure = append(w.Unsure, cloneItem(item))
 		}
-		if item.ThreadID == row.ID && !item.SetAside.IsZero() && !item.Dirty() {
+		if item.ThreadID == row.ID && !item.SetAside.IsZero() && !item.Dirty() && !item.Theirs {
 			w.Aside = max(w.Aside, item.Rev)
 		}
 	}
@@ -313,7 +313,7 @@ func (m *memory) DoneRev(_ context.Context, id string) (done, aside int64, err e
 		return 0, 0, store.ErrNotFound
 	}
 	for _, item := range m.items {
-		if item.ThreadID == id && !item.SetAside.IsZero() {
+		if item.ThreadID == id && !item.SetAside.IsZero() && !item.Theirs {
 			aside = max(aside, item.Rev)
 		}
 	}

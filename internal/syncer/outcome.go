@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/cxbridge/cxbridge/internal/audit"
@@ -30,11 +31,14 @@ func (a *attempt) succeed(o outcome) {
 // keeps another writer's.
 func (a *attempt) settle(items []*thread.Item) {
 	for _, item := range items {
-		if item.SetAside.IsZero() || item.SetAside == item.View() {
+		if item.SetAside.IsZero() || item.IsAside() && !item.Theirs {
 			continue
 		}
 		item.SetAside = thread.Hash{}
-		a.push.Solved = append(a.push.Solved, store.ItemLetter(item.ItemKey))
+		key := store.ItemLetter(item.ItemKey)
+		a.push.Solved = append(a.push.Solved, key)
+		a.push.SetAside = slices.DeleteFunc(a.push.SetAside, func(l *store.DeadLetter) bool { return l.Key == key.Key })
+		a.aside = slices.DeleteFunc(a.aside, func(other *thread.Item) bool { return other == item })
 	}
 }
 
@@ -101,6 +105,11 @@ func (a *attempt) park(e *crm.Error) {
 	key := store.PushLetter(a.thread.ID)
 	a.push.Park = &store.DeadLetter{
 		Kind: key.Kind, Key: key.Key, Subject: a.thread.ID, Reason: e.Message, Received: now(), Raw: a.body,
+	}
+	for _, item := range a.work.Items {
+		if item.SetAside == thread.Retry {
+			a.touched[item] = true
+		}
 	}
 	a.end(e)
 	a.note(audit.ActionPark, "parked", audit.Detail{"status": e.Status, "reason": e.Message})

@@ -38,7 +38,7 @@ const (
 		ORDER BY i.thread_id, i.rev, i.kind, i.item_id`
 
 	readAside = `SELECT thread_id, max(rev) FROM thread_items
-		WHERE thread_id = ANY($1) AND set_aside IS NOT NULL AND NOT dirty GROUP BY thread_id`
+		WHERE thread_id = ANY($1) AND set_aside IS NOT NULL AND NOT dirty AND NOT theirs GROUP BY thread_id`
 
 	readUnsure = `SELECT ` + selectedItem + `
 		FROM (SELECT unnest($1::text[]) AS thread_id, unnest($2::bigint[]) AS done_rev) AS claimed

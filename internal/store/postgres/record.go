@@ -44,6 +44,9 @@ const (
 			unnest($4::timestamptz[]), unnest($5::bytea[]), unnest($6::bytea[])
 		ON CONFLICT (digest) DO UPDATE SET subject = excluded.subject, reason = excluded.reason, raw = excluded.raw,
 			replays = l.replays + (l.replayed_at IS NOT NULL)::int, replayed_at = NULL`
+
+	reopenFailed = `UPDATE dead_letters SET replays = replays + 1, replayed_at = NULL
+		WHERE digest = ANY($1::bytea[]) AND replayed_at IS NOT NULL`
 )
 
 // Record implements store.Queue. It locks threads as Commit does. The dead letters that it deletes
@@ -89,7 +92,7 @@ func writePushes(ctx context.Context, conn *pgx.Conn, plan *store.PushPlan) erro
 	}
 	queueThreads(&b, &plan.Threads)
 	if len(plan.Solved) > 0 {
-		b.Queue(deleteSolved, bytesOf(pgtype.ByteaOID, plan.Solved, func(d [32]byte) []byte { return d[:] }))
+		b.Queue(deleteSolved, digestsOf(plan.Solved))
 	}
 	if len(plan.Letters) > 0 {
 		values := letterArguments(plan.Letters)
@@ -97,6 +100,13 @@ func writePushes(ctx context.Context, conn *pgx.Conn, plan *store.PushPlan) erro
 		b.Queue(deleteOtherLetters, digests, raws)
 		b.Queue(writeLetters, values...)
 	}
+	if len(plan.Failed) > 0 {
+		b.Queue(reopenFailed, digestsOf(plan.Failed))
+	}
 	b.Queue("COMMIT")
 	return conn.SendBatch(ctx, &b).Close()
+}
+
+func digestsOf(digests [][32]byte) array {
+	return bytesOf(pgtype.ByteaOID, digests, func(d [32]byte) []byte { return d[:] })
 }

@@ -134,7 +134,7 @@ func (s *Store) Threads(ctx context.Context, q store.ThreadQuery) ([]store.Threa
 }
 
 const readDoneRev = `SELECT done_rev,
-		(SELECT coalesce(max(rev), 0) FROM thread_items WHERE thread_id = $1 AND set_aside IS NOT NULL)
+		(SELECT coalesce(max(rev), 0) FROM thread_items WHERE thread_id = $1 AND set_aside IS NOT NULL AND NOT theirs)
 	FROM threads WHERE own AND thread_id = $1`
 
 // DoneRev implements store.Queue.

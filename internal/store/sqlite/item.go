@@ -57,6 +57,9 @@ const (
 	asideKeys = `SELECT thread_id, kind, item_id FROM thread_items
 		WHERE thread_id = ? AND set_aside IS NOT NULL AND NOT theirs`
 
+	asideKey = `SELECT thread_id, kind, item_id FROM thread_items
+		WHERE thread_id = ? AND kind = ? AND item_id = ? AND set_aside IS NOT NULL AND NOT theirs`
+
 	retryItem = "UPDATE thread_items SET set_aside = ? WHERE thread_id = ? AND kind = ? AND item_id = ?"
 
 	selectDirty = "SELECT " + itemColumns + ` FROM thread_items WHERE thread_id = ? AND dirty
@@ -64,7 +67,7 @@ const (
 
 	selectAside = `SELECT thread_id, max(rev) FROM json_each(?) AS wanted
 		CROSS JOIN thread_items INDEXED BY thread_items_set_aside ON thread_id = wanted.value
-		WHERE set_aside IS NOT NULL AND NOT dirty GROUP BY thread_id`
+		WHERE set_aside IS NOT NULL AND NOT dirty AND NOT theirs GROUP BY thread_id`
 
 	// selectUnsure takes the revision that the CRM has for certain.
 	selectUnsure = "SELECT " + itemColumns + ` FROM thread_items WHERE thread_id = ? AND rev > ?

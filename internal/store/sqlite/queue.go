@@ -214,7 +214,7 @@ func (s *Store) Pause(ctx context.Context, d time.Duration) error {
 
 const selectDoneRev = `SELECT done_rev, (
 		SELECT coalesce(max(rev), 0) FROM thread_items INDEXED BY thread_items_set_aside
-		WHERE thread_id = ?1 AND set_aside IS NOT NULL)
+		WHERE thread_id = ?1 AND set_aside IS NOT NULL AND NOT theirs)
 	FROM threads WHERE thread_id = ?1 AND own`
 
 // DoneRev implements store.Queue.

@@ -19,6 +19,9 @@ const (
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 		ON CONFLICT (digest) DO UPDATE SET subject = excluded.subject, reason = excluded.reason, raw = excluded.raw,
 			replays = replays + (replayed_at IS NOT NULL), replayed_at = NULL`
+
+	reopenFailed = `UPDATE dead_letters SET replays = replays + 1, replayed_at = NULL
+		WHERE digest = ? AND replayed_at IS NOT NULL`
 )
 
 // Record implements store.Queue.
@@ -82,6 +85,12 @@ func (p *statements) writeLetters(tx *sql.Tx, plan *store.PushPlan) error {
 			return err
 		}
 		if _, err := write.Exec(values...); err != nil {
+			return err
+		}
+	}
+	reopen := tx.Stmt(p.reopenFailed)
+	for _, failed := range plan.Failed {
+		if _, err := reopen.Exec(failed[:]); err != nil {
 			return err
 		}
 	}

@@ -10,9 +10,9 @@ import (
 type statements struct {
 	selectMessages, insertMessage, updateMessage, insertReceipt, joinReceipt                *sql.Stmt
 	insertDeadLetter, deleteDeadLetter, deleteLetterAbout, deleteOtherLetter, writeLetter   *sql.Stmt
-	selectReplayed, noteReplayed                                                            *sql.Stmt
+	selectReplayed, noteReplayed, reopenFailed                                              *sql.Stmt
 	selectThreads, insertThread, updateThread                                               *sql.Stmt
-	selectItems, writeItem, noteItem, forgetItems, asideKeys, retryItem                     *sql.Stmt
+	selectItems, writeItem, noteItem, forgetItems, asideKeys, asideKey, retryItem           *sql.Stmt
 	selectDirty, selectAside, selectUnsure                                                  *sql.Stmt
 	selectEvents, insertEvent                                                               *sql.Stmt
 	insertAudit, selectAuditHead, writeAuditHead                                            *sql.Stmt
@@ -33,10 +33,10 @@ func (s *Store) statements(ctx context.Context) (*statements, error) {
 		&p.insertReceipt: insertReceipt, &p.joinReceipt: joinReceipt,
 		&p.insertDeadLetter: insertDeadLetter, &p.deleteDeadLetter: deleteDeadLetter, &p.deleteLetterAbout: deleteLetterAbout,
 		&p.deleteOtherLetter: deleteOtherLetter, &p.writeLetter: writeLetter,
-		&p.selectReplayed: selectReplayed, &p.noteReplayed: noteReplayed,
+		&p.selectReplayed: selectReplayed, &p.noteReplayed: noteReplayed, &p.reopenFailed: reopenFailed,
 		&p.selectThreads: selectThreads, &p.insertThread: insertThread, &p.updateThread: updateThread,
 		&p.selectItems: selectItems, &p.writeItem: writeItem, &p.noteItem: noteItem,
-		&p.forgetItems: forgetItems, &p.asideKeys: asideKeys, &p.retryItem: retryItem,
+		&p.forgetItems: forgetItems, &p.asideKeys: asideKeys, &p.asideKey: asideKey, &p.retryItem: retryItem,
 		&p.selectDirty: selectDirty, &p.selectAside: selectAside, &p.selectUnsure: selectUnsure,
 		&p.selectEvents: selectEvents, &p.insertEvent: insertEvent,
 		&p.insertAudit: insertAudit, &p.selectAuditHead: selectAuditHead, &p.writeAuditHead: writeAuditHead,

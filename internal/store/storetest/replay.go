@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -23,6 +24,9 @@ func testReplay(t *testing.T, create func(t *testing.T) Open) {
 		"WhileItIsPushed":     testReplayWhileItIsPushed,
 		"ANewVersion":         testReplayMeetsANewVersion,
 		"NothingIsSetAside":   testReplayNothingIsSetAside,
+		"BodyTellsTheItem":    testReplayBodyTellsTheItem,
+		"ThreadIsParked":      testReplayThreadIsParked,
+		"ValueComesBack":      testReplayValueComesBack,
 		"TheCRMLosesIt":       testReplayLost,
 		"RefusedOnceMore":     testRefusedOnceMore,
 		"Expire":              testReplayExpire,
@@ -156,37 +160,6 @@ func testReplayPush(t *testing.T, s store.Store) {
 	requireLetters(t, s, l.ID, bad)
 }
 
-// The thread is tried again for the sake of the item. If the CRM then refuses the same delta, that is the
-// letter that was there.
-func testReplayItemOfAParkedThread(t *testing.T, s store.Store) {
-	accept(t, s, updated("t", 1, message("bad", 1), message("m", 2)))
-	w := claimOne(t, s)
-	push := parked(w, 422)
-	push.Items = w.Items
-	setAside(&push, 0)
-	record(t, s, push)
-	bad, l := newest(t, s), pushLetter(t, s)
-	if bad.ID == l.ID {
-		bad = list(t, s, 0, 2)[1]
-	}
-
-	wake(t, s, "t", bad.ID)
-	requireLetters(t, s, bad.ID, l)
-	w = claimOne(t, s)
-	requireEqual(t, "what is tried", ids(w.Items), []string{"bad", "m"})
-	push = parked(w, 422)
-	push.Park.Received, push.Items = at(9000), w.Items
-	setAside(&push, 0)
-	record(t, s, push)
-	requireEqual(t, "the letter about the thread", pushLetter(t, s), l)
-	bad.Replays = 1
-	if got, err := s.DeadLetter(ctx(), bad.ID); err != nil {
-		t.Errorf("the letter about the item: %v", err)
-	} else {
-		requireEqual(t, "the letter about the item", *got, bad)
-	}
-}
-
 func testReplayAll(t *testing.T, s store.Store) {
 	accept(t, s, updated("t", 1, message("a", 1), message("b", 2), message("c", 3)))
 	refuse(t, s, claimOne(t, s), "too long")
@@ -294,6 +267,49 @@ func testReplayNothingIsSetAside(t *testing.T, s store.Store) {
 	requireEqual(t, "what is tried again", ids(w.Items), []string{})
 	record(t, s, done(w))
 	requireLetters(t, s, 0, c)
+}
+
+// The body of a letter as the syncer writes it tells the item, so the others need not be read.
+func testReplayBodyTellsTheItem(t *testing.T, s store.Store) {
+	refuseAll := func(w *store.Work) {
+		t.Helper()
+		push := done(w)
+		for i, item := range w.Items {
+			setAside(&push, i)
+			push.SetAside[i].Raw = fmt.Appendf(nil, `{"threadId":"t","kind":%q,"item":%s}`, item.Kind, item.Content)
+		}
+		record(t, s, push)
+	}
+	about := func(id string) store.DeadLetter {
+		t.Helper()
+		for _, l := range list(t, s, 0, 10) {
+			if bytes.Contains(l.Raw, fmt.Appendf(nil, `"id":%q`, id)) {
+				return l
+			}
+		}
+		t.Fatalf("no dead letter about %s", id)
+		return store.DeadLetter{}
+	}
+	accept(t, s, updated("t", 1, message("a", 1), message("b", 2), message("c", 3)))
+	refuseAll(claimOne(t, s))
+	a, b, c := about("a"), about("b"), about("c")
+	wake(t, s, "t", b.ID)
+	requireLetters(t, s, b.ID, a, c)
+	w := claimOne(t, s)
+	requireEqual(t, "what is tried again", ids(w.Items), []string{"b"})
+	refuseAll(w)
+	b.Replays = 1
+	requireLetters(t, s, 0, a, b, c)
+
+	// One that is not set aside any more, though its letter was left.
+	wake(t, s, "t", 0)
+	w = claimOne(t, s)
+	w.Items[2].Theirs = true
+	record(t, s, done(w))
+	wake(t, s, "t", a.ID)
+	wake(t, s, "t", c.ID)
+	requireLetters(t, s, 0, b)
+	requireEqual(t, "what is tried again", ids(claimOne(t, s).Items), []string{})
 }
 
 // What the CRM has lost is all pushed again. Letters wait for what becomes of that.
