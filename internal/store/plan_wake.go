@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -11,7 +12,8 @@ import (
 // WakePlan is what Wake does to the database. As in a Plan, every decision is in it:
 //
 //  1. lock and read the thread, and the dead letter that is replayed;
-//  2. read the keys of the thread's items that are set aside, but for those that are Theirs;
+//  2. read the keys of the thread's items that are set aside, but for those that are Theirs. For a letter
+//     that is replayed, its Item is enough, if it has one;
 //  3. give them to PlanWake;
 //  4. set SetAside of Retry to thread.Retry;
 //  5. write Threads, whose own Items are empty;
@@ -30,6 +32,23 @@ type ReplayedLetter struct {
 	ID     int64
 	Kind   Kind
 	Digest [32]byte
+	Raw    []byte
+}
+
+// Item returns the item of a thread that the letter is about, as its body tells. It is false when the body
+// does not: the letter is about something else, or a person was erased from it.
+func (l *ReplayedLetter) Item(threadID string) (key thread.ItemKey, isTold bool) {
+	var body struct {
+		Kind thread.ItemKind `json:"kind"`
+		Item struct {
+			ID string `json:"id"`
+		} `json:"item"`
+	}
+	if json.Unmarshal(l.Raw, &body) != nil {
+		return thread.ItemKey{}, false
+	}
+	key = thread.ItemKey{ThreadID: threadID, Kind: body.Kind, ID: body.Item.ID}
+	return key, ItemLetter(key).Digest() == l.Digest
 }
 
 // PlanWake works out what Wake writes, and changes the row. The row is nil when there is no such thread; a

@@ -67,3 +67,27 @@ func TestPlanWakeReplays(t *testing.T) {
 		}
 	}
 }
+
+func TestReplayedLetterTellsItsItem(t *testing.T) {
+	m := thread.ItemKey{ThreadID: "t", Kind: thread.KindMessage, ID: "m"}
+	digest := store.ItemLetter(m).Digest()
+	for name, test := range map[string]struct {
+		threadID, raw string
+		isTold        bool
+	}{
+		"as it was written":   {"t", `{"threadId":"t","kind":"message","item":{"id":"m","text":"x"}}`, true},
+		"erased":              {"t", store.ErasedBody, false},
+		"of another thread":   {"u", `{"threadId":"t","kind":"message","item":{"id":"m"}}`, false},
+		"of the other kind":   {"t", `{"threadId":"t","kind":"participant","item":{"id":"m"}}`, false},
+		"with another id":     {"t", `{"threadId":"t","kind":"message","item":{"id":"n"}}`, false},
+		"about the thread":    {"t", `{"version":2,"addedMessages":[]}`, false},
+		"of a strange form":   {"t", `{"kind":"message","item":[]}`, false},
+		"that is not of JSON": {"t", "{", false},
+	} {
+		letter := store.ReplayedLetter{ID: 7, Kind: store.KindThreadItem, Digest: digest, Raw: []byte(test.raw)}
+		key, isTold := letter.Item(test.threadID)
+		if isTold != test.isTold || isTold && key != m {
+			t.Errorf("%s: %+v, %t", name, key, isTold)
+		}
+	}
+}

@@ -38,6 +38,7 @@ func TestIndexes(t *testing.T) {
 			{"Wait", "using threads_queue", s.queue, untilDue, []any{false, store.MaxWait}},
 			{"Dirty", "using thread_items_dirty", s.queue, readDirty, []any{ids, 501}},
 			{"Aside", "using thread_items_set_aside", s.queue, readAside, []any{ids}},
+			{"AsideKey", "using thread_items_pkey", s.queue, asideKey, []any{"t100", "message", "m7"}},
 			{"DoneRev", "using thread_items_set_aside", s.reads, readDoneRev, []any{"t100"}},
 			{"Links", "using threads_pkey", s.queue, linksAbove, []any{ids}},
 			{"Extend", "using threads_pkey", s.queue, extendLeases, []any{ids, []int64{1, 1, 1}, time.Second}},

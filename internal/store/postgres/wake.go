@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/store"
@@ -13,9 +14,14 @@ import (
 )
 
 const (
-	lockReplayed = "SELECT id, kind, digest FROM dead_letters WHERE id = $1 AND " + isOpen + " FOR UPDATE"
+	lockReplayed = "SELECT id, kind, digest, raw FROM dead_letters WHERE id = $1 AND " + isOpen + " FOR UPDATE"
 
 	asideKeys = "SELECT thread_id, kind, item_id FROM thread_items WHERE thread_id = $1 AND set_aside IS NOT NULL AND NOT theirs"
+
+	// asideKey says "set_aside IS NOT NULL" so that the planner does not see it: by statistics from before,
+	// it would go through all that is set aside in the thread.
+	asideKey = `SELECT thread_id, kind, item_id FROM thread_items
+		WHERE thread_id = $1 AND kind = $2 AND item_id = $3 AND coalesce(set_aside, '') <> '' AND NOT theirs`
 
 	retryItems = `UPDATE thread_items i SET set_aside = $4
 		FROM (SELECT unnest($1::text[]) AS thread_id, unnest($2::text[]) AS kind, unnest($3::text[]) AS item_id) AS retry
@@ -48,11 +54,14 @@ func (s *Store) wake(ctx context.Context, threadID string, replays int64, note a
 	b.Queue("BEGIN")
 	queueLockThreads(&b, []string{threadID}, rows)
 	letter := queueReplayed(&b, replays)
-	aside := queueAsideKeys(&b, threadID)
 	if err := conn.SendBatch(ctx, &b).Close(); err != nil {
 		return err
 	}
-	plan, err := store.PlanWake(rows[threadID], letter, *aside, note, now)
+	aside, err := asideOf(ctx, conn, threadID, letter)
+	if err != nil {
+		return err
+	}
+	plan, err := store.PlanWake(rows[threadID], letter, aside, note, now)
 	if err != nil {
 		_, rollback := conn.Exec(ctx, "ROLLBACK")
 		return errors.Join(err, rollback)
@@ -82,7 +91,7 @@ func queueReplayed(b *pgx.Batch, id int64) *store.ReplayedLetter {
 	b.Queue(lockReplayed, id).Query(func(rows pgx.Rows) error {
 		var kind string
 		var digest []byte
-		_, err := pgx.ForEachRow(rows, []any{&letter.ID, &kind, &digest}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&letter.ID, &kind, &digest, &letter.Raw}, func() error {
 			letter.Kind = store.Kind(kind)
 			copy(letter.Digest[:], digest)
 			return nil
@@ -92,14 +101,19 @@ func queueReplayed(b *pgx.Batch, id int64) *store.ReplayedLetter {
 	return letter
 }
 
-// queueAsideKeys queues the read of the keys of the items that are set aside.
-func queueAsideKeys(b *pgx.Batch, threadID string) *[]thread.ItemKey {
-	keys := new([]thread.ItemKey)
-	b.Queue(asideKeys, threadID).Query(func(rows pgx.Rows) (err error) {
-		*keys, err = pgx.CollectRows(rows, pgx.RowToStructByPos[thread.ItemKey])
-		return err
-	})
-	return keys
+// asideOf reads the keys of the items that are set aside: of the one that a letter tells, or of all.
+func asideOf(ctx context.Context, conn *pgxpool.Conn, threadID string, letter *store.ReplayedLetter) ([]thread.ItemKey, error) {
+	statement, args := asideKeys, []any{threadID}
+	if letter != nil {
+		if key, isTold := letter.Item(threadID); isTold {
+			statement, args = asideKey, []any{threadID, string(key.Kind), key.ID}
+		}
+	}
+	rows, err := conn.Query(ctx, statement, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[thread.ItemKey])
 }
 
 // WakeParked implements store.Queue. What was set aside stays so: the statuses are not about it.

@@ -31,6 +31,7 @@ func TestFindIndexes(t *testing.T) {
 		{"Parked", listThreads(stateConditions[store.StateParked]), "USING INDEX threads_parked", []any{"t", "", nil, 50}, 0},
 		{"WakeParked", wakeParked, "USING INDEX threads_parked", []any{"2026", "[401]", "t", 1000}, 0},
 		{"Heads", listHeads, "sqlite_autoindex_threads_1 (thread_id>? AND thread_id<?)", store.HeadsArguments("t", 50), 12}, // one page of each part
+		{"AsideKey", asideKey, "sqlite_autoindex_thread_items_1 (thread_id=? AND kind=? AND item_id=?)", []any{"t", "message", "m"}, 0},
 		{"Backlog", selectBacklog, "USING INDEX threads_queue", []any{1000}, 0},
 	} {
 		plan, err := query(t.Context(), s.readers, func(r row) (step string, err error) {

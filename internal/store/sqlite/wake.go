@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	selectReplayed = "SELECT id, kind, digest FROM dead_letters WHERE id = ? AND " + isOpen
+	selectReplayed = "SELECT id, kind, digest, raw FROM dead_letters WHERE id = ? AND " + isOpen
 	noteReplayed   = "UPDATE dead_letters SET replayed_at = ? WHERE id = ?"
 )
 
@@ -28,11 +28,7 @@ func (s *Store) Wake(ctx context.Context, threadID string, replays int64, note a
 		if err != nil {
 			return err
 		}
-		found, err := tx.Stmt(p.asideKeys).Query(threadID)
-		if err != nil {
-			return err
-		}
-		aside, err := scanAll(found, scanItemKey)
+		aside, err := p.asideOf(tx, threadID, letter)
 		if err != nil {
 			return err
 		}
@@ -50,11 +46,26 @@ func (p *statements) replayedLetter(tx *sql.Tx, id int64) (*store.ReplayedLetter
 		return nil, nil
 	}
 	letter := &store.ReplayedLetter{}
-	err := tx.Stmt(p.selectReplayed).QueryRow(id).Scan(&letter.ID, &letter.Kind, digest(letter.Digest[:]))
+	err := tx.Stmt(p.selectReplayed).QueryRow(id).Scan(&letter.ID, &letter.Kind, digest(letter.Digest[:]), &letter.Raw)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
 	return letter, nil
+}
+
+// asideOf reads the keys of the items that are set aside: of the one that a letter tells, or of all.
+func (p *statements) asideOf(tx *sql.Tx, threadID string, letter *store.ReplayedLetter) ([]thread.ItemKey, error) {
+	statement, args := p.asideKeys, []any{threadID}
+	if letter != nil {
+		if key, isTold := letter.Item(threadID); isTold {
+			statement, args = p.asideKey, []any{threadID, string(key.Kind), key.ID}
+		}
+	}
+	rows, err := tx.Stmt(statement).Query(args...)
+	if err != nil {
+		return nil, err
+	}
+	return scanAll(rows, scanItemKey)
 }
 
 func (p *statements) writeWake(tx *sql.Tx, plan *store.WakePlan, now time.Time) error {
