@@ -66,9 +66,10 @@ func (c *Handler) deadLetterRoutes() {
 		Summary: "Read a dead letter again, as of the time it came in", Tags: tags,
 		Description: "200: the event is applied and the dead letter is gone. 202: the database went away in the meantime; " +
 			"the event is durable in the spool and the dead letter stays. 422: it is refused again, and stays.\n\n" +
-			"A thread-item or thread-push is always answered 200: its message or participant, or its thread, is pushed to the CRM " +
+			"A thread-item or thread-push is answered 200: its message or participant, or its thread, is pushed to the CRM " +
 			"again, and nothing else that is set aside. If it is refused again, the same dead letter is back, with the new reason " +
-			"and one more of replays.",
+			"and one more of replays.\n\n" +
+			"404: the dead letter or its thread is gone, or it is being replayed already.",
 	}, c.replayDeadLetter)
 	register(c, access.Operator, huma.Operation{
 		OperationID: "delete-dead-letter", Method: http.MethodDelete, Path: "/api/dead-letters/{id}",
