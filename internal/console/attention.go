@@ -163,6 +163,9 @@ func (p healthPart) sentence() string {
 	case "holding":
 		text = sentence(name + " is holding events")
 	case "paused":
+		if p.Until.IsZero() {
+			return sentence(name + " asks again and again to be left alone: " + p.Detail)
+		}
 		return sentence(name + " is left alone until " + p.Until.UTC().Format("15:04:05 UTC") + ": " + p.Detail)
 	}
 	if p.Detail != "" {

@@ -160,6 +160,8 @@ func TestOverviewWithoutDatabase(t *testing.T) {
 func TestSentence(t *testing.T) {
 	for want, p := range map[string]healthPart{
 		"The CRM does not work. It is tried.": {"crm", api.Part{State: "failing", Detail: "it is tried"}},
+		"The CRM asks again and again to be left alone: it answered 429.": {"crm",
+			api.Part{State: "paused", Detail: "it answered 429"}},
 		"The CRM is left alone until 18:05:09 UTC: it asked for it.": {"crm",
 			api.Part{State: "paused", Until: time.Date(2026, 11, 22, 18, 5, 9, 0, time.UTC), Detail: "it asked for it"}},
 		"This process is stopping.":         {"process", api.Part{State: "stopping"}},

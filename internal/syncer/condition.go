@@ -15,7 +15,7 @@ type State string
 // The states of the CRM.
 const (
 	Up      State = "up"      // it serves pushes, as far as is known
-	Paused  State = "paused"  // it is left alone for a while: it answered 429 or 503
+	Paused  State = "paused"  // it is left alone for a while, or asks for that again and again: it answered 429 or 503
 	Failing State = "failing" // it has served none of the last pushes, or the breaker is not closed
 )
 
@@ -26,8 +26,8 @@ var states = []State{Up, Paused, Failing}
 type Condition struct {
 	State  State
 	Status int       // HTTP status of the answer that it is in this state for; 0: there was none, or it is not known
-	Until  time.Time // when a pause ends; zero when there is none
-	Asked  bool      // the CRM said itself how long the pause is to be
+	Until  time.Time // when a pause ends; zero when there is none, as between two
+	Asked  bool      // the CRM said itself how long the pause is to be, or the one that has just ended
 }
 
 const (
@@ -46,6 +46,7 @@ type condition struct {
 	failures int       // pushes that failed, and pauses that began, since the CRM last served a push
 	status   int       // of the last of them
 	at       time.Time // of the last of them
+	asked    bool      // for the last of them the CRM said how long it is to be left alone
 	pause    pause
 }
 
@@ -73,7 +74,7 @@ func (c *condition) failed(status int) {
 // fail counts a failure. The caller holds the lock.
 func (c *condition) fail(status int) {
 	c.failures++
-	c.status, c.at = status, time.Now()
+	c.status, c.at, c.asked = status, time.Now(), false
 }
 
 // paused notes a pause that begins. Of two that overlap, the one that ends later counts: pushes that were in
@@ -85,7 +86,7 @@ func (c *condition) paused(p pause) {
 		c.fail(p.status)
 	}
 	if p.until.After(c.pause.until) {
-		c.pause = p
+		c.pause, c.asked = p, p.asked
 	}
 }
 
@@ -106,7 +107,7 @@ func (c *condition) claimed(claimed *store.Claimed) {
 }
 
 // now returns the Condition, given the state of the breaker. A CRM that asks for one pause after the other is
-// paused; one that answers 503 to everything, and does not say for how long, fails.
+// paused, also between them; one that answers 503 to everything, and does not say for how long, fails.
 func (c *condition) now(breaker string) Condition {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -117,10 +118,12 @@ func (c *condition) now(breaker string) Condition {
 	}
 	isFailing := c.failures >= failingAfter && time.Since(c.at) < staleAfter
 	switch {
-	case breaker != stateClosed, isFailing && !known.Asked:
+	case breaker != stateClosed, isFailing && !c.asked && !known.Asked:
 		known.State, known.Status = Failing, c.status
 	case isPaused:
 		known.State, known.Status = Paused, c.pause.status
+	case isFailing:
+		known.State, known.Status, known.Asked = Paused, c.status, true
 	}
 	return known
 }

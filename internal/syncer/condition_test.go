@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cxbridge/cxbridge/internal/crm"
+	"github.com/cxbridge/cxbridge/internal/store"
 )
 
 // unwell is a CRM that answers all with an error until it is cured. It takes some time for that.
@@ -60,6 +61,7 @@ func TestPauseIsKnown(t *testing.T) {
 		sink, cure := unwell(e)
 		queue := newMemory()
 		a, b := start(t, queue, sink), start(t, queue, sink)
+		synctest.Wait() // neither finds anything to push
 		mustBe(t, a, Condition{State: Up})
 		for i := range 14 {
 			queue.commit(event(fmt.Sprint("t", i), 1, "m1", "one"))
@@ -97,6 +99,68 @@ func TestCRMThatThrottlesAllFails(t *testing.T) {
 		cure()
 		mustSync(t, queue, pauseGuess)
 		mustBe(t, b, Condition{State: Up})
+	})
+}
+
+// A CRM that asks for one short pause after the other is paused all the time, also while a push finds out
+// whether it is back.
+func TestCRMThatAsksForPausesIsPausedBetweenThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := refusal(crm.ClassThrottled, 429)
+		e.RetryAfter = time.Second
+		sink, cure := unwell(e)
+		queue := newMemory()
+		b := start(t, queue, sink)
+		for i := range 14 {
+			queue.commit(event(fmt.Sprint("t", i), 1, "m1", "one"))
+		}
+		b.Wake()
+		time.Sleep(failingAfter * 2 * time.Second)
+		between := 0
+		for range 5000 {
+			got := b.Figures().CRM
+			if got.State != Paused || got.Status != 429 || !got.Asked {
+				t.Fatalf("the CRM is %+v", got)
+			}
+			if got.Until.IsZero() {
+				between++
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if between == 0 {
+			t.Error("one pause began as soon as the other ended")
+		}
+		cure()
+		mustSync(t, queue, pauseGuess)
+		mustBe(t, b, Condition{State: Up})
+	})
+}
+
+// Of the failures that are known, the latest says whether the CRM asks for pauses.
+func TestLatestFailureCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := pause{until: time.Now().Add(time.Second), asked: true, status: 429}
+		var c condition
+		for range failingAfter {
+			c.failed(502)
+		}
+		c.paused(asked)
+		if got := c.now(stateClosed); got != (Condition{State: Paused, Status: 429, Until: asked.until, Asked: true}) {
+			t.Errorf("in a pause that it asked for, it is %+v", got)
+		}
+		time.Sleep(time.Second)
+		if got := c.now(stateClosed); got != (Condition{State: Paused, Status: 429, Asked: true}) {
+			t.Errorf("after it, it is %+v", got)
+		}
+		c.claimed(&store.Claimed{Paused: true, Wait: time.Minute})
+		if got := c.now(stateClosed); got.State != Paused || got.Asked || got.Status != 0 {
+			t.Errorf("in a pause of another replica, it is %+v", got)
+		}
+		c.claimed(&store.Claimed{})
+		c.failed(502)
+		if got := c.now(stateClosed); got != (Condition{State: Failing, Status: 502}) {
+			t.Errorf("after another failure, it is %+v", got)
+		}
 	})
 }
 
