@@ -261,8 +261,8 @@ func (m *queueModel) wakeThread(t *rapid.T, id string) {
 	row.raise(now)
 	row.sync.Attempts, row.due = 0, none
 	for _, item := range m.state.Items {
-		if item.ThreadID == id {
-			item.SetAside = thread.Hash{}
+		if item.ThreadID == id && !item.SetAside.IsZero() {
+			item.SetAside = thread.Retry
 		}
 	}
 }
