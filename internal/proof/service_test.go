@@ -11,7 +11,7 @@ import (
 func TestRunEndsWithItsContext(t *testing.T) {
 	program, err := exec.LookPath("sleep")
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -109,20 +109,6 @@ func TestLockFails(t *testing.T) {
 	}
 }
 
-// A lock that this user may only read locks nobody out, and so is none.
-func TestLockThatIsReadOnly(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("root may write to every file")
-	}
-	path := database(t)
-	if err := os.WriteFile(path+"-lock", nil, 0o400); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := sqlitedb.TakeLock(path); err == nil || errors.Is(err, sqlitedb.ErrInUse) {
-		t.Errorf("the lock: %v", err)
-	}
-}
-
 // database returns the path of a new one.
 func database(t *testing.T) string {
 	t.Helper()
