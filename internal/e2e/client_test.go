@@ -173,9 +173,12 @@ func (p *process) ready(t testing.TB) (status int, parts map[string]string) {
 }
 
 // metrics returns what /metrics says.
-func (p *process) metrics(t testing.TB) string {
+func (p *process) metrics(t testing.TB) string { return p.text(t, "/metrics") }
+
+// text returns what a viewer gets at a path.
+func (p *process) text(t testing.TB, path string) string {
 	t.Helper()
-	request, err := http.NewRequest(http.MethodGet, p.address+"/metrics", nil)
+	request, err := http.NewRequest(http.MethodGet, p.address+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
