@@ -286,7 +286,8 @@ func TestSimulateInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	m := &meddler{}
 	m.intrude = func(string, http.ResponseWriter) bool {
-		if m.requests.Load() == 40 {
+		// Requests run side by side: it may be that none sees exactly 40.
+		if m.requests.Load() >= 40 {
 			cancel(errors.New(`received the signal "interrupt"`))
 		}
 		return false
