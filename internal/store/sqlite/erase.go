@@ -411,13 +411,5 @@ func (e *eraser) file(string) (next string, err error) {
 	if _, err := s.writer.ExecContext(e.ctx, "VACUUM"); err != nil {
 		return "", err
 	}
-	var isBusy bool
-	var frames, copied int
-	if err := s.writer.QueryRowContext(e.ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&isBusy, &frames, &copied); err != nil {
-		return "", err
-	}
-	if isBusy {
-		return "", errors.New("the log of the file cannot be cut back while somebody reads it")
-	}
-	return "", nil
+	return "", s.cutLog(e.ctx)
 }

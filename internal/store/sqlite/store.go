@@ -26,8 +26,11 @@ var migrationFiles embed.FS
 type Store struct {
 	writer  *sql.DB // one connection: transactions queue for it
 	readers *sql.DB
-	lock    *sqlitedb.Lock // nil unless the store owns the database
-	opened  time.Time      // see queueTime
+	opened  time.Time // see queueTime
+
+	// Of a store that owns the database; else nil.
+	lock         *sqlitedb.Lock
+	checkpointer *checkpointer
 
 	closing   sync.RWMutex // held for reading while a transaction writes
 	preparing sync.Mutex
@@ -39,11 +42,6 @@ var _ store.Store = (*Store)(nil)
 const (
 	readConnections = 4
 	writerCache     = 16 << 20 // bytes
-
-	// checkpointPages makes the write-ahead log 64 MiB long. Messages with random ids change the
-	// same pages of the index again and again: the longer the log, the fewer of them are copied,
-	// and the fewer commits wait for the copy.
-	checkpointPages = 16_384
 )
 
 // ErrOwned says that another process, or another Store, owns the database.
@@ -61,6 +59,9 @@ func OpenAsOwner(path string) (*Store, error) {
 	if errors.Is(err, sqlitedb.ErrInUse) {
 		err = fmt.Errorf("%w: %w", ErrOwned, err)
 	}
+	if err == nil {
+		s.checkpointer, err = startCheckpointer(path, s.writer, s.readers)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlite: %w", err), s.Close())
 	}
@@ -71,7 +72,7 @@ func OpenAsOwner(path string) (*Store, error) {
 // process may open it as well, say to migrate: transactions that find it locked for five seconds
 // fail with store.ErrUnavailable.
 func Open(path string) (*Store, error) {
-	writer, err := sqlitedb.Open(path, sqlitedb.Options{CacheBytes: writerCache, CheckpointPages: checkpointPages})
+	writer, err := sqlitedb.Open(path, sqlitedb.Options{CacheBytes: writerCache, CheckpointPages: commitPages})
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %w: %w", store.ErrUnavailable, err)
 	}
@@ -151,7 +152,13 @@ func (s *Store) version(ctx context.Context) (version int, err error) {
 func (s *Store) Close() error {
 	s.closing.Lock()
 	defer s.closing.Unlock()
+	if s.checkpointer != nil {
+		s.checkpointer.end()
+	}
 	err := errors.Join(s.readers.Close(), s.writer.Close())
+	if s.checkpointer != nil {
+		err = errors.Join(err, s.checkpointer.file.Close())
+	}
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.Release())
 	}
@@ -170,7 +177,13 @@ func (s *Store) write(ctx context.Context, change func(tx *sql.Tx) error) error 
 	if err := change(tx); err != nil {
 		return err
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	if s.checkpointer != nil {
+		s.checkpointer.committed()
+	}
+	return nil
 }
 
 // failed returns the error of an operation in the terms of the contract.
