@@ -39,6 +39,10 @@ type Options struct {
 	// copies it back into the database; 0 leaves SQLite's default of 1000. Only a long transaction,
 	// even one that only reads, makes the file longer; it is cut back afterwards.
 	CheckpointPages int
+
+	// NoCheckpoints is for a pool beside which somebody else copies the log when it has that length. If
+	// nobody does, the log grows until the database is closed.
+	NoCheckpoints bool
 }
 
 // busyTimeout is how long a connection waits for another process to release its lock.
@@ -109,7 +113,11 @@ func dsn(path string, opts Options) string {
 	if pages <= 0 {
 		pages = 1000
 	}
-	q.Add("_pragma", fmt.Sprintf("wal_autocheckpoint(%d)", pages))
+	auto := pages
+	if opts.NoCheckpoints {
+		auto = 0
+	}
+	q.Add("_pragma", fmt.Sprintf("wal_autocheckpoint(%d)", auto))
 	q.Add("_pragma", fmt.Sprintf("journal_size_limit(%d)", 2*pages*pageBytes))
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}).String()
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
-	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/cxbridge/cxbridge/internal/sqlitedb"
 )
 
 const (
@@ -15,88 +18,153 @@ const (
 	// fewer of them are copied.
 	checkpointPages = 12_288
 
-	// commitPages is the length at which a commit copies the log, where no checkpointer has done it before. It
-	// leaves one a fifth of a second, even when a busy writer adds twenty thousand pages a second.
-	commitPages = checkpointPages * 4 / 3
+	// fewPages is how much of the log may be left for the copy that commits wait for: a millisecond or two.
+	fewPages = 256
 
-	// lookEvery is the least time between two looks at the length of the log.
+	// copyRounds bounds the copies beside the commits. If that much is still left after so many, the disk is
+	// slower than the commits, which then have to wait for it.
+	copyRounds = 8
+
+	// lookEvery is the least time between two looks at the log.
 	lookEvery = 50 * time.Millisecond
 )
 
-// checkpointer copies the write-ahead log back into the database when it is long. A commit would do that,
-// too, and everyone who waits for a commit would wait for it: a tenth of a second, every second under load.
+// checkpointer copies the write-ahead log back into the database when it is long. Otherwise commits would do
+// that, and everyone who waits for a commit would wait for it: a tenth of a second, every second under load.
+//
+// SQLite must be 3.51.3 or newer: before, two checkpoints close together could damage the database
+// (sqlite.org/wal.html#walresetbug).
 type checkpointer struct {
-	writer, readers *sql.DB
-	file            *os.File      // the database, to sync it
-	written         chan struct{} // something was committed; its capacity is 1
-	stop            context.CancelFunc
-	running         sync.WaitGroup
+	db     *sql.DB      // one connection of its own
+	writer *sql.DB      // of the Store
+	sync   func() error // syncs the file of the database
+	file   *os.File
+	pages  int                   // how long the log is when it is copied
+	failed atomic.Pointer[error] // see syncCopied
+
+	written chan struct{} // something was committed; its capacity is 1
+	stop    context.CancelFunc
+	stopped chan struct{}
 }
 
-// startCheckpointer starts the checkpointer of a Store. The caller must stop it, and close its file after the
-// Store is closed: to close a file drops every lock that this process holds on it, those of SQLite included.
-// So there must be no other Store of this file in the process.
-func startCheckpointer(path string, writer, readers *sql.DB) (*checkpointer, error) {
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
+// startCheckpointer starts the checkpointer of a Store. The caller must call end, and close the file once
+// the Store is closed.
+func startCheckpointer(path string, writer *sql.DB) (*checkpointer, error) {
+	db, err := sqlitedb.Open(path, sqlitedb.Options{ReadOnly: true})
 	if err != nil {
 		return nil, err
 	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	ctx, stop := context.WithCancel(context.Background())
-	c := &checkpointer{writer: writer, readers: readers, file: file, written: make(chan struct{}, 1), stop: stop}
-	c.running.Go(func() { c.run(ctx) })
+	c := &checkpointer{
+		db: db, writer: writer, sync: file.Sync, file: file, pages: checkpointPages,
+		written: make(chan struct{}, 1), stop: stop, stopped: make(chan struct{}),
+	}
+	go c.run(ctx)
 	return c, nil
 }
 
-// committed says that the log has grown. It returns at once.
+// committed says that the log may have grown. It returns at once. A nil checkpointer does nothing: it is that of
+// a Store which does not own the database.
 func (c *checkpointer) committed() {
+	if c == nil {
+		return
+	}
 	select {
 	case c.written <- struct{}{}:
 	default:
 	}
 }
 
-// end returns when the checkpointer has stopped.
-func (c *checkpointer) end() {
+// end stops the checkpointer. What it is doing is interrupted.
+func (c *checkpointer) end() error {
 	c.stop()
-	c.running.Wait()
+	<-c.stopped
+	return c.db.Close()
 }
 
 func (c *checkpointer) run(ctx context.Context) {
-	for ctx.Err() == nil {
+	defer close(c.stopped)
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-c.written:
 		}
-		// What fails is tried again after a later commit. That is what SQLite does, too: nothing is lost
-		// while the log is not copied, and a disk that fails makes commits fail.
+		// A copy that fails is made again after a later commit. One that cannot be synced is not: see err.
 		_ = c.shorten(ctx)
 		select {
 		case <-ctx.Done():
+			return
 		case <-time.After(lookEvery):
 		}
 	}
 }
 
-// shorten copies a log that is long: first what is there, then what was committed meanwhile, both beside the
-// commits, on a connection that otherwise reads. The little that has come since is copied on the connection
-// that writes, when no commit can add to it, so that the next one begins the log anew.
-//
-// SQLite syncs the database only then, when the log is copied to its end. What was copied before is on the
-// disk by that time, because it was synced here, and so there is little left to sync.
+// shorten copies a log that is long: first what is there, then what was committed meanwhile, and so on, beside
+// the commits. The little that is left in the end is copied on the connection that writes, when no commit can
+// add to it, so that the next one begins the log anew.
 func (c *checkpointer) shorten(ctx context.Context) error {
-	if pages, err := c.logPages(ctx); err != nil || pages < checkpointPages {
+	pages, copied, err := c.look(ctx)
+	if err != nil || pages < c.pages {
 		return err
 	}
-	for range 2 {
-		if err := checkpoint(ctx, c.readers); err != nil {
+	for range copyRounds {
+		if err := c.err(); err != nil {
 			return err
 		}
-		if err := c.file.Sync(); err != nil {
+		before := copied
+		if err := checkpoint(ctx, c.db); err != nil {
 			return err
+		}
+		if pages, copied, err = c.look(ctx); err != nil {
+			return err
+		}
+		if copied == before {
+			return nil // somebody reads what the database was then: all that may be copied is copied
+		}
+		if err := c.syncCopied(); err != nil {
+			return err
+		}
+		if pages-copied <= fewPages {
+			break
 		}
 	}
 	return checkpoint(ctx, c.writer)
+}
+
+// syncCopied brings to the disk what was copied. SQLite does so itself when the log is copied to its end, which
+// then takes less time. But it takes what was copied before for copied, whether or not it has reached the disk:
+// so when it has not, nothing more may be copied, or the log would begin anew and only the lost copy be left.
+// SQLite copies the whole log again when the database is opened again.
+func (c *checkpointer) syncCopied() error {
+	err := c.sync()
+	if err != nil {
+		err = fmt.Errorf("the disk does not keep what is written to it; cxbridge writes nothing more until it is started again: %w", err)
+		c.failed.Store(&err)
+	}
+	return err
+}
+
+// err returns why nothing more may be written; nil if it may.
+func (c *checkpointer) err() error {
+	if c == nil {
+		return nil
+	}
+	if failed := c.failed.Load(); failed != nil {
+		return *failed
+	}
+	return nil
+}
+
+// look returns how many pages are in the log since it was begun anew, and how many of them were copied.
+func (c *checkpointer) look(ctx context.Context) (pages, copied int, err error) {
+	var isBusy bool
+	err = c.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(NOOP)").Scan(&isBusy, &pages, &copied)
+	return pages, copied, err
 }
 
 // checkpoint copies as much of the log as it can without waiting for anybody.
@@ -105,22 +173,14 @@ func checkpoint(ctx context.Context, db *sql.DB) error {
 	return err
 }
 
-// logPages returns how many pages are in the log since it was begun anew.
-func (c *checkpointer) logPages(ctx context.Context) (pages int, err error) {
-	var isBusy bool
-	var copied int
-	err = c.readers.QueryRowContext(ctx, "PRAGMA wal_checkpoint(NOOP)").Scan(&isBusy, &pages, &copied)
-	return pages, err
-}
-
 const (
-	// cutPatience is how long cutLog waits for others who copy the log, as the server does beside an erasure.
+	// cutPatience is how long cutLog waits for others who copy the log, as a service does beside an erasure.
 	cutPatience = time.Minute
 	cutPause    = 50 * time.Millisecond
 )
 
 // cutLog copies the whole log into the database and cuts the file of the log back to nothing. SQLite waits
-// for those who read, but not for those who copy the log, too.
+// five seconds for those who read or write, but not for those who copy the log, too.
 func (s *Store) cutLog(ctx context.Context) error {
 	for began := time.Now(); ; {
 		tried := time.Now()
@@ -131,7 +191,7 @@ func (s *Store) cutLog(ctx context.Context) error {
 		case err != nil || !isBusy:
 			return err
 		case time.Since(tried) > time.Second:
-			return errors.New("the log of the file cannot be cut back while somebody reads it")
+			return errors.New("the log of the file cannot be cut back while somebody uses it")
 		case time.Since(began) > cutPatience:
 			return errors.New("the log of the file cannot be cut back while somebody copies it")
 		}

@@ -51,7 +51,7 @@ var ErrOwned = errors.New("somebody else owns the database")
 // leases of the one before for its own. It fails with ErrOwned as long as another Store that was opened so is
 // neither closed nor ended with its process.
 func OpenAsOwner(path string) (*Store, error) {
-	s, err := Open(path)
+	s, err := open(path, sqlitedb.Options{NoCheckpoints: true})
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func OpenAsOwner(path string) (*Store, error) {
 		err = fmt.Errorf("%w: %w", ErrOwned, err)
 	}
 	if err == nil {
-		s.checkpointer, err = startCheckpointer(path, s.writer, s.readers)
+		s.checkpointer, err = startCheckpointer(path, s.writer)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlite: %w", err), s.Close())
@@ -71,8 +71,11 @@ func OpenAsOwner(path string) (*Store, error) {
 // Open opens the database in the file at path, and creates the file when it is missing. A second
 // process may open it as well, say to migrate: transactions that find it locked for five seconds
 // fail with store.ErrUnavailable.
-func Open(path string) (*Store, error) {
-	writer, err := sqlitedb.Open(path, sqlitedb.Options{CacheBytes: writerCache, CheckpointPages: commitPages})
+func Open(path string) (*Store, error) { return open(path, sqlitedb.Options{}) }
+
+func open(path string, opts sqlitedb.Options) (*Store, error) {
+	opts.CacheBytes, opts.CheckpointPages = writerCache, checkpointPages
+	writer, err := sqlitedb.Open(path, opts)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %w: %w", store.ErrUnavailable, err)
 	}
@@ -152,11 +155,14 @@ func (s *Store) version(ctx context.Context) (version int, err error) {
 func (s *Store) Close() error {
 	s.closing.Lock()
 	defer s.closing.Unlock()
+	var err error
 	if s.checkpointer != nil {
-		s.checkpointer.end()
+		err = s.checkpointer.end()
 	}
-	err := errors.Join(s.readers.Close(), s.writer.Close())
-	if s.checkpointer != nil {
+	err = errors.Join(err, s.readers.Close(), s.writer.Close())
+	// To close a file drops every lock that this process has on it: those of a query, too, that has outlived
+	// its request.
+	if s.checkpointer != nil && s.readers.Stats().OpenConnections == 0 {
 		err = errors.Join(err, s.checkpointer.file.Close())
 	}
 	if s.lock != nil {
@@ -169,6 +175,10 @@ func (s *Store) Close() error {
 func (s *Store) write(ctx context.Context, change func(tx *sql.Tx) error) error {
 	s.closing.RLock()
 	defer s.closing.RUnlock()
+	if err := s.checkpointer.err(); err != nil {
+		return err
+	}
+	defer s.checkpointer.committed()
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -177,13 +187,7 @@ func (s *Store) write(ctx context.Context, change func(tx *sql.Tx) error) error 
 	if err := change(tx); err != nil {
 		return err
 	}
-	if err := tx.Commit(); err != nil {
-		return err
-	}
-	if s.checkpointer != nil {
-		s.checkpointer.committed()
-	}
-	return nil
+	return tx.Commit()
 }
 
 // failed returns the error of an operation in the terms of the contract.
