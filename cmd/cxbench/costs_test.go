@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -109,11 +110,18 @@ func TestDatabaseWork(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	after, err := d.work(ctx)
-	if err != nil {
-		t.Fatal(err)
+	// What a connection did is counted when its process ends, of which nobody is told.
+	did := new(databaseWork)
+	limited, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for did.Inserted < 100 {
+		after, err := d.work(limited)
+		if err != nil {
+			t.Fatalf("%v; it did %+v", err, did)
+		}
+		did = after.since(before)
 	}
-	if did := after.since(before); did.Statements < 2 || did.Commits < 2 || did.Inserted < 100 || did.WALBytes < 100 || did.WALRecords < 100 || did.WALSyncs < 1 {
+	if did.Statements < 2 || did.Commits < 2 || did.Inserted < 100 || did.WALBytes < 100 || did.WALRecords < 100 || did.WALSyncs < 1 {
 		t.Errorf("it did %+v", did)
 	}
 	list, err := d.statementList(ctx)

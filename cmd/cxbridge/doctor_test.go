@@ -251,10 +251,8 @@ func TestCheckAddrInUse(t *testing.T) {
 
 func TestCheckServerURLUnreachable(t *testing.T) {
 	t.Parallel()
-	gone := httptest.NewServer(nil)
-	gone.Close()
 	d := healthy(t)
-	d.http, d.cfg.ServerURL = gone.Client(), gone.URL
+	d.http, d.cfg.ServerURL = &http.Client{}, nobodyListens
 	if f := find(t, d, "server URL"); f.grade != gradeWarn || !strings.Contains(f.text, "refused") {
 		t.Errorf("got %+v", f)
 	}

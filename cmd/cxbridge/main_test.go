@@ -18,6 +18,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// nobodyListens is an address at which connections are refused. That of a server which was closed could be given
+// to another test.
+const nobodyListens = "http://127.0.0.1:1"
+
 // environmentOf returns an environment that holds only the variables of a test.
 func environmentOf(vars map[string]string) environment {
 	return func(name string) (string, bool) {

@@ -255,8 +255,6 @@ func TestReconcileInterrupted(t *testing.T) {
 
 func TestReconcileRefused(t *testing.T) {
 	t.Parallel()
-	gone := httptest.NewServer(nil)
-	gone.Close()
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
 	api := httptest.NewServer(&fakeAPI{})
@@ -278,7 +276,7 @@ func TestReconcileRefused(t *testing.T) {
 		"no token":           {[]string{"T1"}, nil, exitUsage, "ADMIN_TOKEN is not set"},
 		"wrong token":        {[]string{"T1", "--server", api.URL}, map[string]string{"ADMIN_TOKEN": "x"}, exitFailure, "401: a valid token is needed"},
 		"wrong token, list":  {[]string{"--since", "1h", "--server", api.URL}, map[string]string{"ADMIN_TOKEN": "x"}, exitFailure, "list the threads that changed: 401"},
-		"nobody there":       {[]string{"T1", "--server", gone.URL}, needed, exitFailure, "connection refused"},
+		"nobody there":       {[]string{"T1", "--server", nobodyListens}, needed, exitFailure, "connection refused"},
 		"another service":    {[]string{"T1", "--server", plain.URL}, needed, exitFailure, "answers 404 Not Found"},
 	}
 	for name, tt := range tests {

@@ -306,8 +306,6 @@ func TestSimulateInterrupted(t *testing.T) {
 
 func TestSimulateRefused(t *testing.T) {
 	t.Parallel()
-	gone := httptest.NewServer(nil)
-	gone.Close()
 	address := before(t, &meddler{}, nil)
 	another := before(t, &meddler{}, nil) // where no wrong secrets make the right answer 429
 	file := write(t, "scenario.yaml", "phases:\n  - rate: much\n    duration: 1s\n")
@@ -335,8 +333,8 @@ func TestSimulateRefused(t *testing.T) {
 		"unknown scenario":   {[]string{"--scenario", "bad-carriers"}, needed, exitUsage, "bad-carrier, black-friday, merge-and-split"},
 		"mistake in a file":  {[]string{"--scenario", file}, needed, exitUsage, "line 2: phases[0].rate: must be a number"},
 		"no secret":          {nil, nil, exitUsage, "WEBHOOK_SECRET is not set"},
-		"nobody there":       {[]string{gone.URL}, needed, exitFailure, "connection refused"},
-		"nobody, no token":   {[]string{gone.URL}, map[string]string{"WEBHOOK_SECRET": "x"}, exitFailure, "connection refused"},
+		"nobody there":       {[]string{nobodyListens}, needed, exitFailure, "connection refused"},
+		"nobody, no token":   {[]string{nobodyListens}, map[string]string{"WEBHOOK_SECRET": "x"}, exitFailure, "connection refused"},
 		"wrong token":        {[]string{another}, map[string]string{"WEBHOOK_SECRET": "x", "ADMIN_TOKEN": "y"}, exitFailure, "401: a valid token is needed"},
 		"wrong secret":       {[]string{address}, with(map[string]string{"WEBHOOK_SECRET": "x"}), exitFailure, "is WEBHOOK_SECRET that of this cxbridge"},
 		"wrong place":        {[]string{address + "/base"}, map[string]string{"WEBHOOK_SECRET": needed["WEBHOOK_SECRET"]}, exitFailure, "404"},

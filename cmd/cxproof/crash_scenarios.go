@@ -121,11 +121,14 @@ func killDraining(ctx context.Context, st *stage) (time.Duration, error) {
 	}
 	want := st.traffic.Promises.Events() + 1500
 	st.traffic.Burst(ctx, func() bool { return st.traffic.Promises.Events() >= want })
+	most, err := st.service.Metric(ctx, "cxbridge_spool_events")
+	if err != nil {
+		return 0, err
+	}
 	if err := st.store.Cluster.Resume(ctx); err != nil {
 		return 0, err
 	}
-	most := 0.0
-	err := proof.Await(ctx, "the spool drains", func() bool {
+	err = proof.Await(ctx, "the spool drains", func() bool {
 		held, err := st.service.Metric(ctx, "cxbridge_spool_events")
 		most = max(most, held)
 		return err == nil && held < most

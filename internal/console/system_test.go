@@ -40,9 +40,9 @@ func TestSystem(t *testing.T) {
 	now := time.Now()
 	s.replicas = []store.Replica{
 		{ID: "first", Host: "host-<1>", Version: "1.2.3", Started: now.Add(-time.Hour), Seen: now.Add(-5 * time.Second)},
-		{ID: "second", Host: "host-2", Version: "1.2.2", Started: now.Add(-time.Minute), Seen: now.Add(-10 * time.Minute)},
+		{ID: "second", Host: "host-2", Version: "1.2.2", Started: now.Add(-time.Minute), Seen: now.Add(-3*time.Hour - 10*time.Minute)},
 	}
-	s.backlog = store.Backlog{Pending: 12, Retrying: 3, Oldest: now.Add(-90 * time.Second)}
+	s.backlog = store.Backlog{Pending: 12, Retrying: 3, Oldest: now.Add(-90 * time.Minute)}
 	b.parts = map[string]api.Part{
 		"database": {State: "up"}, "spool": {State: "holding", Detail: "7 events wait for the database"}, "crm": {State: "failing"},
 		"cxone sms-status-webhook": {State: "subscribed"}, "cxone crm-social-thread-sync": {State: "failing"},
@@ -58,8 +58,8 @@ func TestSystem(t *testing.T) {
 		}
 		page := w.Body.String()
 		want(t, page, "1 h 2 min", "PostgreSQL 18.1, schema 4", "3.0 GiB", "host-&lt;1&gt;", "1 of them silent", `<span class="badge warn">silent</span>`,
-			`<span class="badge ok">live</span>`, "10 min ago", "7 events wait for the database", "sms-status-webhook", `<span class="badge ok">subscribed</span>`,
-			`<span class="badge bad">failing</span>`, "12,345", "1.00 %", "901", `<span class="badge bad">open</span>`, "2.0 KiB", "3 of them being retried", "1 min 30 s")
+			`<span class="badge ok">live</span>`, "3 h 10 min ago", "7 events wait for the database", "sms-status-webhook", `<span class="badge ok">subscribed</span>`,
+			`<span class="badge bad">failing</span>`, "12,345", "1.00 %", "901", `<span class="badge bad">open</span>`, "2.0 KiB", "3 of them being retried", "1 h 30 min")
 		if strings.Count(page, ">cxone ") > 0 {
 			t.Error("a subscription stands among the parts")
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // barrage posts receipts from several senders at once and knows which of them were acknowledged.
@@ -96,6 +97,8 @@ func (b *barrage) begin(t *testing.T, p *process, posts int) (end func()) {
 	case <-loaded:
 	case <-over:
 		t.Fatal("there was no load")
+	case <-time.After(2 * patience):
+		t.Fatal("nearly nothing is acknowledged")
 	}
 	return func() {
 		b.cease()

@@ -52,7 +52,9 @@ func newHouse(t *testing.T, w words) *house {
 	h.tellStory(t, w)
 	h.postThread(t, http.StatusOK, event(updated, "parked", 1, saying(line("m-1", w.text, 1))))
 	h.awaitState(t, "parked", "parked")
-	h.awaitState(t, storyID, "synced")
+	for _, id := range []string{storyID, "chat", "bill"} {
+		h.awaitState(t, id, "synced")
+	}
 	return h
 }
 

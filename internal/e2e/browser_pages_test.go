@@ -160,7 +160,7 @@ func (b *tab) outline() (lines []string) {
 		const page = document.querySelector("main").cloneNode(true);
 		page.querySelectorAll("time, [data-zone], [data-time], noscript").forEach((e) => e.remove());
 		return page.textContent.split("\n").map((line) => line.trim().replace(/[0-9][0-9.,]*/g, "#")
-			.replace(/# (ms|s|min|h|sec|second|minute)\w*/g, "# TIME")).filter(Boolean);
+			.replace(/# (ms|s|min|h|sec|second|minute)\w*/g, "# TIME").replace(/# TIME( # TIME)+/g, "# TIME")).filter(Boolean);
 	})()`, &lines)
 	return lines
 }

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
@@ -170,7 +169,7 @@ func (b *tab) isAt(path string) {
 func (b *tab) click(selector string) {
 	b.t.Helper()
 	eventually(b.t, "there is a "+selector+" to click at", func() bool {
-		ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
+		ctx, cancel := context.WithTimeout(b.ctx, patience/2)
 		defer cancel()
 		return chromedp.Run(ctx, chromedp.Click(selector, chromedp.ByQuery)) == nil
 	})

@@ -51,6 +51,8 @@ func startBrowser() error {
 		chromedp.NoSandbox, // containers that run as root have none
 		chromedp.DisableGPU, chromedp.WSURLReadTimeout(patience), chromedp.WindowSize(1280, 900),
 		chromedp.Flag("hide-scrollbars", true),
+		// A page takes clicks and keys as soon as it is loaded, and not only once it was drawn.
+		chromedp.Flag("allow-pre-commit-input", true),
 	)
 	allocator, release := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, _ := chromedp.NewContext(allocator)

@@ -112,7 +112,9 @@ func TestVersionAndHelp(t *testing.T) {
 
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	code, stdout, stderr := finish(t, nil, "demo", "--duration", "2s")
+	p := launch(t, nil, "demo", "--duration", "2s")
+	p.awaitWithin(t, 3*patience) // it waits two minutes itself for what it checks
+	code, stdout, stderr := p.code(), p.stdout.String(), p.log.String()
 	if code != 0 || !strings.Contains(stdout, "Checked: all ") {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}

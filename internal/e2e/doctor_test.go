@@ -46,7 +46,7 @@ func wantDiagnosis(t *testing.T, s settings, want int, lines ...string) (found s
 func TestDoctorOnSQLite(t *testing.T) {
 	t.Parallel()
 	good, platform := healthy(t, onSQLite(t))
-	wantDiagnosis(t, good, 0, "ok settings", "ok secrets", "ok listen address", "ok disk", "ok database", "ok CXone")
+	wantDiagnosis(t, good, 0, "ok settings", "ok secrets", "ok listen address", "ok database", "ok CXone")
 
 	wantDiagnosis(t, good.with(settings{"SENDER_ID_POLICY": "ignore"}), 1, "fail settings", "ok database")
 	wantDiagnosis(t, good.with(settings{"DATABASE_URL": "sqlite:/dev/null/cxbridge.db"}), 1, "fail database", "ok CXone")
@@ -68,7 +68,7 @@ func TestDoctorOnPostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 	good, _ := healthy(t, onPostgres(t, url))
-	wantDiagnosis(t, good, 0, "ok settings", "ok disk", "ok database", "ok spool")
+	wantDiagnosis(t, good, 0, "ok settings", "ok database", "ok spool")
 
 	careless := good.with(settings{"DATABASE_URL": pgtest.Database(t)}) // without fsync
 	found := wantDiagnosis(t, careless, 1, "fail database")

@@ -144,7 +144,7 @@ func TestKillWhilePostgresIsAway(t *testing.T) {
 	o.stop(t)
 	for range 2 {
 		b.fire(p, 150, func() { p.kill(t) })
-		p = serve(t, o.settings) // PostgreSQL is still away
+		p = serveWithout(t, o.settings)
 		if n := p.metric(t, "cxbridge_spool_events"); n < float64(len(b.acked)) {
 			t.Errorf("%v events in the spool after the kill, and %d posts were acknowledged", n, len(b.acked))
 		}
@@ -162,7 +162,7 @@ func TestServeStartsWithoutPostgres(t *testing.T) {
 	t.Parallel()
 	o := newOutage(t)
 	o.stop(t)
-	p := serve(t, o.settings)
+	p := serveWithout(t, o.settings)
 	wantReady(t, p, 200, "down", "empty")
 	wantSpooled(t, p, `{"messageId":"early","status":"DELIVERED","timestamp":"2026-03-02T10:00:00Z"}`)
 	wantSpooled(t, p, `{"messageId":"early","status":"SENT","timestamp":"2026-03-02T09:00:00Z"}`)
@@ -173,7 +173,7 @@ func TestServeStartsWithoutPostgres(t *testing.T) {
 	if code := p.terminate(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	p = serve(t, o.settings)
+	p = serveWithout(t, o.settings)
 	wantReady(t, p, 200, "down", "holding")
 
 	o.resume(t)
@@ -227,7 +227,7 @@ func TestPostgresHangs(t *testing.T) {
 	if took := time.Since(asked); took > gracePeriod {
 		t.Errorf("it took %v to stop", took)
 	}
-	p = serve(t, o.settings) // it starts all the same
+	p = serveWithout(t, o.settings)
 	wantSpooled(t, p, `{"messageId":"hang-3","status":"DELIVERED"}`)
 
 	continued = true

@@ -57,8 +57,16 @@ type process struct {
 	exited  chan struct{} // closed when it has ended and all that it wrote is there
 }
 
-// serve starts `cxbridge serve` and waits until it is ready.
+// serve starts `cxbridge serve` and waits until it is ready and has its database.
 func serve(t testing.TB, s settings) *process {
+	t.Helper()
+	p := serveWithout(t, s)
+	p.awaitDatabase(t)
+	return p
+}
+
+// serveWithout starts `cxbridge serve`, whose database is away, and waits until it is ready.
+func serveWithout(t testing.TB, s settings) *process {
 	t.Helper()
 	p := start(t, s)
 	p.awaitReady(t)
@@ -83,6 +91,16 @@ func (p *process) awaitReady(t testing.TB) {
 	case <-time.After(patience):
 		t.Fatal("serve is not ready")
 	}
+}
+
+// awaitDatabase waits until the process has its database, and nothing in the spool. It does without for its
+// first five seconds, if the machine is slow or another replica migrates the schema.
+func (p *process) awaitDatabase(t testing.TB) {
+	t.Helper()
+	eventually(t, "the process has its database", func() bool {
+		_, parts := p.ready(t)
+		return parts["database"] == "up" && parts["spool"] != "holding"
+	})
 }
 
 // launch starts the binary with these settings and no others.
@@ -154,9 +172,14 @@ func (p *process) signal(t testing.TB, sig os.Signal) {
 // await waits for the end of the process.
 func (p *process) await(t testing.TB) {
 	t.Helper()
+	p.awaitWithin(t, patience)
+}
+
+func (p *process) awaitWithin(t testing.TB, limit time.Duration) {
+	t.Helper()
 	select {
 	case <-p.exited:
-	case <-time.After(patience):
+	case <-time.After(limit):
 		t.Errorf("the process does not end")
 	}
 }

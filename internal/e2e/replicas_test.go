@@ -93,8 +93,10 @@ func serveTwo(t *testing.T, s *storage) (first, second *process) {
 	t.Helper()
 	first = start(t, s.settings)
 	second = start(t, s.settings.with(settings{"SPOOL_DIR": t.TempDir()}))
-	first.awaitReady(t)
-	second.awaitReady(t)
+	for _, p := range []*process{first, second} {
+		p.awaitReady(t)
+		p.awaitDatabase(t)
+	}
 	return first, second
 }
 

@@ -35,6 +35,7 @@ func TestHistoriesEndEqual(t *testing.T) {
 		t.Logf("seed %d", seed)
 		rng := rand.New(rand.NewPCG(seed, 1))
 		crm, withCRM := newCRM(t)
+		withCRM["CRM_TIMEOUT"] = "500ms" // some requests stall
 		crm.SetFaults(sim.CRMTrouble{
 			Throttled: 0.002, Failed: 0.118, Cut: 0.06, Stalled: 0.02, RetryAfter: time.Second,
 		}.Faults(rand.New(rand.NewPCG(seed, 2))))
@@ -57,8 +58,11 @@ func TestHistoriesEndEqual(t *testing.T) {
 		eventually(t, "the CRM is being written to", func() bool { return crm.Counts().Requests["PATCH"] > pushed })
 		p.kill(t)
 		p = serve(t, s.settings.with(withCRM))
-		for rest := append(again, posts[half:]...); len(rest) > 0; {
-			rest = deliverPosts(t, p, rest)
+		rest, deadline := append(again, posts[half:]...), time.Now().Add(5*patience)
+		for len(rest) > 0 {
+			if rest = deliverPosts(t, p, rest); time.Now().After(deadline) {
+				t.Fatalf("%d posts are not taken", len(rest))
+			}
 		}
 		stopMeddling()
 		other.Wait()

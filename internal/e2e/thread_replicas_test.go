@@ -98,6 +98,7 @@ func serveReplicas(t *testing.T, n int, s settings) []*process {
 	}
 	for _, p := range replicas {
 		p.awaitReady(t)
+		p.awaitDatabase(t)
 	}
 	return replicas
 }

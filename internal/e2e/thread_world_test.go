@@ -26,7 +26,7 @@ func serveCRM(t testing.TB, crm http.Handler) settings {
 	t.Helper()
 	server := httptest.NewServer(crm)
 	t.Cleanup(server.Close)
-	return settings{"CRM_API_URL": server.URL, "CRM_API_TOKEN": crmToken, "CRM_TIMEOUT": "500ms"}
+	return settings{"CRM_API_URL": server.URL, "CRM_API_TOKEN": crmToken, "CRM_TIMEOUT": "30s"}
 }
 
 // history draws what CXone posts of conversations: as it comes, with everything once more for about a
@@ -53,7 +53,7 @@ func history(rng *rand.Rand, conversations *sim.Conversations, posts int) []sim.
 func deliverPosts(t *testing.T, p *process, posts []sim.Post) (unacknowledged []sim.Post) {
 	t.Helper()
 	sender := &sim.Sender{
-		URL: p.address + threadsPath, Sign: byDefault, Workers: 16,
+		URL: p.address + threadsPath, Sign: byDefault, Client: p.client, Workers: 16,
 		Answered: func(post sim.Post, a sim.Answer) {
 			if a.Status != 0 && a.Status != post.Answer && a.Status != http.StatusServiceUnavailable {
 				t.Errorf("answered with %d, want %d: %.200s", a.Status, post.Answer, post.Body)

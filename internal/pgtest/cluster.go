@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/cxbridge/cxbridge/internal/freeport"
 )
 
 // Cluster is a PostgreSQL server on a loopback port, with a data folder of its own.
@@ -100,7 +102,7 @@ func (c *Cluster) create(ctx context.Context, owner *syscall.Credential) error {
 
 // choosePort chooses where the server listens.
 func (c *Cluster) choosePort() (err error) {
-	if c.port, err = freePort(); err != nil {
+	if c.port, err = freeport.Find(); err != nil {
 		return err
 	}
 	address := url.URL{
@@ -224,12 +226,3 @@ func (c *Cluster) CreateDatabase(ctx context.Context, name string) (string, erro
 
 func (c *Cluster) data() string { return filepath.Join(c.dir, "data") }
 func (c *Cluster) log() string  { return filepath.Join(c.dir, "server.log") }
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}

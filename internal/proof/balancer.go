@@ -105,14 +105,15 @@ func (b *Balancer) choose() *target {
 
 // try sends a request to a replica.
 func (b *Balancer) try(t *target, r *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), attemptTimeout)
+	address, timeout := b.route(t)
+	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
 	attempt := r.Clone(ctx)
 	var err error
 	if attempt.Body, err = r.GetBody(); err != nil {
 		return nil, err
 	}
-	attempt.URL.Host = b.address(t)
+	attempt.URL.Host = address
 	response, err := b.transport.RoundTrip(attempt)
 	if err != nil {
 		return nil, err
@@ -123,13 +124,14 @@ func (b *Balancer) try(t *target, r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-func (b *Balancer) address(t *target) string {
+// route returns where a replica is reached, and how long it may take to answer.
+func (b *Balancer) route(t *target) (address string, timeout time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.direct {
-		return t.replica.Address
+		return t.replica.Address, Patience // it is slow at worst
 	}
-	return t.replica.Proxy(Intake).Addr()
+	return t.replica.Proxy(Intake).Addr(), attemptTimeout
 }
 
 // note counts an attempt. While the balancer bypasses the proxies, nothing but a refused connection excuses a

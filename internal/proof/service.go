@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cxbridge/cxbridge/internal/freeport"
 )
 
 // The secrets of every Service.
@@ -53,12 +55,8 @@ func NewService(program, dir string, store *Store, more Settings) (*Service, err
 
 // FreeAddress returns a host:port on 127.0.0.1 where nobody listens at the moment.
 func FreeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	port, err := freeport.Find()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), err
 }
 
 // URL is where the service is reached.

@@ -37,6 +37,14 @@ func openTraces(t *testing.T, endpoint string, ratio float64, log *slog.Logger) 
 
 var silent = slog.New(slog.DiscardHandler)
 
+// flush sends what there is, however long it takes: Close does not wait for long.
+func flush(t *testing.T, traces *Traces) {
+	t.Helper()
+	if err := traces.provider.ForceFlush(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSpansReachTheCollector(t *testing.T) {
 	var c telemetrytest.Collector
 	server := httptest.NewServer(&c)
@@ -45,6 +53,7 @@ func TestSpansReachTheCollector(t *testing.T) {
 	_, span := traces.Provider().Tracer("test").Start(t.Context(), "work")
 	span.SetAttributes(attribute.String("long", strings.Repeat("é", 1000)))
 	span.End()
+	flush(t, traces)
 	traces.Close()
 
 	spans := c.Spans()
@@ -222,6 +231,8 @@ func TestCollectorRedirects(t *testing.T) {
 		traces := openTraces(t, server.URL, 1, slog.New(slog.NewTextHandler(&out, nil)))
 		_, span := traces.Provider().Tracer("test").Start(t.Context(), "work")
 		span.End()
+		// It fails, as a redirect is no answer.
+		_ = traces.provider.ForceFlush(t.Context())
 		traces.Close()
 		server.Close()
 		if text := out.String(); !strings.Contains(text, "not followed") || strings.Contains(text, "top-secret") {

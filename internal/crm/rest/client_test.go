@@ -262,7 +262,7 @@ func TestNoHiddenRetry(t *testing.T) {
 func TestTimeout(t *testing.T) {
 	t.Parallel()
 	far := sim.NewCRM(token)
-	c := newClient(t, far, func(config *rest.Config) { config.Timeout = time.Second }) // enough to connect
+	c := newClient(t, far, func(config *rest.Config) { config.Timeout = 5 * time.Second }) // enough to connect
 	far.SetFaults(func(*http.Request) sim.CRMFault { return sim.CRMFault{Stall: true} })
 	_, err := c.Patch(t.Context(), patch)
 	if e := crm.AsError(err); e.Class != crm.ClassFailed || !e.Uncertain || !strings.Contains(e.Message, "in time") {

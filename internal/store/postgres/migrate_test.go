@@ -37,8 +37,12 @@ func TestMigrateGivesWay(t *testing.T) {
 	migrating, stop := context.WithCancel(t.Context())
 	defer stop()
 	migrated := make(chan error, 1)
-	go func() { migrated <- s.Migrate(migrating) }()
-	awaitLocks(t, s, 1)
+	waiting, ended := context.WithCancel(t.Context())
+	go func() {
+		migrated <- s.Migrate(migrating)
+		ended() // it waits for two seconds only
+	}()
+	awaitLocks(t, waiting, s, 1)
 	writing, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	_, err = s.commits.Exec(writing, `INSERT INTO threads (thread_id, own, version, links, crm, want_rev, done_rev,

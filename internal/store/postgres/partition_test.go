@@ -74,19 +74,21 @@ func TestReplicaIsCutOffWithLocks(t *testing.T) {
 		_, err := lost.Commit(cut, batch(2))
 		gone <- err
 	}()
-	await := func(query string) {
-		for n := 0; n == 0; {
-			if err := conn.QueryRow(ctx, query).Scan(&n); err != nil {
+	await := func(query string, args ...any) (n int) {
+		for n == 0 {
+			if err := conn.QueryRow(ctx, query, args...).Scan(&n); err != nil {
 				t.Fatal(err)
 			}
 		}
+		return n
 	}
-	await("SELECT count(*) FROM pg_locks WHERE NOT granted")
+	session := await(`SELECT coalesce(max(l.pid), 0) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+		WHERE NOT l.granted AND a.datname = current_database()`)
 	proxy.Set(faultproxy.Fault{BlackHole: true})
 	if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
 		t.Fatal(err)
 	}
-	await("SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()")
+	await("SELECT count(*) WHERE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid = $1)", session)
 	if _, err := other.Commit(ctx, batch(3)); err != nil {
 		t.Errorf("another replica cannot commit: %v", err)
 	}

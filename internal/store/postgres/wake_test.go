@@ -42,7 +42,7 @@ func TestWakeParkedKeepsWhatIsDone(t *testing.T) {
 	defer cancel()
 	go func() {
 		defer cancel()
-		awaitLocks(t, s, 1)
+		awaitLocks(t, t.Context(), s, 1)
 	}()
 	before, err := s.WakeParked(ctx, []int{401}, time.Now())
 	if before != 2000 || !errors.Is(err, store.ErrUnavailable) {
@@ -61,11 +61,12 @@ func TestWakeParkedKeepsWhatIsDone(t *testing.T) {
 	}
 }
 
-// awaitLocks waits until so many sessions of the database wait for a lock.
-func awaitLocks(t *testing.T, s *Store, sessions int) {
-	for t.Context().Err() == nil {
+// awaitLocks waits until so many sessions of the database wait for a lock, or ctx ends.
+func awaitLocks(t *testing.T, ctx context.Context, s *Store, sessions int) {
+	t.Helper()
+	for {
 		var waiting int
-		err := s.reads.QueryRow(t.Context(), `SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+		err := s.reads.QueryRow(ctx, `SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 			WHERE NOT l.granted AND a.datname = current_database()`).Scan(&waiting)
 		if err != nil {
 			t.Error(err)

@@ -190,7 +190,7 @@ func (s *Store) cutLog(ctx context.Context) error {
 		switch {
 		case err != nil || !isBusy:
 			return err
-		case time.Since(tried) > time.Second:
+		case time.Since(tried) > 4*time.Second:
 			return errors.New("the log of the file cannot be cut back while somebody uses it")
 		case time.Since(began) > cutPatience:
 			return errors.New("the log of the file cannot be cut back while somebody copies it")
