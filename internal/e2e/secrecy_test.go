@@ -61,7 +61,7 @@ func TestNothingPrivateIsLogged(t *testing.T) {
 	p.kill(t)
 	quiet := p.log.String()
 
-	p = serve(t, all.with(settings{"LOG_FORMAT": "text"}))
+	p = serveWithout(t, all.with(settings{"LOG_FORMAT": "text"}))
 	goThroughEverything(t, p)
 	o.resume(t)
 	wantReady(t, p, http.StatusOK, "up", "empty")

@@ -141,7 +141,7 @@ func TestCRMThrottles(t *testing.T) {
 func TestCRMLimitsTheRate(t *testing.T) {
 	t.Parallel()
 	crm, withCRM := newCRM(t)
-	crm.SetRateLimit(20, 2)
+	crm.SetRateLimit(20, 20)
 	conversations := sim.NewConversations(rand.New(rand.NewPCG(7, 7)), sim.Social{Threads: 25, Messages: 20})
 	posts := history(rand.New(rand.NewPCG(7, 8)), conversations, 60)
 	p := serve(t, onSQLite(t).settings.with(withCRM))

@@ -36,7 +36,7 @@ func TestThreadsWhilePostgresIsAway(t *testing.T) {
 
 	// The events outlive the process.
 	p.kill(t)
-	p = serve(t, o.settings.with(withCRM))
+	p = serveWithout(t, o.settings.with(withCRM))
 	o.resume(t)
 	awaitDrained(t, p)
 	deliverAll(t, p, posts[2*third:])

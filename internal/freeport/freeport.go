@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// The ports that are tried. Systems take those that they give to whoever asks for any port from above: so
-// nobody is given one of these while its server is down.
+// The ports that are tried. Systems give higher ones to whoever asks for any port: so nobody is given one of
+// these while its server is down.
 const (
 	first = 15_000
 	ports = 15_000

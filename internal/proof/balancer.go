@@ -42,6 +42,7 @@ type BalancerCounts struct {
 
 const (
 	attemptTimeout = 5 * time.Second // for one replica to answer; a commit that fails takes 3
+	directTimeout  = 30 * time.Second
 	targetRest     = time.Second
 	readyPoll      = 50 * time.Millisecond
 )
@@ -129,7 +130,7 @@ func (b *Balancer) route(t *target) (address string, timeout time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.direct {
-		return t.replica.Address, Patience // it is slow at worst
+		return t.replica.Address, directTimeout // where to be late counts as a fault
 	}
 	return t.replica.Proxy(Intake).Addr(), attemptTimeout
 }

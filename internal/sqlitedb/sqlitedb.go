@@ -40,8 +40,8 @@ type Options struct {
 	// even one that only reads, makes the file longer; it is cut back afterwards.
 	CheckpointPages int
 
-	// NoCheckpoints is for a pool beside which somebody else copies the log when it has that length. If
-	// nobody does, the log grows until the database is closed.
+	// NoCheckpoints is for a pool beside which somebody else copies the log when it has CheckpointPages,
+	// which then only bounds the file that is left. If nobody does, the log grows until the database is closed.
 	NoCheckpoints bool
 }
 

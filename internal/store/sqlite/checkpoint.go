@@ -9,6 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/cxbridge/cxbridge/internal/sqlitedb"
 )
 
@@ -35,12 +38,13 @@ const (
 // SQLite must be 3.51.3 or newer: before, two checkpoints close together could damage the database
 // (sqlite.org/wal.html#walresetbug).
 type checkpointer struct {
-	db     *sql.DB      // one connection of its own
+	db     *sql.DB      // one connection of its own, which copies and commits nothing
 	writer *sql.DB      // of the Store
 	sync   func() error // syncs the file of the database
 	file   *os.File
 	pages  int                   // how long the log is when it is copied
-	failed atomic.Pointer[error] // see syncCopied
+	failed atomic.Pointer[error] // see fail
+	hold   *sql.Tx               // after that
 
 	written chan struct{} // something was committed; its capacity is 1
 	stop    context.CancelFunc
@@ -79,10 +83,13 @@ func (c *checkpointer) committed() {
 	}
 }
 
-// end stops the checkpointer. What it is doing is interrupted.
+// end stops the checkpointer. What it is doing is interrupted. After a failed sync it keeps the database open.
 func (c *checkpointer) end() error {
 	c.stop()
 	<-c.stopped
+	if c.err() != nil {
+		return nil
+	}
 	return c.db.Close()
 }
 
@@ -94,7 +101,7 @@ func (c *checkpointer) run(ctx context.Context) {
 			return
 		case <-c.written:
 		}
-		// A copy that fails is made again after a later commit. One that cannot be synced is not: see err.
+		// A copy that fails is made again after a later commit, unless it could not be synced: see err.
 		_ = c.shorten(ctx)
 		select {
 		case <-ctx.Done():
@@ -108,45 +115,70 @@ func (c *checkpointer) run(ctx context.Context) {
 // the commits. The little that is left in the end is copied on the connection that writes, when no commit can
 // add to it, so that the next one begins the log anew.
 func (c *checkpointer) shorten(ctx context.Context) error {
+	if err := c.err(); err != nil {
+		return err
+	}
 	pages, copied, err := c.look(ctx)
 	if err != nil || pages < c.pages {
 		return err
 	}
 	for range copyRounds {
-		if err := c.err(); err != nil {
-			return err
-		}
 		before := copied
-		if err := checkpoint(ctx, c.db); err != nil {
-			return err
-		}
-		if pages, copied, err = c.look(ctx); err != nil {
+		if pages, copied, err = c.copy(ctx, c.db, before); err != nil {
 			return err
 		}
 		if copied == before {
 			return nil // somebody reads what the database was then: all that may be copied is copied
 		}
-		if err := c.syncCopied(); err != nil {
-			return err
-		}
 		if pages-copied <= fewPages {
 			break
 		}
 	}
-	return checkpoint(ctx, c.writer)
+	_, _, err = c.copy(ctx, c.writer, copied)
+	return err
 }
 
-// syncCopied brings to the disk what was copied. SQLite does so itself when the log is copied to its end, which
-// then takes less time. But it takes what was copied before for copied, whether or not it has reached the disk:
-// so when it has not, nothing more may be copied, or the log would begin anew and only the lost copy be left.
-// SQLite copies the whole log again when the database is opened again.
-func (c *checkpointer) syncCopied() error {
-	err := c.sync()
-	if err != nil {
-		err = fmt.Errorf("the disk does not keep what is written to it; cxbridge writes nothing more until it is started again: %w", err)
-		c.failed.Store(&err)
+// copy copies as much of the log as it can without waiting for anybody, and syncs it. It takes how much was
+// copied before, and returns what look does.
+//
+// SQLite syncs the database only when it has copied the log to its end, which takes less time when the rest is on
+// the disk. But it never copies the same twice: once a sync has failed, its or ours, nothing more may be copied,
+// or the log would begin anew and what is not on the disk be lost.
+func (c *checkpointer) copy(ctx context.Context, db *sql.DB, before int) (pages, copied int, err error) {
+	if err = checkpoint(ctx, db); isSyncFailure(err) {
+		err = c.fail(err)
 	}
-	return err
+	if err != nil {
+		return 0, 0, err
+	}
+	pages, copied, err = c.look(ctx)
+	if err == nil && copied == before {
+		return pages, copied, nil // there is nothing to sync
+	}
+	if failure := c.sync(); failure != nil {
+		return 0, 0, c.fail(failure)
+	}
+	return pages, copied, err
+}
+
+// isSyncFailure reports whether SQLite could not sync a file.
+func isSyncFailure(err error) bool {
+	lite, ok := errors.AsType[*sqlite.Error](err)
+	return ok && lite.Code() == sqlite3.SQLITE_IOERR_FSYNC
+}
+
+// fail makes sure that nothing more is written, and that the log stays as it is while this process lives,
+// whichever program works with the database: a transaction that reads keeps it from beginning anew. It is never
+// ended. Who opens the database next, when nobody has it open any more, copies the whole log.
+func (c *checkpointer) fail(err error) error {
+	err = fmt.Errorf("the disk does not keep what is written to it; cxbridge writes nothing more until it is started again: %w", err)
+	c.failed.Store(&err)
+	var beginning error
+	if c.hold, beginning = c.db.BeginTx(context.Background(), nil); beginning != nil {
+		return errors.Join(err, beginning)
+	}
+	var n int
+	return errors.Join(err, c.hold.QueryRow("SELECT count(*) FROM sqlite_schema").Scan(&n))
 }
 
 // err returns why nothing more may be written; nil if it may.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -12,17 +13,12 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-func own(t *testing.T) *Store {
+func own(t *testing.T, path string) *Store {
 	t.Helper()
-	s, err := OpenAsOwner(filepath.Join(t.TempDir(), "x.db"))
+	s, err := OpenAsOwner(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	if err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -36,13 +32,29 @@ func own(t *testing.T) *Store {
 	return s
 }
 
+func closeAfter(t *testing.T, s *Store) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // long is how long a log is copied in the tests, in pages.
 const long = 2 * fewPages
 
 // idle returns a Store whose log only the test copies.
 func idle(t *testing.T) *Store {
 	t.Helper()
-	s := own(t)
+	s := idleAt(t, filepath.Join(t.TempDir(), "x.db"))
+	closeAfter(t, s)
+	return s
+}
+
+func idleAt(t *testing.T, path string) *Store {
+	t.Helper()
+	s := own(t, path)
 	s.checkpointer.stop()
 	<-s.checkpointer.stopped
 	s.checkpointer.pages = long
@@ -131,21 +143,24 @@ func TestLogIsCopiedBesideACommit(t *testing.T) {
 	}
 }
 
-// What is committed while the log is copied is copied, too.
-func TestLogBeginsAnewAmongCommits(t *testing.T) {
+// What cannot be copied at first, like what is committed meanwhile, is copied in the end.
+func TestLogBeginsAnew(t *testing.T) {
 	t.Parallel()
-	for name, pages := range map[string]int{"few pages each time": 10, "many pages each time": fewPages + 1} {
+	for name, left := range map[string]int{"few pages left": 10, "many pages left": fewPages + 1} {
 		t.Run(name, func(t *testing.T) {
 			s := idle(t)
 			fill(t, s, 2*long)
+			_, end := read(t, s)
+			fill(t, s, left)
 			syncs := 0
 			s.checkpointer.sync = func() error {
-				syncs++
-				fill(t, s, pages)
+				if syncs++; syncs == 1 {
+					end()
+				}
 				return nil
 			}
 			shorten(t, s)
-			if pages, copied := look(t, s); pages != copied || syncs == 0 {
+			if pages, copied := look(t, s); pages != copied || syncs < 2 {
 				t.Errorf("%d of %d pages were copied, in %d rounds", copied, pages, syncs)
 			}
 			fill(t, s, 1)
@@ -203,11 +218,13 @@ func TestLogIsKeptForReaders(t *testing.T) {
 	}
 }
 
-// What was copied and is not on the disk is only in the log, which must not begin anew.
-func TestNothingIsWrittenAfterAFailedSync(t *testing.T) {
+// What was copied and is not on the disk is only in the log, which must not begin anew, whatever this and other
+// programs do, until the database is opened again.
+func TestLogIsKeptAfterAFailedSync(t *testing.T) {
 	t.Parallel()
-	s := idle(t)
-	fill(t, s, 2*long)
+	path := filepath.Join(t.TempDir(), "x.db")
+	s := idleAt(t, path)
+	fill(t, s, checkpointPages) // as long as others copy it, too
 	_, end := read(t, s)
 	fill(t, s, 1) // the log cannot be copied to its end
 	broken := errors.New("broken")
@@ -215,24 +232,42 @@ func TestNothingIsWrittenAfterAFailedSync(t *testing.T) {
 	if err := s.checkpointer.shorten(t.Context()); !errors.Is(err, broken) {
 		t.Errorf("shorten: %v", err)
 	}
-	before, _ := look(t, s)
 	end()
 	s.checkpointer.sync = func() error { return nil }
 	if err := s.checkpointer.shorten(t.Context()); !errors.Is(err, broken) {
 		t.Errorf("shorten again: %v", err)
 	}
-	err := s.Ping(t.Context())
-	if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, broken) {
+	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, broken) {
 		t.Errorf("Ping: %v", err)
 	}
-	if pages, copied := look(t, s); pages != before || copied == pages {
-		t.Errorf("%d of %d pages are copied; before, the log had %d", copied, pages, before)
+
+	other, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := other.Ping(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := errors.Join(other.Close(), s.Close()); err != nil {
+		t.Error(err)
+	}
+	log, err := os.Stat(path + "-wal")
+	if err != nil || log.Size() < checkpointPages*4096 {
+		t.Fatalf("the log is %+v, %v", log, err)
+	}
+
+	// What the end of the process would do.
+	if err := errors.Join(s.checkpointer.hold.Rollback(), s.checkpointer.db.Close()); err != nil {
+		t.Error(err)
 	}
 }
 
 func TestCheckpointerFollowsCommits(t *testing.T) {
 	t.Parallel()
-	s := own(t)
+	s := own(t, filepath.Join(t.TempDir(), "x.db"))
+	closeAfter(t, s)
 	fill(t, s, checkpointPages)
 	awaitCopied(t, s)
 }

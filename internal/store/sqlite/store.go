@@ -92,6 +92,7 @@ func open(path string, opts sqlitedb.Options) (*Store, error) {
 // run the same migration one fails whole, after the other has committed; it finds that out by the
 // version, and goes on from there.
 func (s *Store) Migrate(ctx context.Context) error {
+	defer s.checkpointer.committed()
 	files, err := fs.Sub(migrationFiles, "migrations")
 	if err != nil {
 		return err
@@ -162,8 +163,8 @@ func (s *Store) Close() error {
 	err = errors.Join(err, s.readers.Close(), s.writer.Close())
 	// To close a file drops every lock that this process has on it: those of a query, too, that has outlived
 	// its request.
-	if s.checkpointer != nil && s.readers.Stats().OpenConnections == 0 {
-		err = errors.Join(err, s.checkpointer.file.Close())
+	if c := s.checkpointer; c != nil && s.readers.Stats().OpenConnections+s.writer.Stats().OpenConnections+c.db.Stats().OpenConnections == 0 {
+		err = errors.Join(err, c.file.Close())
 	}
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.Release())
