@@ -250,12 +250,17 @@ func TestLogIsKeptAfterAFailedSync(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	var isBusy bool
+	var pages, copied int
+	err = other.readers.QueryRow("PRAGMA wal_checkpoint(NOOP)").Scan(&isBusy, &pages, &copied)
+	if err != nil || pages < checkpointPages {
+		t.Errorf("the log has %d pages, %v", pages, err)
+	}
 	if err := errors.Join(other.Close(), s.Close()); err != nil {
 		t.Error(err)
 	}
-	log, err := os.Stat(path + "-wal")
-	if err != nil || log.Size() < checkpointPages*4096 {
-		t.Fatalf("the log is %+v, %v", log, err)
+	if _, err := os.Stat(path + "-wal"); err != nil {
+		t.Error(err)
 	}
 
 	// What the end of the process would do.
