@@ -29,7 +29,7 @@ func stream(seed uint64, n int) []sim.Post {
 func deliver(t *testing.T, p *process, posts []sim.Post) sim.Events {
 	t.Helper()
 	sender := &sim.Sender{
-		URL: p.address + "/webhooks/cxone/sms", Sign: byDefault, Client: p.client, Workers: 16, Retries: 5, // a slow disk is answered 503
+		URL: p.address + "/webhooks/cxone/sms", Sign: byDefault, Client: p.client, Workers: 16,
 		Answered: func(p sim.Post, a sim.Answer) {
 			if a.Status != p.Answer {
 				t.Errorf("a post (%s) was answered with %d (%v), want %d: %.300s", p.Kind, a.Status, a.Err, p.Answer, p.Body)
