@@ -142,25 +142,28 @@ func (s *State) Fold(e *Event) (shown []string) {
 	return shown
 }
 
-// foldHead applies the version and the time of an event, and reports whether that shows. An event
-// that names no time leaves that of the thread.
+// foldHead applies the version and the time of an event. It reports whether that changes the thread, and
+// whether the change shows: the same time by a higher version does not. An event that names no time leaves
+// that of the thread.
 //
 // A thread that was emptied still has its version. An older event gives it an event of its own again,
 // and sets back neither version nor time.
-func (t *Thread) foldHead(stamp Stamp) (isShown bool) {
+func (t *Thread) foldHead(stamp Stamp) (isChanged, isShown bool) {
 	if !t.Own || stamp.Version > t.Version {
-		t.Own, t.Version, isShown = true, max(t.Version, stamp.Version), true
+		t.Own, t.Version, isChanged, isShown = true, max(t.Version, stamp.Version), true, true
 	}
 	timed := Stamp{Version: t.Links.TimedBy, UpdatedAt: t.UpdatedAt}
 	if !stamp.UpdatedAt.IsZero() && stamp.Compare(timed) > 0 {
-		t.Links.TimedBy, t.UpdatedAt, isShown = stamp.Version, stamp.UpdatedAt, true
+		isChanged, isShown = true, isShown || !stamp.UpdatedAt.Equal(t.UpdatedAt)
+		t.Links.TimedBy, t.UpdatedAt = stamp.Version, stamp.UpdatedAt
 	}
-	return isShown
+	return isChanged, isShown
 }
 
 func (s *State) foldThread(e *Event, stamp Stamp) (isShown bool) {
 	t := s.thread(e.ThreadID)
-	if isShown = t.foldHead(stamp); isShown {
+	isChanged, isShown := t.foldHead(stamp)
+	if isChanged {
 		s.ChangedThreads[t.ID] = true
 	}
 	before := t.Link()

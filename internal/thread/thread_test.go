@@ -29,6 +29,13 @@ func updated(id string, version int64, at int, messages ...string) *thread.Event
 	return event(thread.Updated, id, version, at, "", messages...)
 }
 
+// timeless returns an event that names no time.
+func timeless(id string, version int64) *thread.Event {
+	e := updated(id, version, 0)
+	e.UpdatedAt = time.Time{}
+	return e
+}
+
 func unlinked(typ thread.Type, id string, version int64, at int) *thread.Event {
 	e := event(typ, id, version, at, "")
 	e.NamesParent = true
@@ -51,6 +58,10 @@ func TestStaleEventsAddAndChangeNothingNewer(t *testing.T) {
 		{updated("T1", 4, 5), []string{"T1"}, "Hello!", true}, // or a later time
 		{updated("T1", 4, 4), nil, "Hello!", true},
 		{updated("T1", 5, 1, "m1", "Hi"), []string{"T1"}, "Hi", true}, // the version goes before the time
+		{timeless("T1", 7), []string{"T1"}, "Hi", true},
+		{updated("T1", 6, 1), nil, "Hi", true}, // the same time, by a higher version
+		{updated("T1", 5, 9), nil, "Hi", true}, // which counts from then on
+		{updated("T1", 6, 2), []string{"T1"}, "Hi", true},
 	}
 	for i, step := range steps {
 		if diff := cmp.Diff(step.shown, s.Fold(step.e)); diff != "" {
