@@ -64,7 +64,7 @@ const (
 
 // newService opens all parts, but serves nothing yet. It takes over the listener, even when it fails.
 func newService(ctx context.Context, cfg Config, log *slog.Logger, listener net.Listener) (_ *service, err error) {
-	s := &service{config: cfg, log: log, listener: listener, started: time.Now()}
+	s := &service{config: cfg, log: log, listener: frugalListener{listener}, started: time.Now()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
