@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/cxbridge/cxbridge/internal/store/postgres"
 )
 
 // Database says where the truth is kept. Exactly one of its fields is set. It prints without the
@@ -71,6 +73,10 @@ func (p *resolver) postgres(v Value, text string) Database {
 	case !slices.Contains(modes, u.Query().Get("sslmode")):
 		p.wrong(v, "has an unknown sslmode", "use one of "+strings.Join(modes[1:], ", "))
 	default:
+		if err := postgres.CheckURL(text); err != nil {
+			p.wrong(v, "cannot be used: "+strings.TrimPrefix(err.Error(), "postgres: "), rightPostgres)
+			return Database{}
+		}
 		return Database{Postgres: Secret(text)}
 	}
 	return Database{}

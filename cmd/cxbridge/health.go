@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cxbridge/cxbridge/internal/api"
+	"github.com/cxbridge/cxbridge/internal/status"
 	"github.com/cxbridge/cxbridge/internal/syncer"
 )
 
@@ -27,7 +27,7 @@ type readiness struct {
 	mu    sync.Mutex
 	until time.Time // the last look holds
 	ok    bool
-	parts map[string]api.Part
+	parts map[string]status.Part
 
 	spool, database probedPart
 }
@@ -57,8 +57,8 @@ func (p *probedPart) ask(ctx context.Context, part func(context.Context) error) 
 	}
 }
 
-// Ready implements api.Health. A look serves all callers, so it does not end when one of them goes away.
-func (s *service) Ready() (bool, map[string]api.Part) {
+// Ready implements api.Health and console.Health. A look serves all callers, so it does not end when one of them goes away.
+func (s *service) Ready() (bool, map[string]status.Part) {
 	r := &s.readiness
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -73,43 +73,43 @@ func (s *service) Ready() (bool, map[string]api.Part) {
 	}
 	if s.stopping.Load() {
 		parts := maps.Clone(r.parts)
-		parts["process"] = api.Part{State: "stopping"}
+		parts["process"] = status.Part{State: "stopping"}
 		return false, parts
 	}
 	return r.ok, r.parts
 }
 
 // look asks every part for its state, and reports whether events can be accepted.
-func (s *service) look(ctx context.Context) (bool, map[string]api.Part) {
-	parts := map[string]api.Part{"database": {State: "up"}}
+func (s *service) look(ctx context.Context) (bool, map[string]status.Part) {
+	parts := map[string]status.Part{"database": {State: "up"}}
 	ready := false
 	if s.spool != nil {
 		parts["spool"], ready = s.spoolPart(ctx)
 	}
 	if err := s.readiness.database.ask(ctx, s.store.Ping); err != nil || (s.spool != nil && !s.ingest.DatabaseUp()) {
-		parts["database"] = api.Part{State: "down", Detail: "see the log; cxbridge doctor says what to do"}
+		parts["database"] = status.Part{State: "down", Detail: "see the log; cxbridge doctor says what to do"}
 	} else {
 		ready = true
 	}
 	parts["crm"] = s.crmPart()
 	for _, sub := range s.subscriber.State() {
-		parts["cxone "+sub.Name] = api.Part{State: string(sub.State)}
+		parts["cxone "+sub.Name] = status.Part{State: string(sub.State)}
 	}
 	return ready, parts
 }
 
 // crmPart returns the state of the way to the CRM. Events are accepted whatever it is.
-func (s *service) crmPart() api.Part {
+func (s *service) crmPart() status.Part {
 	if s.syncer == nil {
-		return api.Part{State: "off", Detail: "threads are kept and wait: CRM_API_URL is not set"}
+		return status.Part{State: "off", Detail: "threads are kept and wait: CRM_API_URL is not set"}
 	}
 	figures := s.syncer.Figures()
 	return describeCRM(figures.CRM, figures.Breaker)
 }
 
 // describeCRM returns the condition of the CRM as a part of the process.
-func describeCRM(c syncer.Condition, breaker string) api.Part {
-	part := api.Part{State: string(c.State), Until: c.Until.UTC().Truncate(time.Second)}
+func describeCRM(c syncer.Condition, breaker string) status.Part {
+	part := status.Part{State: string(c.State), Until: c.Until.UTC().Truncate(time.Second)}
 	switch {
 	case c.State == syncer.Up:
 	case c.State == syncer.Paused && c.Asked:
@@ -132,25 +132,25 @@ func describeCRM(c syncer.Condition, breaker string) api.Part {
 }
 
 // spoolPart returns the state of the spool, and whether it could take an event now.
-func (s *service) spoolPart(ctx context.Context) (part api.Part, usable bool) {
+func (s *service) spoolPart(ctx context.Context) (part status.Part, usable bool) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout/2) // the rest is the database's
 	defer cancel()
 	waiting := fmt.Sprintf("%d events wait for the database", s.spool.Events())
 	switch {
 	case s.spool.Full():
-		return api.Part{State: "full", Detail: waiting}, false
+		return status.Part{State: "full", Detail: waiting}, false
 	case s.readiness.spool.ask(ctx, s.spool.Check) != nil:
-		return api.Part{State: "failing", Detail: "the disk of SPOOL_DIR cannot be written"}, false
+		return status.Part{State: "failing", Detail: "the disk of SPOOL_DIR cannot be written"}, false
 	case s.spool.Events() > 0:
-		return api.Part{State: "holding", Detail: waiting}, true
+		return status.Part{State: "holding", Detail: waiting}, true
 	}
-	return api.Part{State: "empty"}, true
+	return status.Part{State: "empty"}, true
 }
 
-// Figures implements api.Counter.
-func (s *service) Figures() api.Figures {
+// Figures implements api.Counter and console.Counter.
+func (s *service) Figures() status.Figures {
 	sum := s.ingest.Figures()
-	f := api.Figures{
+	f := status.Figures{
 		TotalProcessed: sum.Processed, TotalErrors: sum.Errors, Duplicates: sum.Duplicates,
 		DeadLetters: sum.DeadLetters, QueuedForRetry: sum.Spooled,
 		AvgLatencyMs:  sum.MeanLatency.Seconds() * 1000,
@@ -161,7 +161,7 @@ func (s *service) Figures() api.Figures {
 	}
 	if s.syncer != nil {
 		sum := s.syncer.Figures()
-		f.CRM = &api.CRMFigures{
+		f.CRM = &status.CRMFigures{
 			Pushes: sum.Pushes, Failures: sum.Failures, Conflicts: sum.Conflicts, Kept: sum.Kept, SetAside: sum.SetAside,
 			Parked: sum.Parked, InFlight: sum.InFlight, AvgLagMs: sum.MeanLag.Seconds() * 1000, Breaker: sum.Breaker,
 			State: string(sum.CRM.State), PausedUntil: sum.CRM.Until.UTC().Truncate(time.Second),

@@ -156,6 +156,7 @@ func (s *service) openIngest(registry prometheus.Registerer) (err error) {
 			Zones:  s.config.ReceiptTimeZones,
 
 			ThreadIDs: s.config.ThreadIDs,
+			Log:       s.log,
 		},
 		Wake: s.wakeSyncer, SLA: s.config.Analytics.SLA,
 	})
@@ -172,6 +173,9 @@ func (s *service) wakeSyncer() {
 // push, answers what is in flight, commits what it has accepted, and records the pushes that end.
 func (s *service) run(ctx context.Context) error {
 	if err := s.ingest.Start(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // asked to stop while the database was migrated
+		}
 		return err
 	}
 	background, stopBackground := context.WithCancel(context.Background())

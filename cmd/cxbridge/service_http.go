@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/answers"
 	"github.com/cxbridge/cxbridge/internal/api"
 	"github.com/cxbridge/cxbridge/internal/console"
+	"github.com/cxbridge/cxbridge/internal/fault"
 	"github.com/cxbridge/cxbridge/internal/ingest"
 	"github.com/cxbridge/cxbridge/internal/reconcile"
 	"github.com/cxbridge/cxbridge/internal/requestid"
@@ -66,7 +68,7 @@ func (s *service) handler(gate *webhook.Gate, registry *prometheus.Registry) (ht
 		return nil, err
 	}
 	// No ServeMux: it would redirect paths that are not clean, where the API returns an error.
-	return s.config.TrustedProxies.Handler(requestid.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	paths := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case smsPath:
 			receipts.ServeHTTP(w, r)
@@ -75,7 +77,27 @@ func (s *service) handler(gate *webhook.Gate, registry *prometheus.Registry) (ht
 		default:
 			people.ServeHTTP(w, r)
 		}
-	}))), nil
+	})
+	return s.config.TrustedProxies.Handler(requestid.Handler(logPanics(s.log, paths))), nil
+}
+
+// logPanics logs a panic, and breaks off the answer. net/http would do the same, but log the value of the
+// panic, which may quote a message.
+func logPanics(log *slog.Logger, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch p := recover(); p {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(p)
+			default:
+				log.ErrorContext(r.Context(), "a request failed because of a fault in the program",
+					"path", r.URL.Path, "request_id", requestid.From(r.Context()), "error", fault.Error(p))
+				panic(http.ErrAbortHandler)
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // people returns what people and their tools use: the API and the console.

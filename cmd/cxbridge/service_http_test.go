@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -109,5 +111,25 @@ func TestUnknownPathSignedIn(t *testing.T) {
 	s.server.Handler.ServeHTTP(w, r)
 	if w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), `href="/dead-letters"`) {
 		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// A panic may quote a message, so its value is not logged: neither by us nor by net/http.
+func TestPanicsAreLoggedWithoutTheirValue(t *testing.T) {
+	var log bytes.Buffer
+	h := logPanics(slog.New(slog.NewJSONHandler(&log, nil)), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		panic("Is it on its way?")
+	}))
+	func() {
+		defer func() {
+			if p := recover(); p != http.ErrAbortHandler {
+				t.Errorf("net/http is told %v", p)
+			}
+		}()
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/threads", nil))
+	}()
+	if text := log.String(); !strings.Contains(text, `"path":"/threads"`) || !strings.Contains(text, "a fault of the program: string") ||
+		strings.Contains(text, "on its way") {
+		t.Errorf("logged: %s", text)
 	}
 }

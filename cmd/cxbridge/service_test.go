@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -13,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cxbridge/cxbridge/internal/api"
 	"github.com/cxbridge/cxbridge/internal/sim"
+	"github.com/cxbridge/cxbridge/internal/status"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -100,7 +101,7 @@ func syncState(t *testing.T, s *service, id string) string {
 	return row.Sync.State
 }
 
-func crmPart(s *service) api.Part {
+func crmPart(s *service) status.Part {
 	_, parts := s.look(context.Background())
 	return parts["crm"]
 }
@@ -224,5 +225,27 @@ func TestReconcileThroughTheService(t *testing.T) {
 	p := newTrial(needed)
 	if code := p.run(t.Context(), []string{"reconcile", "T2", "--server", s.address()}); code != exitFailure || !strings.Contains(p.out.String(), "T2: 404") {
 		t.Errorf("exit code %d, printed %q", code, &p.out)
+	}
+}
+
+// To stop a service that has not started yet is no error.
+func TestStopWhileStarting(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := resolve(t, nil, with(map[string]string{"DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "cxbridge.db")}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newService(t.Context(), cfg, slog.New(slog.DiscardHandler), listener)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := errors.Join(s.run(ctx), s.close()); err != nil {
+		t.Error(err)
 	}
 }

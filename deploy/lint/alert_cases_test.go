@@ -149,8 +149,12 @@ var alertCases = map[string]map[string]bool{
 		 cxbridge_committed_events_total{kept_as="dead_letter"} 0x57 1 2 3`: false,
 	},
 	"CxbridgeDeadLettersWaiting": {
-		`cxbridge_dead_letters 0 3`: true,
-		`cxbridge_dead_letters 3 0`: false,
+		`cxbridge_dead_letters 3x1450`: true,
+		// A scrape is missed now and then, also now and a day ago.
+		`cxbridge_dead_letters 3x5 _x10 3x700 _x3 4x740 _x5`: true,
+		`cxbridge_dead_letters 3x700`:                        false,
+		`cxbridge_dead_letters 3x700 0 3x760`:                false,
+		`cxbridge_dead_letters 3x1450 0`:                     false,
 	},
 	"CxbridgeSlowCarrier": {
 		`cxbridge_slow_carriers 0 1`: true,

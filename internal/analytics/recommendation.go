@@ -152,11 +152,10 @@ func (a *adviser) savings(r *Recommendation, l lane, to route) {
 	fewer := max(0, c.Failed()-int64(math.Round(failures)))
 	r.FewerFailures = &fewer
 	priced := a.lanes[lane{to, l.currency}]
-	delivered := c.With(sms.Delivered)
-	if l.currency == "" || delivered == 0 || priced == nil || priced.With(sms.Delivered) == 0 {
+	if l.currency == "" || priced == nil || priced.With(sms.Delivered) == 0 {
 		return
 	}
-	elsewhere := float64(priced.Cost) / float64(priced.With(sms.Delivered)) * float64(delivered)
+	elsewhere := float64(priced.Cost) / float64(priced.With(sms.Delivered)) * float64(c.With(sms.Delivered))
 	saving := float64(c.Cost) - elsewhere
 	total, monthly := Money(math.Round(saving)).Units(), Money(math.Round(saving*float64(month)/float64(a.window))).Units()
 	r.Saving, r.SavingPerMonth = &total, &monthly

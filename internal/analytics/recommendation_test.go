@@ -105,6 +105,15 @@ func TestSavings(t *testing.T) {
 	}
 }
 
+// A carrier that delivers nothing saves all that it costs.
+func TestSavingsOfACarrierThatDeliversNothing(t *testing.T) {
+	s := sumOfTraffic(traffic{"BAD", "US", 0, 1000, 0, 7500}, traffic{"GOOD", "US", 970, 30, 0, 8000})
+	got := s.Report(DefaultPolicy()).Carriers[0].Recommendation
+	if got.RouteTo != "GOOD" || got.Saving == nil || *got.Saving != 7.5 {
+		t.Errorf("got %+v", got)
+	}
+}
+
 // The limits of 10 in 50 at 95 % are those of the textbooks.
 func TestWilson(t *testing.T) {
 	z := math.Sqrt2 * math.Erfinv(0.95)

@@ -17,7 +17,7 @@ type Report struct {
 	Window string    `json:"window" doc:"Length of the window that was asked for"`
 
 	Processing
-	Throughput int64 `json:"throughput" doc:"Receipts that became durable in the last 60 seconds"`
+	Throughput int64 `json:"throughput" doc:"Receipts that became durable in the last 60 seconds, of all carriers and regions"`
 
 	Messages
 	DeliveryTime DeliveryTime `json:"deliveryTime"`
@@ -31,11 +31,11 @@ type Report struct {
 // Processing says how long receipts took from their arrival until they were durable.
 type Processing struct {
 	Receipts      int64    `json:"receipts" doc:"Receipts that became durable in the window, of all carriers, the known ones included"`
-	AvgLatencyMs  float64  `json:"avgLatencyMs" doc:"Mean time from the arrival of a receipt until it was durable, in milliseconds"`
+	AvgLatencyMs  float64  `json:"avgLatencyMs" doc:"Mean time from the arrival of a receipt until it was durable, in milliseconds; of all carriers and regions, as all latencies"`
 	P50LatencyMs  float64  `json:"p50LatencyMs" doc:"Half of the receipts were as quick; within 2 %"`
 	P95LatencyMs  float64  `json:"p95LatencyMs"`
 	P99LatencyMs  float64  `json:"p99LatencyMs"`
-	SLACompliance *float64 `json:"slaCompliance" doc:"Receipts that were durable within the SLA that was set at the time, in per cent; null without receipts"`
+	SLACompliance *float64 `json:"slaCompliance" doc:"Receipts of all carriers and regions that were durable within the SLA that was set at the time, in per cent; null without receipts"`
 }
 
 // Messages counts messages by what became of them.

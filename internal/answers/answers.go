@@ -5,11 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/analytics"
+	"github.com/cxbridge/cxbridge/internal/fault"
 )
 
 // Counts is what is needed of a store: see store.Counts.
@@ -36,7 +36,7 @@ func (e *QuestionError) Unwrap() error { return e.error }
 // ErrSlow says that an answer was not there in time. It is fit to be shown to whoever asked.
 var ErrSlow = errors.New("the answer takes too long: the database is slow, or too many questions are asked at once")
 
-// tooLate returns the error of who waits until ctx ends: ErrSlow, except for those who go away.
+// tooLate returns the error for a caller who waits until ctx ends: ErrSlow, except for those who go away.
 func tooLate(ctx context.Context) error {
 	if err := ctx.Err(); !errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -240,8 +240,8 @@ func (d *Delivery) forget(now time.Time) {
 func (d *Delivery) answer(ctx context.Context, a *answer, q Question) {
 	defer close(a.done)
 	defer func() {
-		if fault := recover(); fault != nil { // one question must not end the program
-			a.err = fmt.Errorf("answers: a fault of the program: %v\n%s", fault, debug.Stack())
+		if p := recover(); p != nil { // one question must not end the program
+			a.err = fmt.Errorf("answers: %w", fault.Error(p))
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)

@@ -35,7 +35,7 @@ import (
 
 	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/audit"
-	"github.com/cxbridge/cxbridge/internal/ingest"
+	"github.com/cxbridge/cxbridge/internal/deadletter"
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
@@ -49,7 +49,7 @@ type Config struct {
 
 	Store    Store
 	Delivery Delivery
-	Replayer Replayer
+	Replayer deadletter.Replayer
 	Figures  Counter
 
 	Reconciler Reconciler // nil: CXone is not configured
@@ -80,11 +80,6 @@ type Store interface {
 	Describe(ctx context.Context) (store.Description, error)
 	Replicas(ctx context.Context) ([]store.Replica, error)
 	Alarms(ctx context.Context, limit int) ([]store.Alarm, error)
-}
-
-// Replayer reads a dead letter again. See ingest.Replayer for its errors.
-type Replayer interface {
-	Replay(ctx context.Context, id int64) (ingest.Replayed, error)
 }
 
 // answerTimeout is how long a request may wait for the database.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/cxbridge/cxbridge/internal/ingest"
 	"github.com/cxbridge/cxbridge/internal/reconcile"
+	"github.com/cxbridge/cxbridge/internal/status"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -61,7 +62,7 @@ var goodCalls = []call{
 	{operation: "simulate-sms", status: 200}, {operation: "simulate-sms", body: `{"count":3,"region":"GB"}`, status: 200},
 	{operation: "simulate-threads", body: `{"scenario":"storm","size":5}`, status: 200},
 	{operation: "get-metrics", status: 200},
-	{operation: "get-metrics", status: 200, change: func(w *contractWorld) { w.Figures = figuresFunc(func() Figures { return Figures{} }) }},
+	{operation: "get-metrics", status: 200, change: func(w *contractWorld) { w.Figures = figuresFunc(func() status.Figures { return status.Figures{} }) }},
 	{operation: "get-prometheus-metrics", status: 200}, {operation: "get-openapi", status: 200},
 	{operation: "get-health", status: 200}, {operation: "get-readiness", status: 200},
 	{operation: "get-message", id: "a/b c%", status: 404}, {operation: "get-thread", id: "t-none", status: 404},

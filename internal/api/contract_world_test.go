@@ -21,6 +21,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/ingest"
 	"github.com/cxbridge/cxbridge/internal/reconcile"
 	"github.com/cxbridge/cxbridge/internal/simulator"
+	"github.com/cxbridge/cxbridge/internal/status"
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/store/sqlite"
 	"github.com/cxbridge/cxbridge/internal/webhook"
@@ -46,8 +47,8 @@ func newContractWorld(t *testing.T) *contractWorld {
 	w := &contractWorld{bench: b, in: in, synced: true}
 	w.open(t, b.Store.(store.Store))
 	b.HasCRM = true
-	b.Figures = figuresFunc(func() Figures {
-		return Figures{TotalProcessed: 3, TotalErrors: 1, UptimeSeconds: 1.5, CRM: &CRMFigures{Breaker: "half-open", State: "failing"}}
+	b.Figures = figuresFunc(func() status.Figures {
+		return status.Figures{TotalProcessed: 3, TotalErrors: 1, UptimeSeconds: 1.5, CRM: &status.CRMFigures{Breaker: "half-open", State: "failing"}}
 	})
 	b.Reconciler = reconcileFunc(func(_ context.Context, id string) (reconcile.Outcome, error) {
 		if id != "t-1" {
@@ -90,8 +91,8 @@ func (w *contractWorld) away(t *testing.T) {
 	w.Reconciler = reconcileFunc(func(context.Context, string) (reconcile.Outcome, error) {
 		return reconcile.Outcome{}, store.ErrUnavailable
 	})
-	w.Health = healthFunc(func() (bool, map[string]Part) {
-		return false, map[string]Part{"database": {State: "down", Detail: "start it"}}
+	w.Health = healthFunc(func() (bool, map[string]status.Part) {
+		return false, map[string]status.Part{"database": {State: "down", Detail: "start it"}}
 	})
 	w.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 }

@@ -21,10 +21,12 @@ import (
 	"github.com/cxbridge/cxbridge/internal/analytics"
 	"github.com/cxbridge/cxbridge/internal/answers"
 	"github.com/cxbridge/cxbridge/internal/audit"
+	"github.com/cxbridge/cxbridge/internal/deadletter"
 	"github.com/cxbridge/cxbridge/internal/ingest"
 	"github.com/cxbridge/cxbridge/internal/reconcile"
 	"github.com/cxbridge/cxbridge/internal/simulator"
 	"github.com/cxbridge/cxbridge/internal/sms"
+	"github.com/cxbridge/cxbridge/internal/status"
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/thread"
 )
@@ -37,8 +39,8 @@ const (
 )
 
 var (
-	_ Store    = store.Store(nil)
-	_ Replayer = (*ingest.Replayer)(nil)
+	_ Store               = store.Store(nil)
+	_ deadletter.Replayer = (*ingest.Replayer)(nil)
 
 	_ Simulator = (*simulator.Simulator)(nil)
 )
@@ -195,13 +197,13 @@ func (f deliveryFunc) Report(ctx context.Context, q answers.Question) (*analytic
 	return f(ctx, q)
 }
 
-type figuresFunc func() Figures
+type figuresFunc func() status.Figures
 
-func (f figuresFunc) Figures() Figures { return f() }
+func (f figuresFunc) Figures() status.Figures { return f() }
 
-type healthFunc func() (bool, map[string]Part)
+type healthFunc func() (bool, map[string]status.Part)
 
-func (f healthFunc) Ready() (bool, map[string]Part) { return f() }
+func (f healthFunc) Ready() (bool, map[string]status.Part) { return f() }
 
 // bench is an API on fakes, with everything in order until a test says otherwise.
 type bench struct {
@@ -237,9 +239,9 @@ func newBench() *bench {
 		Delivery: deliveryFunc(func(context.Context, answers.Question) (*analytics.Report, error) {
 			return exampleReport(), b.store.err
 		}),
-		Figures: figuresFunc(func() Figures { return Figures{} }),
-		Health: healthFunc(func() (bool, map[string]Part) {
-			return true, map[string]Part{"database": {State: "up"}}
+		Figures: figuresFunc(func() status.Figures { return status.Figures{} }),
+		Health: healthFunc(func() (bool, map[string]status.Part) {
+			return true, map[string]status.Part{"database": {State: "up"}}
 		}),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "cxbridge_up 1\n")

@@ -6,17 +6,19 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/cxbridge/cxbridge/internal/status"
 )
 
 func TestFigures(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		figures Figures
+		figures status.Figures
 		want    string
 	}{
 		{
 			"some",
-			Figures{
+			status.Figures{
 				TotalProcessed: 30000, TotalErrors: 1, AvgLatencyMs: 1.23456, Duplicates: 2, DeadLetters: 3,
 				QueuedForRetry: 4, SpoolEvents: 5, SpoolBytes: 6, UptimeSeconds: 7.00049,
 			},
@@ -25,7 +27,7 @@ func TestFigures(t *testing.T) {
 		},
 		{
 			"with a CRM",
-			Figures{CRM: &CRMFigures{Pushes: 1, Failures: 2, Conflicts: 3, Kept: 4, SetAside: 5, Parked: 6, InFlight: 7, AvgLagMs: 8.5, Breaker: "closed",
+			status.Figures{CRM: &status.CRMFigures{Pushes: 1, Failures: 2, Conflicts: 3, Kept: 4, SetAside: 5, Parked: 6, InFlight: 7, AvgLagMs: 8.5, Breaker: "closed",
 				State: "paused", PausedUntil: time.Date(2026, 11, 22, 18, 5, 0, 0, time.UTC)}},
 			`{"totalProcessed":0, "totalErrors":0, "errorRate":0, "avgLatencyMs":0, "duplicates":0,
 			"deadLetters":0, "queuedForRetry":0, "spoolEvents":0, "spoolBytes":0, "uptimeSeconds":0,
@@ -33,14 +35,14 @@ func TestFigures(t *testing.T) {
 				"state":"paused", "pausedUntil":"2026-11-22T18:05:00Z"}}`,
 		},
 		{
-			"none", Figures{},
+			"none", status.Figures{},
 			`{"totalProcessed":0, "totalErrors":0, "errorRate":0, "avgLatencyMs":0, "duplicates":0,
 			"deadLetters":0, "queuedForRetry":0, "spoolEvents":0, "spoolBytes":0, "uptimeSeconds":0}`,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBench()
-			b.Figures = figuresFunc(func() Figures { return test.figures })
+			b.Figures = figuresFunc(func() status.Figures { return test.figures })
 			w := b.ask(t, "GET", "/api/metrics", viewerToken)
 			if diff := cmp.Diff(normal(t, test.want), normal(t, w.Body.String())); w.Code != http.StatusOK || diff != "" {
 				t.Errorf("%d %s", w.Code, diff)
@@ -56,8 +58,8 @@ func TestErrorRate(t *testing.T) {
 	}{
 		{0, 0, 0}, {0, 10, 0}, {10, 10, 1}, {1, 3, 0.3333}, {2, 3, 0.6667}, {1, 20000, 0.0001}, {1, 20001, 0},
 	} {
-		f := Figures{TotalErrors: test.errors, TotalProcessed: test.processed}
-		if got := f.errorRate(); got != test.want {
+		f := status.Figures{TotalErrors: test.errors, TotalProcessed: test.processed}
+		if got := errorRate(&f); got != test.want {
 			t.Errorf("%d of %d: %v, want %v", test.errors, test.processed, got, test.want)
 		}
 	}

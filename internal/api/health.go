@@ -3,11 +3,11 @@ package api
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/cxbridge/cxbridge/internal/access"
+	"github.com/cxbridge/cxbridge/internal/status"
 )
 
 // Health knows whether events can be accepted.
@@ -15,23 +15,15 @@ type Health interface {
 	// Ready reports whether an event that came in now would be made durable, in the database or
 	// in the spool, and the state of each part by its name. It reports false once the process
 	// stops. It answers within seconds, whatever hangs.
-	Ready() (ok bool, parts map[string]Part)
-}
-
-// Part is the state of one part of the process. Anyone may read it: it must not name a host, an
-// account or a secret.
-type Part struct {
-	State  string    `json:"state" example:"up" doc:"In one word"`
-	Until  time.Time `json:"until,omitzero" doc:"Until when it is left alone, if it is"`
-	Detail string    `json:"detail,omitempty" doc:"What an operator should know or do about it"`
+	Ready() (ok bool, parts map[string]status.Part)
 }
 
 type readiness struct {
 	Status     int
 	RetryAfter string `header:"Retry-After"`
 	Body       struct {
-		Status string          `json:"status" enum:"ready,unready"`
-		Parts  map[string]Part `json:"parts"`
+		Status string                 `json:"status" enum:"ready,unready"`
+		Parts  map[string]status.Part `json:"parts"`
 	}
 }
 

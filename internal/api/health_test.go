@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/cxbridge/cxbridge/internal/status"
 )
 
 func TestHealth(t *testing.T) {
@@ -15,7 +17,7 @@ func TestHealth(t *testing.T) {
 }
 
 func TestReadiness(t *testing.T) {
-	parts := map[string]Part{
+	parts := map[string]status.Part{
 		"database": {State: "down"},
 		"spool":    {State: "up", Detail: "12 events wait"},
 	}
@@ -29,7 +31,7 @@ func TestReadiness(t *testing.T) {
 		{false, 503, "5", `{"status":"unready", "parts":{"database":{"state":"down"}, "spool":{"state":"up","detail":"12 events wait"}}}`},
 	} {
 		b := newBench()
-		b.Health = healthFunc(func() (bool, map[string]Part) {
+		b.Health = healthFunc(func() (bool, map[string]status.Part) {
 			return test.ready, parts
 		})
 		w := b.ask(t, "GET", "/readyz", "")

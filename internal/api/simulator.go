@@ -1,9 +1,7 @@
 package api
 
 import (
-	"cmp"
 	"context"
-	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -87,12 +85,6 @@ func (c *Handler) simulateSMS(ctx context.Context, in *struct {
 	return out, nil
 }
 
-// The sizes of a story whose caller gives none.
-const (
-	storySize = 6
-	stormSize = 100
-)
-
 type simulateThreadsBody struct {
 	Scenario string `json:"scenario" enum:"conversation,merge,split,storm"`
 	Seed     uint64 `json:"seed,omitempty" maximum:"9007199254740991" doc:"The same seed repeats a story, with the same ids and texts; 0 draws a new one"`
@@ -109,24 +101,8 @@ type simulateThreadsOutput struct {
 	}
 }
 
-// MaxSeed is the largest seed: the largest whole number that every JSON parser keeps exactly.
-const MaxSeed = 1<<53 - 1
-
-// NewStory returns what to ask a Simulator for. Without a seed, one up to MaxSeed is drawn; without a
-// size, it is the usual one of the scenario.
-func NewStory(scenario simulator.Scenario, seed uint64, size int) simulator.Story {
-	if seed == 0 {
-		seed = 1 + rand.Uint64N(MaxSeed)
-	}
-	usual := storySize
-	if scenario == simulator.Storm {
-		usual = stormSize
-	}
-	return simulator.Story{Scenario: scenario, Seed: seed, Size: cmp.Or(size, usual)}
-}
-
 func (c *Handler) simulateThreads(ctx context.Context, in *struct{ Body simulateThreadsBody }) (*simulateThreadsOutput, error) {
-	ask := NewStory(simulator.Scenario(in.Body.Scenario), in.Body.Seed, in.Body.Size)
+	ask := simulator.NewStory(simulator.Scenario(in.Body.Scenario), in.Body.Seed, in.Body.Size)
 	posted, err := c.Simulator.Story(ctx, ask)
 	if err != nil {
 		return nil, err

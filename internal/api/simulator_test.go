@@ -70,8 +70,8 @@ func TestSimulateThreads(t *testing.T) {
 		ask  simulator.Story
 	}{
 		{`{"scenario":"split","seed":7,"size":20}`, simulator.Story{Scenario: simulator.Split, Seed: 7, Size: 20}},
-		{`{"scenario":"merge","seed":9007199254740991}`, simulator.Story{Scenario: simulator.Merge, Seed: MaxSeed, Size: storySize}},
-		{`{"scenario":"storm","seed":1}`, simulator.Story{Scenario: simulator.Storm, Seed: 1, Size: stormSize}},
+		{`{"scenario":"merge","seed":9007199254740991}`, simulator.Story{Scenario: simulator.Merge, Seed: simulator.MaxSeed, Size: 6}},
+		{`{"scenario":"storm","seed":1}`, simulator.Story{Scenario: simulator.Storm, Seed: 1, Size: 100}},
 	} {
 		b := newBench()
 		b.simulator.posted = simulator.Posted{IDs: []string{"a", "b"}, Events: 7}
@@ -95,7 +95,7 @@ func TestSimulateThreadsDrawsASeed(t *testing.T) {
 	b := newBench()
 	for range 2 {
 		got := decode[struct{ Seed uint64 }](t, b.simulate(t, "/simulator/threads", `{"scenario":"merge"}`), http.StatusOK)
-		if last := b.simulator.stories[len(b.simulator.stories)-1]; got.Seed == 0 || got.Seed > MaxSeed || got.Seed != last.Seed {
+		if last := b.simulator.stories[len(b.simulator.stories)-1]; got.Seed == 0 || got.Seed > simulator.MaxSeed || got.Seed != last.Seed {
 			t.Errorf("seed %d, asked with %d", got.Seed, last.Seed)
 		}
 	}

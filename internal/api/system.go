@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/cxbridge/cxbridge/internal/access"
+	"github.com/cxbridge/cxbridge/internal/status"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -18,13 +19,13 @@ const backlogMost = 10_000
 
 // system is the process and what it works with, as the API shows it.
 type system struct {
-	Version       string          `json:"version" doc:"Of the program that answers"`
-	UptimeSeconds float64         `json:"uptimeSeconds" doc:"Of the process that answers"`
-	Status        string          `json:"status" enum:"ready,unready" doc:"As in /readyz"`
-	Parts         map[string]Part `json:"parts" doc:"As in /readyz"`
-	Database      *database       `json:"database" doc:"null while the database is away"`
-	Replicas      []replica       `json:"replicas" nullable:"false" doc:"The processes that work on the database, and those that did in the last 24 hours, in the order of their start"`
-	Backlog       *backlog        `json:"backlog" doc:"What waits for the CRM; null while the database is away"`
+	Version       string                 `json:"version" doc:"Of the program that answers"`
+	UptimeSeconds float64                `json:"uptimeSeconds" doc:"Of the process that answers"`
+	Status        string                 `json:"status" enum:"ready,unready" doc:"As in /readyz"`
+	Parts         map[string]status.Part `json:"parts" doc:"As in /readyz"`
+	Database      *database              `json:"database" doc:"null while the database is away"`
+	Replicas      []replica              `json:"replicas" nullable:"false" doc:"The processes that work on the database, and those that did in the last 24 hours, in the order of their start"`
+	Backlog       *backlog               `json:"backlog" doc:"What waits for the CRM; null while the database is away"`
 }
 
 // TransformSchema says that what comes from the database is null while it is away.

@@ -8,12 +8,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cxbridge/cxbridge/internal/status"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
 func TestSystem(t *testing.T) {
 	b := newBench()
-	b.Figures = figuresFunc(func() Figures { return Figures{UptimeSeconds: 12.34567} })
+	b.Figures = figuresFunc(func() status.Figures { return status.Figures{UptimeSeconds: 12.34567} })
 	b.store.description = store.Description{Engine: "SQLite", Version: "3.51.0", Schema: 4, Bytes: 1 << 40}
 	b.store.replicas = []store.Replica{
 		{ID: "a", Host: "host-1", Version: "1.2.3", Started: at("2026-01-02T04:04:05+01:00"), Seen: at("2026-01-02T03:04:15Z")},
@@ -26,8 +27,8 @@ func TestSystem(t *testing.T) {
 		"backlog":{"pending":3, "retrying":2, "parked":1, "oldestAt":"2026-01-02T03:00:00Z", "most":10000}}`)
 
 	b.store.overseen = overseen{}
-	b.Health = healthFunc(func() (bool, map[string]Part) {
-		return false, map[string]Part{"database": {State: "down", Detail: "start it"}}
+	b.Health = healthFunc(func() (bool, map[string]status.Part) {
+		return false, map[string]status.Part{"database": {State: "down", Detail: "start it"}}
 	})
 	requireSystem(t, b, `{
 		"version":"test", "uptimeSeconds":12.346, "status":"unready", "parts":{"database":{"state":"down", "detail":"start it"}},

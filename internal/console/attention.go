@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cxbridge/cxbridge/internal/api"
 	"github.com/cxbridge/cxbridge/internal/audit"
+	"github.com/cxbridge/cxbridge/internal/status"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -128,7 +128,7 @@ func backlogFindings(o *overview) []finding {
 // healthPart is a part of the process, and how it is.
 type healthPart struct {
 	Name string
-	api.Part
+	status.Part
 }
 
 // Level returns how good or bad the state is: ok, warn, bad or neutral.
@@ -175,7 +175,7 @@ func (p healthPart) sentence() string {
 }
 
 // partsOf returns the parts by name.
-func partsOf(byName map[string]api.Part) []healthPart {
+func partsOf(byName map[string]status.Part) []healthPart {
 	var parts []healthPart
 	for name, p := range byName {
 		parts = append(parts, healthPart{name, p})

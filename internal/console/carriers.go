@@ -135,7 +135,7 @@ func (d *carriers) rows() {
 	for _, r := range routesOf(d.Report) {
 		for i, row := range r.rows {
 			d.Rows = append(d.Rows, carrierRow{
-				Carrier: row, Advice: advice(r, d.Policy), Slow: d.Slow[r.Carrier], First: i == 0, Shared: len(r.rows) > 1,
+				Carrier: row, Advice: directions.Replace(advice(r, d.Policy)), Slow: d.Slow[r.Carrier], First: i == 0, Shared: len(r.rows) > 1,
 			})
 		}
 	}

@@ -44,11 +44,35 @@ import (
 	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/analytics"
 	"github.com/cxbridge/cxbridge/internal/answers"
-	"github.com/cxbridge/cxbridge/internal/api"
 	"github.com/cxbridge/cxbridge/internal/audit"
+	"github.com/cxbridge/cxbridge/internal/deadletter"
+	"github.com/cxbridge/cxbridge/internal/reconcile"
+	"github.com/cxbridge/cxbridge/internal/simulator"
 	"github.com/cxbridge/cxbridge/internal/sms"
+	"github.com/cxbridge/cxbridge/internal/status"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
+
+// Counter knows what this process has done since it started.
+type Counter interface {
+	Figures() status.Figures
+}
+
+// Health knows whether events can be accepted, and the state of each part by its name.
+type Health interface {
+	Ready() (ok bool, parts map[string]status.Part)
+}
+
+// Reconciler brings a thread up to date. See reconcile.Reconciler for its errors.
+type Reconciler interface {
+	Reconcile(ctx context.Context, id string) (reconcile.Outcome, error)
+}
+
+// Simulator posts made-up events through the intake. See simulator.Simulator for its errors.
+type Simulator interface {
+	SMS(ctx context.Context, ask simulator.SMS) (simulator.Posted, error)
+	Story(ctx context.Context, ask simulator.Story) (simulator.Posted, error)
+}
 
 // Config is what the console needs. Every field is required unless it says otherwise.
 type Config struct {
@@ -60,15 +84,15 @@ type Config struct {
 
 	Store    Store
 	Delivery Delivery
-	Replayer api.Replayer
-	Figures  api.Counter
-	Health   api.Health
+	Replayer deadletter.Replayer
+	Figures  Counter
+	Health   Health
 
-	HasCRM     bool           // threads go to a CRM
-	Waker      Waker          // nil: a thread cannot be pushed at once
-	Reconciler api.Reconciler // nil: CXone is not configured
+	HasCRM     bool       // threads go to a CRM
+	Waker      Waker      // nil: a thread cannot be pushed at once
+	Reconciler Reconciler // nil: CXone is not configured
 
-	Simulator api.Simulator // nil: it has no page
+	Simulator Simulator     // nil: it has no page
 	Settings  []Setting     // as they may be shown
 	OpenAPI   []byte        // the description of the API; nil: it has no page
 	SLA       time.Duration // for receipts, from arrival until they are durable
@@ -116,7 +140,8 @@ type Console struct {
 	foreign  *http.CrossOriginProtection
 	pages    []*page
 	now      func() time.Time
-	quit     chan struct{} // closed by Stop
+	open     context.Context // ends when no page may update itself any more
+	end      context.CancelFunc
 	streams  chan struct{} // holds a token for each open stream
 	looks    chan struct{} // holds a token for each stream that is looking
 }
@@ -129,9 +154,10 @@ func New(cfg Config) (*Console, error) {
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 	c := &Console{
 		Config: cfg, mux: new(routes), sessions: access.NewSessions(cfg.AdminToken, cfg.ViewerToken),
-		tokens: access.NewTokens(cfg.AdminToken, cfg.ViewerToken), foreign: http.NewCrossOriginProtection(), now: time.Now, quit: make(chan struct{}),
+		tokens: access.NewTokens(cfg.AdminToken, cfg.ViewerToken), foreign: http.NewCrossOriginProtection(), now: time.Now,
 		streams: make(chan struct{}, liveStreams), looks: make(chan struct{}, liveLooks),
 	}
+	c.open, c.end = context.WithCancel(context.Background())
 	if err := c.staticRoutes(); err != nil {
 		return nil, err
 	}
@@ -182,8 +208,8 @@ func (c *Console) methods(r *http.Request) []string {
 	return all
 }
 
-// Stop ends the streams of live pages, so that a server can shut down. It must be called only once.
-func (c *Console) Stop() { close(c.quit) }
+// Stop ends the streams of live pages, so that a server can shut down.
+func (c *Console) Stop() { c.end() }
 
 // contentSecurityPolicy lets a page load only our own files. Inline scripts and styles do not run, and no
 // site may frame the page.

@@ -19,7 +19,7 @@ import (
 	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/analytics"
 	"github.com/cxbridge/cxbridge/internal/answers"
-	"github.com/cxbridge/cxbridge/internal/api"
+	"github.com/cxbridge/cxbridge/internal/status"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -37,7 +37,7 @@ var (
 
 type fakeFigures struct{}
 
-func (fakeFigures) Figures() api.Figures { return api.Figures{TotalProcessed: 4321} }
+func (fakeFigures) Figures() status.Figures { return status.Figures{TotalProcessed: 4321} }
 
 // fakeStore tells of the whole what a test puts into it.
 type fakeStore struct {
@@ -82,14 +82,14 @@ type bench struct {
 	report  analytics.Report
 	asked   []answers.Question
 	recent  int // of them, those that may be answered with what was known a moment ago
-	figures api.Figures
-	parts   map[string]api.Part
+	figures status.Figures
+	parts   map[string]status.Part
 	unready bool
 	log     strings.Builder
 }
 
 func newBench() *bench {
-	b := &bench{store: new(fakeStore), parts: map[string]api.Part{"database": {State: "up"}, "crm": {State: "up"}}}
+	b := &bench{store: new(fakeStore), parts: map[string]status.Part{"database": {State: "up"}, "crm": {State: "up"}}}
 	b.report = analytics.Report{Costs: []analytics.Cost{}, Carriers: []analytics.Carrier{}}
 	b.Config = Config{
 		AdminToken: adminToken, ViewerToken: viewerToken, Store: b.store, Delivery: b, Figures: b, Health: b,
@@ -128,9 +128,9 @@ func (b *bench) answer(report analytics.Report) {
 	b.report = report
 }
 
-func (b *bench) Figures() api.Figures { return b.figures }
+func (b *bench) Figures() status.Figures { return b.figures }
 
-func (b *bench) Ready() (bool, map[string]api.Part) { return !b.unready, b.parts }
+func (b *bench) Ready() (bool, map[string]status.Part) { return !b.unready, b.parts }
 
 func (b *bench) console(t *testing.T) *Console {
 	t.Helper()
@@ -292,13 +292,17 @@ func TestErrors(t *testing.T) {
 		isLogged bool
 	}{
 		{store.ErrUnavailable, 503, false}, {store.ErrNotFound, 404, false}, {answers.Refuse(errors.New("the step is short")), 422, false},
-		{&visitorError{409, "Not now."}, 409, false}, {errors.New("a fault"), 503, true},
+		{&visitorError{409, "Not now."}, 409, false}, {errors.New("a fault"), 500, true},
+		{answers.ErrSlow, 503, false},
 	} {
 		b.log.Reset()
 		b.store.err = test.err
 		w := b.get(t, "/carriers", viewerToken)
 		if w.Code != test.status || !strings.Contains(w.Body.String(), `role="alert"`) {
 			t.Errorf("%v: %d %s", test.err, w.Code, w.Body)
+		}
+		if again := w.Header().Get("Retry-After"); (again != "") != (w.Code == http.StatusServiceUnavailable) {
+			t.Errorf("%v: Retry-After: %q", test.err, again)
 		}
 		if isLogged := b.log.Len() > 0; isLogged != test.isLogged {
 			t.Errorf("%v: logged: %q", test.err, b.log.String())

@@ -71,13 +71,7 @@ func (c *Console) liveRoute() {
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), liveLength)
 		defer cancel()
-		go func() {
-			select {
-			case <-c.quit:
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
+		defer context.AfterFunc(c.open, cancel)()
 		c.stream(ctx, w, p, request.WithContext(ctx))
 	})
 }

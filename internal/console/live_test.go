@@ -108,7 +108,7 @@ func TestLive(t *testing.T) {
 		if got := f.w.Header(); got.Get("Content-Type") != "text/event-stream" || got.Get("Cache-Control") != "no-store" || got.Get("X-Accel-Buffering") != "no" {
 			t.Errorf("headers %v", got)
 		}
-		if len(events) != 1 || events[0] != "fresh" || len(blocks) != 3 || !strings.Contains(blocks["overview-figures"], "4,321") {
+		if len(events) != 1 || events[0] != "fresh" || len(blocks) != 4 || !strings.Contains(blocks["overview-figures"], "4,321") {
 			t.Fatalf("first %q %v", events, blocks)
 		}
 		if q := b.questions(); q[0].Length != 15*time.Minute {
@@ -228,7 +228,7 @@ func TestLiveIsLimited(t *testing.T) {
 		<-all[7].done
 		all[7] = follow(t, c, "/", viewerToken)
 		for i, f := range all {
-			if events, blocks := f.read(t); len(events) != 1 || events[0] != "fresh" || len(blocks) != 3 {
+			if events, blocks := f.read(t); len(events) != 1 || events[0] != "fresh" || len(blocks) != 4 {
 				t.Errorf("stream %d: %q %v", i, events, blocks)
 			}
 			f.cancel()

@@ -3,16 +3,15 @@ package console
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/access"
 	"github.com/cxbridge/cxbridge/internal/analytics"
 	"github.com/cxbridge/cxbridge/internal/answers"
-	"github.com/cxbridge/cxbridge/internal/api"
+	"github.com/cxbridge/cxbridge/internal/fault"
+	"github.com/cxbridge/cxbridge/internal/status"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -20,7 +19,7 @@ func (c *Console) overviewPage() {
 	c.add(&page{
 		Name: "overview", Path: "/{$}", Title: "Overview", Menu: true, Need: access.Viewer,
 		load: func(ctx context.Context, r *http.Request) (any, error) { return c.loadOverview(ctx, r) },
-		live: []string{"overview-attention", "overview-figures", "overview-charts"},
+		live: []string{"overview-away", "overview-attention", "overview-figures", "overview-charts"},
 		calm: []string{"overview-charts"}, loadCalm: drawOverview,
 	})
 }
@@ -40,7 +39,7 @@ type overview struct {
 	Backlog   *store.Backlog
 	Alarms    []store.Alarm // raised
 	Letters   int           // up to maxCount
-	Figures   api.Figures
+	Figures   status.Figures
 	Ready     bool
 	Parts     []healthPart
 	Findings  []finding
@@ -103,6 +102,9 @@ func (c *Console) loadOverview(ctx context.Context, r *http.Request) (*overview,
 		return nil, err
 	}
 	o.Findings = c.attention(o)
+	for i := range o.Findings { // the names of carriers are in the texts
+		o.Findings[i].Text = directions.Replace(o.Findings[i].Text)
+	}
 	return o, nil
 }
 
@@ -147,8 +149,8 @@ func gather(all ...func() error) error {
 	for i, do := range all {
 		group.Go(func() {
 			defer func() {
-				if fault := recover(); fault != nil {
-					failed[i] = fmt.Errorf("a fault of the program: %v\n%s", fault, debug.Stack())
+				if p := recover(); p != nil {
+					failed[i] = fault.Error(p)
 				}
 			}()
 			if err := do(); !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded) {

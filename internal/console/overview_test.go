@@ -10,8 +10,8 @@ import (
 
 	"github.com/cxbridge/cxbridge/internal/analytics"
 	"github.com/cxbridge/cxbridge/internal/answers"
-	"github.com/cxbridge/cxbridge/internal/api"
 	"github.com/cxbridge/cxbridge/internal/audit"
+	"github.com/cxbridge/cxbridge/internal/status"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -77,8 +77,8 @@ func TestOverview(t *testing.T) {
 	b.store.backlog = store.Backlog{Pending: 14, Retrying: 2, Parked: 1, Oldest: time.Now().Add(-time.Hour)}
 	b.store.alarms = []store.Alarm{slowAlarm("ORANGE"), {Name: store.SlowCarrier, Subject: "WELL AGAIN", Cleared: time.Now()}}
 	b.store.letters = 7
-	b.figures = api.Figures{CRM: &api.CRMFigures{Breaker: "open", State: "failing", Pushes: 17}}
-	b.parts["crm"] = api.Part{State: "failing", Detail: "the last requests failed"}
+	b.figures = status.Figures{CRM: &status.CRMFigures{Breaker: "open", State: "failing", Pushes: 17}}
+	b.parts["crm"] = status.Part{State: "failing", Detail: "the last requests failed"}
 	page := b.get(t, "/", adminToken).Body.String()
 	want(t, page,
 		`id="overview-attention"`, `id="overview-figures"`, `id="overview-charts"`, `data-live="/"`,
@@ -122,16 +122,16 @@ func TestOverviewWhileTheCRMDoesNotServe(t *testing.T) {
 	b := newBench()
 	until := time.Date(2026, 11, 22, 18, 5, 0, 0, time.UTC)
 	b.store.backlog = store.Backlog{Pending: 14, Oldest: time.Now()}
-	b.parts["crm"] = api.Part{State: "paused", Until: until, Detail: "it answered 503 to the last request, and asked for a pause"}
-	b.figures = api.Figures{CRM: &api.CRMFigures{Breaker: "closed", State: "paused", PausedUntil: until}}
+	b.parts["crm"] = status.Part{State: "paused", Until: until, Detail: "it answered 503 to the last request, and asked for a pause"}
+	b.figures = status.Figures{CRM: &status.CRMFigures{Breaker: "closed", State: "paused", PausedUntil: until}}
 	page := b.get(t, "/", viewerToken).Body.String()
 	want(t, page, `<span class="badge warn">Paused</span>`,
 		"The CRM is left alone until 18:05:00 UTC: it answered 503 to the last request, and asked for a pause. 14 threads wait.",
 		`href="/threads?state=pending"`, `<span class="tile-value">Paused</span>`)
 	wantNot(t, page, "All is well", `<span class="tile-value">Up</span></div>`)
 
-	b.parts["crm"] = api.Part{State: "failing", Detail: "the last requests failed (503 to the latest); they are tried again"}
-	b.figures = api.Figures{CRM: &api.CRMFigures{Breaker: "closed", State: "failing"}}
+	b.parts["crm"] = status.Part{State: "failing", Detail: "the last requests failed (503 to the latest); they are tried again"}
+	b.figures = status.Figures{CRM: &status.CRMFigures{Breaker: "closed", State: "failing"}}
 	page = b.get(t, "/", viewerToken).Body.String()
 	want(t, page, `<span class="badge bad">Down</span>`,
 		"The CRM does not work. The last requests failed (503 to the latest); they are tried again. 14 threads wait.", `<span class="tile-value">Failing</span>`)
@@ -142,14 +142,14 @@ func TestOverviewWhileTheCRMDoesNotServe(t *testing.T) {
 func TestOverviewWithoutDatabase(t *testing.T) {
 	b := newBench()
 	b.store.err = store.ErrUnavailable
-	b.parts = map[string]api.Part{"database": {State: "down", Detail: "see the log"}, "spool": {State: "holding", Detail: "77 events wait"}}
-	b.figures = api.Figures{SpoolEvents: 77, CRM: &api.CRMFigures{Breaker: "closed", State: "up"}}
+	b.parts = map[string]status.Part{"database": {State: "down", Detail: "see the log"}, "spool": {State: "holding", Detail: "77 events wait"}}
+	b.figures = status.Figures{SpoolEvents: 77, CRM: &status.CRMFigures{Breaker: "closed", State: "up"}}
 	for _, token := range []string{viewerToken, adminToken} {
 		w := b.get(t, "/", token)
 		if w.Code != http.StatusOK {
 			t.Fatalf("%d %s", w.Code, w.Body)
 		}
-		want(t, w.Body.String(), "The database does not answer.", "77 wait in the spool", "The database is down. See the log.", "The spool is holding events. 77 events wait.")
+		want(t, w.Body.String(), "The database does not answer.", "wait in the spool until it is back", "The database is down. See the log.", "The spool is holding events. 77 events wait.")
 		wantNot(t, w.Body.String(), "All is well", "events and pushes that were refused") // how many there are is not known
 	}
 	b.unready = true
@@ -159,15 +159,15 @@ func TestOverviewWithoutDatabase(t *testing.T) {
 // What does not work is told with what it means, and what to do.
 func TestSentence(t *testing.T) {
 	for want, p := range map[string]healthPart{
-		"The CRM does not work. It is tried.": {"crm", api.Part{State: "failing", Detail: "it is tried"}},
+		"The CRM does not work. It is tried.": {"crm", status.Part{State: "failing", Detail: "it is tried"}},
 		"The CRM asks again and again to be left alone: it answered 429.": {"crm",
-			api.Part{State: "paused", Detail: "it answered 429"}},
+			status.Part{State: "paused", Detail: "it answered 429"}},
 		"The CRM is left alone until 18:05:09 UTC: it asked for it.": {"crm",
-			api.Part{State: "paused", Until: time.Date(2026, 11, 22, 18, 5, 9, 0, time.UTC), Detail: "it asked for it"}},
-		"This process is stopping.":         {"process", api.Part{State: "stopping"}},
-		"The spool is full. 7 events wait.": {"spool", api.Part{State: "full", Detail: "7 events wait"}},
+			status.Part{State: "paused", Until: time.Date(2026, 11, 22, 18, 5, 9, 0, time.UTC), Detail: "it asked for it"}},
+		"This process is stopping.":         {"process", status.Part{State: "stopping"}},
+		"The spool is full. 7 events wait.": {"spool", status.Part{State: "full", Detail: "7 events wait"}},
 		"CXone does not accept the subscription sms-status-webhook, so it may send no such events. The log has its answer. It is tried again.": {
-			"cxone sms-status-webhook", api.Part{State: "failing"}},
+			"cxone sms-status-webhook", status.Part{State: "failing"}},
 	} {
 		if got := p.sentence(); got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -184,10 +184,10 @@ func TestOverviewWithAFault(t *testing.T) {
 	b := newBench()
 	b.Delivery = panics{}
 	w := b.get(t, "/", viewerToken)
-	if w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "a bug") {
+	if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "a bug") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	if log := b.log.String(); !strings.Contains(log, "a bug") || !strings.Contains(log, "panics.Recent") {
+	if log := b.log.String(); strings.Contains(log, "a bug") || !strings.Contains(log, "panics.Recent") {
 		t.Errorf("the log does not tell where: %s", log)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -224,6 +225,9 @@ type visitorError struct {
 	message string
 }
 
+// failedRetry is when a page that failed may be asked for again.
+const failedRetry = 5 * time.Second
+
 func (e *visitorError) Error() string { return e.message }
 
 // fail answers with an error page. It is the one place that decides on the status of an error.
@@ -231,6 +235,7 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	visitor, isVisitors := errors.AsType[*visitorError](err)
 	question, isQuestions := errors.AsType[*answers.QuestionError](err)
 	status, message := http.StatusServiceUnavailable, "The database does not answer. Events are still accepted as long as /readyz answers 200. Try again in a moment."
+	isAway := errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || r.Context().Err() != nil
 	switch {
 	case isVisitors:
 		status, message = visitor.status, visitor.message
@@ -238,8 +243,14 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status, message = http.StatusUnprocessableEntity, sentence(question.Error())
 	case errors.Is(err, store.ErrNotFound):
 		status, message = http.StatusNotFound, "There is nothing with this id. It may have been deleted or resolved in the meantime."
-	case !errors.Is(err, store.ErrUnavailable) && r.Context().Err() == nil:
+	case errors.Is(err, answers.ErrSlow):
+		message = sentence(answers.ErrSlow.Error())
+	case !isAway:
+		status, message = http.StatusInternalServerError, "This page failed. The log says why."
 		c.Log.LogAttrs(r.Context(), slog.LevelError, "console: page failed", slog.String("path", r.URL.Path), slog.Any("error", err))
+	}
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", strconv.FormatInt(access.Seconds(failedRetry), 10))
 	}
 	c.write(w, r, status, "error", &view{Title: "Error", Data: message})
 }

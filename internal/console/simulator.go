@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/cxbridge/cxbridge/internal/access"
-	"github.com/cxbridge/cxbridge/internal/api"
 	"github.com/cxbridge/cxbridge/internal/sim"
 	"github.com/cxbridge/cxbridge/internal/simulator"
 	"github.com/cxbridge/cxbridge/internal/sms"
@@ -68,7 +67,7 @@ func newSimulatorView(r *http.Request) *simulatorView {
 		Ready: recipes, Regions: sim.Regions(), Scenarios: scenarios, Made: madeOf(r.URL.Query()),
 		Statuses: []sms.Status{sms.Delivered, sms.Failed, sms.Rejected, sms.Expired, sms.Pending, sms.Unknown},
 	}
-	v.Most.Receipts, v.Most.Size, v.Most.Seed = simulator.MaxReceipts, simulator.MaxSize, api.MaxSeed
+	v.Most.Receipts, v.Most.Size, v.Most.Seed = simulator.MaxReceipts, simulator.MaxSize, simulator.MaxSeed
 	return v
 }
 
@@ -138,7 +137,7 @@ func (c *Console) makeThreads(ctx context.Context, r *http.Request) (next, notic
 	if ask.Size, err = wholeNumber(r, "size", 0, 2, simulator.MaxSize); err != nil {
 		return "", "", err
 	}
-	seed, err := wholeNumber(r, "seed", 0, 0, api.MaxSeed)
+	seed, err := wholeNumber(r, "seed", 0, 0, simulator.MaxSeed)
 	if err != nil {
 		return "", "", err
 	}
@@ -159,7 +158,7 @@ func (c *Console) produce(ctx context.Context, orders ...order) (next, notice st
 
 func (c *Console) fill(ctx context.Context, o order, all *made) error {
 	if o.story != nil {
-		ask := api.NewStory(o.story.Scenario, o.story.Seed, o.story.Size)
+		ask := simulator.NewStory(o.story.Scenario, o.story.Seed, o.story.Size)
 		posted, err := c.Simulator.Story(ctx, ask)
 		all.Threads, all.Seed = append(all.Threads, posted.IDs...), ask.Seed
 		all.add(posted)

@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cxbridge/cxbridge/internal/api"
 	"github.com/cxbridge/cxbridge/internal/simulator"
 	"github.com/cxbridge/cxbridge/internal/webhook"
 )
@@ -80,7 +79,7 @@ func TestSimulatorForms(t *testing.T) {
 		{path: "receipts", form: "status=&carrier=&region=&count=", sms: []simulator.SMS{{Count: 1}}},
 		{path: "receipts", form: "status=FAILED&carrier=+O2+UK+&region=GB&count=1000", sms: []simulator.SMS{{Status: "FAILED", Carrier: "O2 UK", Region: "GB", Count: 1000}}},
 		{path: "threads", form: "scenario=merge&seed=7&size=8", stories: []simulator.Story{{Scenario: simulator.Merge, Seed: 7, Size: 8}}},
-		{path: "threads", form: "scenario=storm&seed=9007199254740991&size=", stories: []simulator.Story{{Scenario: simulator.Storm, Seed: api.MaxSeed, Size: 100}}},
+		{path: "threads", form: "scenario=storm&seed=9007199254740991&size=", stories: []simulator.Story{{Scenario: simulator.Storm, Seed: simulator.MaxSeed, Size: 100}}},
 		{path: "ready/bad-carrier", sms: []simulator.SMS{
 			{Status: "FAILED", Carrier: "BADROUTE", Region: "GB", Count: 67}, {Status: "DELIVERED", Carrier: "BADROUTE", Region: "GB", Count: 133},
 		}},
@@ -153,7 +152,7 @@ func TestSimulatorErrors(t *testing.T) {
 	}
 	b.Simulator = &fakeSimulator{err: errors.New("a fault")}
 	w = b.submitForm(t, makePath+"/ready/mixed", "", adminToken)
-	if w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "a fault") || b.log.Len() == 0 {
+	if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "a fault") || b.log.Len() == 0 {
 		t.Errorf("a fault: %d %s", w.Code, w.Body)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/cxbridge/cxbridge/internal/access"
-	"github.com/cxbridge/cxbridge/internal/api"
+	"github.com/cxbridge/cxbridge/internal/status"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -26,7 +26,7 @@ type systemView struct {
 	Ready         bool
 	Parts         []healthPart
 	Subscriptions []healthPart // at CXone
-	Figures       api.Figures
+	Figures       status.Figures
 	Database      *store.Description
 	Backlog       *store.Backlog
 	Replicas      []replicaRow

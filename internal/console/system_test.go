@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cxbridge/cxbridge/internal/api"
 	"github.com/cxbridge/cxbridge/internal/audit"
+	"github.com/cxbridge/cxbridge/internal/status"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -43,13 +43,13 @@ func TestSystem(t *testing.T) {
 		{ID: "second", Host: "host-2", Version: "1.2.2", Started: now.Add(-time.Minute), Seen: now.Add(-3*time.Hour - 10*time.Minute)},
 	}
 	s.backlog = store.Backlog{Pending: 12, Retrying: 3, Oldest: now.Add(-90 * time.Minute)}
-	b.parts = map[string]api.Part{
+	b.parts = map[string]status.Part{
 		"database": {State: "up"}, "spool": {State: "holding", Detail: "7 events wait for the database"}, "crm": {State: "failing"},
 		"cxone sms-status-webhook": {State: "subscribed"}, "cxone crm-social-thread-sync": {State: "failing"},
 	}
-	b.figures = api.Figures{
+	b.figures = status.Figures{
 		TotalProcessed: 12345, TotalErrors: 123, AvgLatencyMs: 4.2, Duplicates: 77, DeadLetters: 11, SpoolEvents: 7, SpoolBytes: 2048, UptimeSeconds: 3725,
-		CRM: &api.CRMFigures{Pushes: 901, Failures: 14, Conflicts: 5, Breaker: "open", State: "failing", AvgLagMs: 38},
+		CRM: &status.CRMFigures{Pushes: 901, Failures: 14, Conflicts: 5, Breaker: "open", State: "failing", AvgLagMs: 38},
 	}
 	for _, token := range []string{viewerToken, adminToken} {
 		w := b.get(t, "/system", token)
@@ -69,8 +69,8 @@ func TestSystem(t *testing.T) {
 func TestSystemWhileTheCRMIsLeftAlone(t *testing.T) {
 	b, _ := systemBench()
 	until := time.Date(2026, 11, 22, 18, 5, 0, 0, time.UTC)
-	b.parts["crm"] = api.Part{State: "paused", Until: until, Detail: "it asked for it"}
-	b.figures = api.Figures{CRM: &api.CRMFigures{Breaker: "closed", State: "paused", PausedUntil: until}}
+	b.parts["crm"] = status.Part{State: "paused", Until: until, Detail: "it asked for it"}
+	b.figures = status.Figures{CRM: &status.CRMFigures{Breaker: "closed", State: "paused", PausedUntil: until}}
 	page := b.get(t, "/system", viewerToken).Body.String()
 	want(t, page, `<span class="badge warn">paused</span> until <time datetime="2026-11-22T18:05:00Z">`, "it asked for it",
 		`left alone until <time datetime="2026-11-22T18:05:00Z">2026-11-22 18:05:00 UTC</time>; breaker closed`)
@@ -110,14 +110,14 @@ func TestSystemSettings(t *testing.T) {
 func TestSystemWithoutDatabase(t *testing.T) {
 	b, s := systemBench()
 	s.fail(store.ErrUnavailable)
-	b.unready, b.parts = true, map[string]api.Part{"database": {State: "down", Detail: "see the log"}}
+	b.unready, b.parts = true, map[string]status.Part{"database": {State: "down", Detail: "see the log"}}
 	w := b.get(t, "/system", viewerToken)
 	if w.Code != http.StatusOK {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	want(t, w.Body.String(), "Not ready", "No answer", "see the log", "they are not known")
 	s.fail(errors.New("a fault"))
-	if w := b.get(t, "/system", viewerToken); w.Code != http.StatusServiceUnavailable {
+	if w := b.get(t, "/system", viewerToken); w.Code != http.StatusInternalServerError {
 		t.Errorf("a fault: %d", w.Code)
 	}
 }

@@ -13,9 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cxbridge/cxbridge/internal/api"
 	"github.com/cxbridge/cxbridge/internal/audit"
 	"github.com/cxbridge/cxbridge/internal/reconcile"
+	"github.com/cxbridge/cxbridge/internal/status"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -275,19 +275,19 @@ func TestThreadThatWaits(t *testing.T) {
 	w := newWorld(t, withCRM)
 	w.threads(t, story[0])
 	const path = "/threads/case%2F1"
-	show := func(crm api.CRMFigures, texts ...string) {
+	show := func(crm status.CRMFigures, texts ...string) {
 		t.Helper()
-		w.Figures = &bench{figures: api.Figures{CRM: &crm}}
+		w.Figures = &bench{figures: status.Figures{CRM: &crm}}
 		wants(t, w.get(t, viewerToken, path, http.StatusOK), texts...)
 	}
 	until := time.Now().Add(4 * time.Minute)
 	due := `The next attempt is due at <time datetime="` + until.UTC().Format(time.RFC3339Nano)
-	show(api.CRMFigures{State: "up"}, "The CRM is about to get it", "!Next attempt")
-	show(api.CRMFigures{State: "paused", PausedUntil: until}, "The CRM is left alone for a while, as it answered 429 or 503.", due, "Next attempt", "!about to get it")
-	show(api.CRMFigures{State: "failing"}, "The CRM fails at the moment.", "!about to get it")
+	show(status.CRMFigures{State: "up"}, "The CRM is about to get it", "!Next attempt")
+	show(status.CRMFigures{State: "paused", PausedUntil: until}, "The CRM is left alone for a while, as it answered 429 or 503.", due, "Next attempt", "!about to get it")
+	show(status.CRMFigures{State: "failing"}, "The CRM fails at the moment.", "!about to get it")
 	w.push(t, func(p *store.Push) { p.Status, p.Error, p.Postponed, p.RetryIn = 429, "later", true, 3*time.Minute })
-	show(api.CRMFigures{State: "up"}, "The CRM has not got all of it yet. The next attempt is due at <time", "!about to get it")
-	show(api.CRMFigures{State: "paused", PausedUntil: until}, due)
+	show(status.CRMFigures{State: "up"}, "The CRM has not got all of it yet. The next attempt is due at <time", "!about to get it")
+	show(status.CRMFigures{State: "paused", PausedUntil: until}, due)
 	next := w.post(t, "/threads/wake?id=case%2F1")
 	wants(t, w.get(t, adminToken, next.String(), http.StatusOK), "The thread is tried when that is over.", "!tried now")
 }
@@ -357,7 +357,7 @@ func TestReconcileThread(t *testing.T) {
 		{&reconcile.UpstreamError{Reason: "CXone: <no answer>"}, http.StatusBadGateway, "CXone: &lt;no answer&gt;"},
 		{store.ErrNotFound, http.StatusNotFound, "CXone does not know this thread"},
 		{store.ErrUnavailable, http.StatusServiceUnavailable, "database does not answer"},
-		{errors.New("secret"), http.StatusServiceUnavailable, "!secret"},
+		{errors.New("secret"), http.StatusInternalServerError, "!secret"},
 	} {
 		fault = test.err
 		answer := w.try("/threads/reconcile?id=case%2F1", adminToken)

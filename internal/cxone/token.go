@@ -1,9 +1,11 @@
 package cxone
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -92,7 +94,7 @@ func (t *tokens) fetch(ctx context.Context) (*oauth2.Token, error) {
 	if err := t.client.pause.check(opToken); err != nil {
 		return nil, err
 	}
-	token, err := t.config.Token(context.WithValue(ctx, oauth2.HTTPClient, t.client.http))
+	token, err := t.request(ctx)
 	if err != nil {
 		return nil, t.explain(err)
 	}
@@ -132,4 +134,44 @@ func (t *tokens) explain(err error) error {
 		e.Message = "403: the OAuth client may not fetch tokens: check that it is enabled in CXone"
 	}
 	return e
+}
+
+// request requests a token. RFC 6749 has the credentials form-encoded before they go into HTTP Basic, but many
+// servers and clients leave them as they are. Where that makes a difference, the second way is tried as well.
+func (t *tokens) request(ctx context.Context) (*oauth2.Token, error) {
+	client := t.client.http
+	token, err := t.config.Token(context.WithValue(ctx, oauth2.HTTPClient, client))
+	if !areDenied(err) || t.config.AuthStyle != oauth2.AuthStyleInHeader || !t.changeEncoded() {
+		return token, err
+	}
+	plain := *client
+	plain.Transport = plainBasic{t.config.ClientID, t.config.ClientSecret, cmp.Or(client.Transport, http.DefaultTransport)}
+	if token, errPlain := t.config.Token(context.WithValue(ctx, oauth2.HTTPClient, &plain)); errPlain == nil {
+		return token, nil
+	}
+	return nil, err
+}
+
+// areDenied reports whether an error says that the credentials are wrong.
+func areDenied(err error) bool {
+	refusal, ok := errors.AsType[*oauth2.RetrieveError](err)
+	return ok && (refusal.ErrorCode == "invalid_client" || refusal.Response.StatusCode == http.StatusUnauthorized)
+}
+
+// changeEncoded reports whether the credentials are others once they are form-encoded.
+func (t *tokens) changeEncoded() bool {
+	id, secret := t.config.ClientID, t.config.ClientSecret
+	return url.QueryEscape(id) != id || url.QueryEscape(secret) != secret
+}
+
+// plainBasic puts credentials into HTTP Basic as they are.
+type plainBasic struct {
+	id, secret string
+	next       http.RoundTripper
+}
+
+func (p plainBasic) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.SetBasicAuth(p.id, p.secret)
+	return p.next.RoundTrip(r)
 }

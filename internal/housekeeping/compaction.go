@@ -65,7 +65,11 @@ func (c *Compactor) compact(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 		defer cancel()
 		start := time.Now()
-		moved, err := c.counts.Compact(ctx, start, compactStep)
+		now, err := c.counts.Now(ctx)
+		if err != nil {
+			return 0, err
+		}
+		moved, err := c.counts.Compact(ctx, now, compactStep)
 		if moved > 0 {
 			c.moved.Add(float64(moved))
 			c.seconds.Observe(time.Since(start).Seconds())
@@ -78,7 +82,11 @@ func (c *Compactor) prune(ctx context.Context) error {
 	return drain(ctx, pruneStep, func() (int, error) {
 		ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 		defer cancel()
-		deleted, err := c.counts.Prune(ctx, time.Now(), pruneStep)
+		now, err := c.counts.Now(ctx)
+		if err != nil {
+			return 0, err
+		}
+		deleted, err := c.counts.Prune(ctx, now, pruneStep)
 		c.pruned.Add(float64(deleted))
 		return deleted, err
 	})

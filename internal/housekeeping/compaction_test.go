@@ -30,6 +30,11 @@ func (f *fakeCounts) Counts(context.Context, []analytics.Range, func([]byte) err
 	return errors.New("nobody asks")
 }
 
+// aheadBy is by how much the clock of the fakes is ahead of ours.
+const aheadBy = time.Hour
+
+func (f *fakeCounts) Now(context.Context) (time.Time, error) { return time.Now().Add(aheadBy), nil }
+
 func (f *fakeCounts) Compact(_ context.Context, now time.Time, limit int) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -92,7 +97,11 @@ func runCompactor(t *testing.T, counts store.Counts, d time.Duration, during fun
 func TestCompactorWorksUntilNothingIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		counts := &fakeCounts{deltas: 3*compactStep + 5, rollups: 2 * pruneStep}
+		begin := time.Now()
 		log, metrics := runCompactor(t, counts, 2*pruneEvery+compactEvery/2, nil)
+		if want := begin.Add(aheadBy); !counts.compacts[0].Equal(want) || !counts.prunes[0].Equal(want) {
+			t.Errorf("compacted as of %v, pruned as of %v, want %v", counts.compacts[0], counts.prunes[0], want)
+		}
 		if counts.deltas != 0 || counts.rollups != 0 || log != "" {
 			t.Errorf("%d deltas and %d rollups are left; log %q", counts.deltas, counts.rollups, log)
 		}

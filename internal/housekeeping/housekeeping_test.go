@@ -36,6 +36,9 @@ func (v *vanished) wait(ctx context.Context, op string) error {
 	return fmt.Errorf("%w: %w", store.ErrUnavailable, ctx.Err())
 }
 
+// Now answers, so that it is seen what is asked afterwards.
+func (v *vanished) Now(context.Context) (time.Time, error) { return time.Now(), nil }
+
 func (v *vanished) Compact(ctx context.Context, _ time.Time, _ int) (int, error) {
 	return 0, v.wait(ctx, "Compact")
 }

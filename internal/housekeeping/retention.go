@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cxbridge/cxbridge/internal/backoff"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -50,7 +51,7 @@ func NewRetention(archive store.Archive, keep map[store.Expirable]time.Duration,
 // Run deletes once an hour, until the context ends. The others skip what one replica is about to
 // delete.
 func (r *Retention) Run(ctx context.Context) {
-	if len(r.keep) == 0 || !sleep(ctx, expireFirst) {
+	if len(r.keep) == 0 || !backoff.Sleep(ctx, expireFirst) {
 		return
 	}
 	repeat(ctx, expireEvery, r.log, "deletion of what is too old", r.expire)
@@ -59,10 +60,14 @@ func (r *Retention) Run(ctx context.Context) {
 // expire deletes what is too old now. One kind that fails does not hold up the others.
 func (r *Retention) expire(ctx context.Context) error {
 	start := time.Now()
+	now, err := r.now(ctx)
+	if err != nil {
+		return err
+	}
 	deleted := make(map[store.Expirable]int)
 	var failed error
 	for _, kind := range slices.Sorted(maps.Keys(r.keep)) {
-		n, err := r.expireKind(ctx, kind, start.Add(-r.keep[kind]))
+		n, err := r.expireKind(ctx, kind, now.Add(-r.keep[kind]))
 		if n > 0 {
 			deleted[kind] = n
 		}
@@ -89,26 +94,20 @@ func (r *Retention) expireKind(ctx context.Context, kind store.Expirable, before
 		if cursor = e.Cursor; cursor == "" {
 			return deleted, nil
 		}
-		if !sleep(ctx, expirePause) {
+		if !backoff.Sleep(ctx, expirePause) {
 			return deleted, ctx.Err()
 		}
 	}
+}
+
+func (r *Retention) now(ctx context.Context) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	return r.archive.Now(ctx)
 }
 
 func (r *Retention) expireSome(ctx context.Context, kind store.Expirable, before time.Time, cursor string) (store.Expired, error) {
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
 	return r.archive.Expire(ctx, kind, before, cursor, expireStep)
-}
-
-// sleep waits for a time, and reports whether the context lasted so long.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -29,6 +29,8 @@ type fakeArchive struct {
 	starts time.Time
 }
 
+func (f *fakeArchive) Now(context.Context) (time.Time, error) { return time.Now().Add(aheadBy), nil }
+
 func (f *fakeArchive) Expire(_ context.Context, kind store.Expirable, before time.Time, cursor string, limit int) (store.Expired, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -70,11 +72,11 @@ func TestRetention(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		want := `1m0s journal before -59m0s at ""
-1m0s messages before -9m0s at ""
-1m0.05s messages before -9m0s at "1"
-1m0.1s messages before -9m0s at "2"
-1m0.1s threads before -59m0s at ""`
+		want := `1m0s journal before 1m0s at ""
+1m0s messages before 51m0s at ""
+1m0.05s messages before 51m0s at "1"
+1m0.1s messages before 51m0s at "2"
+1m0.1s threads before 1m0s at ""`
 		if asked := f.calls(); asked != want {
 			t.Errorf("it asks\n%s\nwant\n%s", asked, want)
 		}

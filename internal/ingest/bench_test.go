@@ -10,7 +10,7 @@ import (
 )
 
 // instantStore costs next to nothing, so that a benchmark shows what ingest itself costs.
-type instantStore struct{ store.Store }
+type instantStore struct{ Store }
 
 func (instantStore) Ping(context.Context) error { return nil }
 

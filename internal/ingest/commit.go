@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"time"
 
+	"github.com/cxbridge/cxbridge/internal/fault"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -79,8 +79,8 @@ func (in *Ingest) commitParts(ctx context.Context, timeout time.Duration, batch 
 			n++
 		}
 		limited, cancel := context.WithTimeout(ctx, timeout+time.Duration(items)*itemTimeout)
-		rest, err := in.commit(limited, batch[:n])
-		isLate := limited.Err() != nil
+		rest, err = in.commit(limited, batch[:n])
+		isLate = limited.Err() != nil
 		cancel()
 		if err != nil {
 			return append(rest[:len(rest):len(rest)], batch[n:]...), isLate, err
@@ -161,22 +161,21 @@ func (in *Ingest) transact(ctx context.Context, entries []store.Entry, batch []p
 // set aside. Otherwise it would come again, from its sender or from the spool, and do the same.
 func (in *Ingest) tryCommit(ctx context.Context, batch store.Batch) (outcomes []store.Outcome, err error) {
 	defer func() {
-		if recover() != nil {
-			// The value of the panic may hold a part of the event.
-			in.log.Error("a commit failed because of a fault in the program", "stack", string(debug.Stack()))
+		if p := recover(); p != nil {
+			in.log.Error("a commit failed because of a fault in the program", "error", fault.Error(p))
 			err = fmt.Errorf("%w: a fault in the program; the log says more", store.ErrRefused)
 		}
 	}()
 	return in.store.Commit(ctx, batch)
 }
 
-// spoolAll writes requests to the spool, together if they fit, else each one that does.
+// spoolAll writes requests to the spool, together if they fit, and otherwise each one that does.
 func (in *Ingest) spoolAll(requests []*request) {
 	err := in.spoolSome(requests)
 	if err != nil && isDiskFailure(err) {
 		in.log.Error("the spool cannot be written", "error", err)
 	}
-	if err == nil || len(requests) == 1 {
+	if len(requests) == 1 || !errors.Is(err, ErrSpoolFull) && !isDiskFull(err) {
 		return
 	}
 	for _, r := range requests {

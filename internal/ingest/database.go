@@ -3,12 +3,11 @@ package ingest
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/cxbridge/cxbridge/internal/backoff"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -152,11 +151,11 @@ func (in *Ingest) keepConnected(ctx context.Context, tried chan<- struct{}) {
 // keepRecovering tries to recover until it succeeds or ctx ends.
 func (in *Ingest) keepRecovering(ctx context.Context) {
 	for attempt := 1; ; attempt++ {
-		err := in.recover(ctx)
+		err := in.reconnect(ctx)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		wait := fullJitter(attempt, reconnectFirst, reconnectMost)
+		wait := backoff.Jitter(attempt, reconnectFirst, reconnectMost)
 		message := "the database is still away"
 		switch {
 		case in.database.up():
@@ -174,8 +173,8 @@ func (in *Ingest) keepRecovering(ctx context.Context) {
 	}
 }
 
-// recover connects if need be and drains the spool.
-func (in *Ingest) recover(ctx context.Context) error {
+// reconnect connects if need be and drains the spool.
+func (in *Ingest) reconnect(ctx context.Context) error {
 	if !in.database.up() {
 		if err := in.connect(ctx); err != nil {
 			return err
@@ -234,17 +233,7 @@ func (in *Ingest) drainBatch(ctx context.Context) (int, error) {
 
 // read reads an event of the spool again. One of a kind that is not known was written by a newer
 // version, and is kept for it.
-//
-// An event that makes the program panic is kept as a dead letter: the spool would hand it out again at
-// every start.
-func (in *Ingest) read(e SpoolEvent) (reading Reading) {
-	defer func() {
-		if recover() != nil {
-			// The value of the panic may hold a part of the event.
-			in.log.Error("an event of the spool could not be read because of a fault in the program", "stack", string(debug.Stack()))
-			reading = e.refused(errors.New("it could not be read because of a fault in the program; the log says more"))
-		}
-	}()
+func (in *Ingest) read(e SpoolEvent) Reading {
 	reading, known := in.reader.read(e)
 	if !known {
 		return e.refused(errors.New("this version does not know events of the kind " + string(e.Kind)))
@@ -255,14 +244,4 @@ func (in *Ingest) read(e SpoolEvent) (reading Reading) {
 // refused returns the reading of an event that cannot be read.
 func (e SpoolEvent) refused(err error) Reading {
 	return Reading{Refused: err, Entry: e.deadLetter("", err.Error())}
-}
-
-// fullJitter returns how long to wait after an attempt, counted from 1: a random time up to a bound
-// that doubles with each. So replicas that lost the same database do not come back in step.
-func fullJitter(attempt int, first, most time.Duration) time.Duration {
-	bound := most
-	if shift := attempt - 1; shift < 30 && first<<shift < most {
-		bound = first << shift
-	}
-	return rand.N(bound) + time.Millisecond
 }

@@ -194,7 +194,7 @@ func TestEventOfTheSpoolThatMakesTheReaderPanicIsKept(t *testing.T) {
 		st := &fakeStore{away: true}
 		in := start(t, st, spool)
 		mustSubmit(t, in, "a")
-		in.reader = &Reader{} // has no Judge to ask
+		in.reader = &Reader{Log: in.log} // has no Judge to ask
 		st.setAway(false)
 		time.Sleep(time.Minute)
 		synctest.Wait()

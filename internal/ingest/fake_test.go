@@ -23,8 +23,6 @@ var errAway = fmt.Errorf("connection refused: %w", store.ErrUnavailable)
 // fakeStore is a store in memory that can be made to fail. The revision of a thread is the version of
 // its event, and an event without one is stale.
 type fakeStore struct {
-	store.Store // nil: what is not overridden here must not be called
-
 	mu        sync.Mutex
 	away      bool
 	poison    string // the id of a message or thread that the database refuses
@@ -163,7 +161,7 @@ func newReader(t testing.TB) *Reader {
 	if !ok {
 		t.Fatal("the default sender rules are not built in")
 	}
-	return &Reader{Judge: &sms.Judge{Rules: rules, DefaultRegion: "US"}, Policy: Flag}
+	return &Reader{Judge: &sms.Judge{Rules: rules, DefaultRegion: "US"}, Policy: Flag, Log: slog.New(slog.DiscardHandler)}
 }
 
 func newMetrics() *Metrics { return NewMetrics(prometheus.NewRegistry()) }
@@ -179,7 +177,7 @@ func newSpool(t testing.TB, dir string, limit int64) *Spool {
 }
 
 // start runs an Ingest for the length of a test.
-func start(t testing.TB, st store.Store, spool *Spool) *Ingest {
+func start(t testing.TB, st Store, spool *Spool) *Ingest {
 	t.Helper()
 	return startWith(t, Config{Store: st, Spool: spool})
 }

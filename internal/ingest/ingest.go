@@ -25,9 +25,16 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
+// Store is what an Ingest needs of a store.Store.
+type Store interface {
+	Commit(ctx context.Context, b store.Batch) ([]store.Outcome, error)
+	Ping(ctx context.Context) error
+	Migrate(ctx context.Context) error
+}
+
 // Config is what an Ingest works with.
 type Config struct {
-	Store  store.Store
+	Store  Store
 	Reader *Reader
 
 	// Spool takes events while the database is away. Without one such events are not accepted.
@@ -54,7 +61,7 @@ const commitTimeout = 3 * time.Second
 
 // Ingest accepts events. Its methods are safe for concurrent use.
 type Ingest struct {
-	store    store.Store
+	store    Store
 	judge    *sms.Judge
 	reader   *Reader
 	spool    *Spool
@@ -150,8 +157,8 @@ func (in *Ingest) Stop() {
 }
 
 // Submit returns once every reading is durable, in the database or in the spool, with an answer
-// for each. When ctx has ended before the call, it returns the error of ctx and keeps nothing. Else the
-// error is a *BusyError, and not every reading is durable. A context that ends later changes nothing:
+// for each. When ctx has ended before the call, it returns the error of ctx and keeps nothing. Otherwise
+// the error is a *BusyError, and not every reading is durable. A context that ends later changes nothing:
 // the readings take up memory until they are committed, and whoever counts that memory learns by the
 // return when it is free.
 func (in *Ingest) Submit(ctx context.Context, readings []Reading) ([]Answer, error) {

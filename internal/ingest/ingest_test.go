@@ -15,7 +15,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
-	"pgregory.net/rapid"
 
 	"github.com/cxbridge/cxbridge/internal/store"
 )
@@ -299,17 +298,4 @@ func TestReceiptIsKeptInUTF8(t *testing.T) {
 	if r.Entry.Receipt == nil || string(r.Entry.Receipt.Raw) != want {
 		t.Errorf("got %+v, want the body %s", r, want)
 	}
-}
-
-func TestFullJitterStaysInItsBounds(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		attempt := rapid.IntRange(1, 1_000_000).Draw(t, "attempt")
-		wait := fullJitter(attempt, reconnectFirst, reconnectMost)
-		if wait <= 0 || wait > reconnectMost+time.Millisecond {
-			t.Fatalf("attempt %d waits %v", attempt, wait)
-		}
-		if attempt == 1 && wait > reconnectFirst+time.Millisecond {
-			t.Fatalf("the first attempt waits %v", wait)
-		}
-	})
 }

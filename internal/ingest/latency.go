@@ -164,8 +164,8 @@ func (in *Ingest) keepObserved(ctx context.Context) {
 	}
 }
 
-// CommitObserved commits what was observed of the receipts that were answered before the call, so that who
-// asks the store next finds them counted. It waits for the commits that have taken some of it along, and
+// CommitObserved commits what was observed of the receipts that were answered before the call, so that
+// whoever asks the store next finds them counted. It waits for the commits that have taken some of it along, and
 // when one of them fails, commits that itself.
 //
 // When the database is away, or does not take it in the time of a commit, it returns all the same. The

@@ -1,8 +1,11 @@
 package ingest
 
 import (
+	"errors"
+	"log/slog"
 	"time"
 
+	"github.com/cxbridge/cxbridge/internal/fault"
 	"github.com/cxbridge/cxbridge/internal/sms"
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/thread"
@@ -24,6 +27,7 @@ type Reader struct {
 	Policy    Policy
 	Zones     sms.Zones
 	ThreadIDs thread.IDFormat
+	Log       *slog.Logger // of faults of the program, when an event is read once more
 }
 
 // Reading is what a Reader makes of one event. Its Entry is to be submitted in any case: a refusal is
@@ -100,8 +104,16 @@ func (rd *Reader) ReadThread(raw []byte, received time.Time) Reading {
 	return Reading{Subject: e.ThreadID, Entry: store.Entry{Thread: e}}
 }
 
-// read reads an event of any kind that senders deliver. Other kinds are not known.
+// read reads an event once more: one of the spool, or that of a dead letter. Kinds that no sender delivers are
+// not known. An event that makes the program panic is refused: the spool would hand it out again at every start.
 func (rd *Reader) read(e SpoolEvent) (reading Reading, known bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			rd.Log.Error("an event could not be read because of a fault in the program", "kind", e.Kind, "error", fault.Error(p))
+			reading = e.refused(errors.New("it could not be read because of a fault in the program; the log says more"))
+			known = true
+		}
+	}()
 	switch e.Kind {
 	case store.KindSMS:
 		return rd.ReadSMS(e.Raw, e.Received), true

@@ -58,8 +58,8 @@ func (e *StillRefusedError) Error() string { return "still refused: " + e.Reason
 // durable, or the thread is due, and the dead letter is gone, both by one transaction. If the CRM or its
 // schema refuses the thread or the item again, the dead letter comes back: see store.Queue.Wake.
 //
-// The error is a *StillRefusedError, and the replay is counted on the dead letter, when the event
-// is refused again. It wraps store.ErrNotFound when there is no such dead letter, or no such thread,
+// The error is a *StillRefusedError when the event is refused again. The replay is then counted on the dead
+// letter, unless this release cannot read events of its kind: such a letter is left as it is. The error wraps store.ErrNotFound when there is no such dead letter, or no such thread,
 // store.ErrUnavailable or a *BusyError when the event is not durable, and nothing has changed then.
 // When ctx ends first, or the audit does not take a note, the event may be applied all the same; to
 // replay it once more is harmless.

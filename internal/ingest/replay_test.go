@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -239,5 +240,20 @@ func TestReplayReachesStore(t *testing.T) {
 		if len(st.committed) != 1 || st.committed[0].Resolves != test.resolves {
 			t.Errorf("poison %q: committed %+v", test.poison, st.committed)
 		}
+	}
+}
+
+// A dead letter whose event makes the program panic does not keep the others from being replayed.
+func TestReplayThatPanicsIsRefused(t *testing.T) {
+	letters := &fakeLetters{letter: letterOf(string(receipt("m-1")))}
+	rp := Replayer{
+		Store: letters, Reader: &Reader{Log: slog.New(slog.DiscardHandler)}, // has no Judge to ask
+		Submit: func(_ context.Context, readings []Reading) ([]Answer, error) {
+			return make([]Answer, len(readings)), nil
+		},
+	}
+	_, err := rp.Replay(context.Background(), 7)
+	if _, refused := errors.AsType[*StillRefusedError](err); !refused || len(letters.reasons) != 1 {
+		t.Errorf("got %v, counted as in vain: %q", err, letters.reasons)
 	}
 }

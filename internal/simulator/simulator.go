@@ -14,6 +14,7 @@
 package simulator
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -83,6 +84,28 @@ type Story struct {
 	Scenario Scenario
 	Seed     uint64
 	Size     int // messages; of Storm changes. From 2 to MaxSize
+}
+
+// MaxSeed is the largest seed: the largest whole number that every JSON parser keeps exactly.
+const MaxSeed = 1<<53 - 1
+
+// The sizes of a story whose caller gives none.
+const (
+	storySize = 6
+	stormSize = 100
+)
+
+// NewStory returns what to ask a Simulator for. Without a seed, one up to MaxSeed is drawn; without a
+// size, it is the usual one of the scenario.
+func NewStory(scenario Scenario, seed uint64, size int) Story {
+	if seed == 0 {
+		seed = 1 + rand.Uint64N(MaxSeed)
+	}
+	usual := storySize
+	if scenario == Storm {
+		usual = stormSize
+	}
+	return Story{Scenario: scenario, Seed: seed, Size: cmp.Or(size, usual)}
 }
 
 // Story posts the events of threads. It returns a *BusyError when the intake does not take all of them.

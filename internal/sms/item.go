@@ -2,21 +2,16 @@ package sms
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
-	"io"
 	"sync"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/cxbridge/cxbridge/internal/eventjson"
 	"github.com/cxbridge/cxbridge/internal/refusal"
 )
 
-const (
-	maxDepth = 64  // levels of objects and arrays in an item
-	maxText  = 256 // bytes of a field
-)
+const maxText = 256 // bytes of a field
 
 // item is one JSON object of an event: where in its text the members are that we read, and what is
 // wrong with them.
@@ -62,16 +57,10 @@ func (rd *reader) release() {
 	readers.Put(rd)
 }
 
-// Lone surrogates are allowed, because gateways cut texts in the middle of a character. They are read
-// as U+FFFD.
-var decoderOptions = []jsontext.Options{
-	jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true),
-}
-
 func (rd *reader) reset() {
 	rd.item.forget()
 	rd.item.text, rd.buffer = "", bytes.Buffer{}
-	rd.decoder.Reset(&rd.buffer, decoderOptions...)
+	rd.decoder.Reset(&rd.buffer, eventjson.Options...)
 }
 
 // read reads an item. The error is a *refusal.MalformedError or a *refusal.InvalidError.
@@ -84,15 +73,13 @@ func (rd *reader) read(raw []byte) error {
 	if isObject {
 		_, err = rd.item.readObject(dec, inPayload)
 	} else {
-		err = skip(dec)
+		err = eventjson.Skip(dec)
 	}
 	if err != nil {
-		return malformed(err)
+		return eventjson.Malformed(err)
 	}
-	if _, err := dec.ReadToken(); err == nil {
-		return &refusal.MalformedError{Reason: fmt.Sprintf("there is more than one value, at byte %d", dec.InputOffset())}
-	} else if err != io.EOF {
-		return malformed(err)
+	if err := eventjson.End(dec); err != nil {
+		return err
 	}
 	if !isObject {
 		return refusal.Invalid("", "must be a JSON object")
@@ -110,20 +97,6 @@ func UTF8(raw []byte) []byte {
 	return bytes.ToValidUTF8(raw, []byte("\uFFFD"))
 }
 
-var errDepth = fmt.Errorf("nested deeper than %d levels", maxDepth)
-
-// malformed says where the JSON breaks. It quotes nothing of the payload but the character there.
-func malformed(err error) error {
-	var syntax *jsontext.SyntacticError
-	switch {
-	case errors.As(err, &syntax):
-		return &refusal.MalformedError{Reason: fmt.Sprintf("%v, at byte %d", syntax.Err, syntax.ByteOffset)}
-	case err == io.EOF:
-		return &refusal.MalformedError{Reason: "there is no value"}
-	}
-	return &refusal.MalformedError{Reason: err.Error()}
-}
-
 // readObject reads an object and keeps the members that have a slot. It returns the span of the
 // opening brace.
 func (it *item) readObject(dec *jsontext.Decoder, p place) (span, error) {
@@ -139,7 +112,7 @@ func (it *item) readObject(dec *jsontext.Decoder, p place) (span, error) {
 		if s, known := slotOf(name); known {
 			err = it.readMember(dec, p, s)
 		} else {
-			err = skip(dec)
+			err = eventjson.Skip(dec)
 		}
 		if err != nil {
 			return begin, err
@@ -177,7 +150,7 @@ func (it *item) readMember(dec *jsontext.Decoder, p place, s slot) error {
 		if s.field == payloadObject {
 			it.problem(it.base, writtenTwice)
 		}
-		return skip(dec)
+		return eventjson.Skip(dec)
 	case top && s.field == payloadObject && opens:
 		return it.readEnvelope(dec)
 	case s.field == smppObject && opens && p == inPayload:
@@ -229,31 +202,9 @@ func readValue(dec *jsontext.Decoder) (span, error) {
 		if err != nil {
 			return begin, err
 		}
-		return begin, skipRest(dec, dec.StackDepth()-1)
+		return begin, eventjson.SkipRest(dec, dec.StackDepth()-1)
 	}
 	value, err := dec.ReadValue()
 	end := uint32(dec.InputOffset())
 	return span{end - uint32(len(value)), end}, err
-}
-
-// skip reads past the next value.
-func skip(dec *jsontext.Decoder) error {
-	depth := dec.StackDepth()
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	return skipRest(dec, depth)
-}
-
-// skipRest reads on until the nesting is back at a depth.
-func skipRest(dec *jsontext.Decoder, depth int) error {
-	for dec.StackDepth() > depth {
-		if dec.StackDepth() > maxDepth {
-			return errDepth
-		}
-		if _, err := dec.ReadToken(); err != nil {
-			return err
-		}
-	}
-	return nil
 }

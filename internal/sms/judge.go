@@ -45,10 +45,13 @@ func (j *Judge) Examine(r *Receipt) Verdict {
 
 // Settle sets the columns of a message that follow from the others: the default region where no
 // receipt gave one, and the verdict on its sender ID. It is a function of the message alone, so it
-// may be called after every Fold.
+// may be called after every Fold. An erased sender ID cannot be judged again: its verdict stays.
 func (j *Judge) Settle(m *Message) {
-	if m.Region == "" {
+	if m.Region == "" || m.RegionSource == RegionDefault {
 		m.Region, m.RegionSource = j.DefaultRegion, RegionDefault
+	}
+	if m.IsErased() && m.SenderID == "" && m.Compliance != "" {
+		return
 	}
 	v := j.Rules.Check(m.SenderID, m.Region)
 	m.Compliance, m.ComplianceReason = v.Compliance, v.Reason

@@ -77,6 +77,25 @@ func TestExamineTakesTheBestKnownRegion(t *testing.T) {
 	}
 }
 
+// The default region is that of today, not of the day when the message came.
+func TestSettleFollowsTheDefaultRegion(t *testing.T) {
+	m := sms.Message{SenderID: "ACME"}
+	(&sms.Judge{Rules: sms.DefaultRules(), DefaultRegion: "US"}).Settle(&m)
+	(&sms.Judge{Rules: sms.DefaultRules(), DefaultRegion: "GB"}).Settle(&m)
+	if m.Region != "GB" || m.RegionSource != sms.RegionDefault || m.Compliance != sms.Compliant {
+		t.Errorf("%s from %s, %s", m.Region, m.RegionSource, m.Compliance)
+	}
+}
+
+// The verdict on a sender ID that was erased stays as it is.
+func TestSettleKeepsTheVerdictOnAnErasedSender(t *testing.T) {
+	m := sms.Message{Raw: []byte(sms.ErasedRaw), Region: "GB", RegionSource: sms.RegionNamed, Compliance: sms.Compliant}
+	(&sms.Judge{Rules: sms.DefaultRules(), DefaultRegion: "US"}).Settle(&m)
+	if m.Compliance != sms.Compliant || m.ComplianceReason != "" {
+		t.Errorf("%s (%s)", m.Compliance, m.ComplianceReason)
+	}
+}
+
 func TestSettleFollowsTheFolds(t *testing.T) {
 	judge := &sms.Judge{Rules: sms.DefaultRules(), DefaultRegion: "NL"}
 	at := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -145,13 +146,13 @@ func (f *fold) columns(r *Receipt) {
 	f.text("sender_id", &m.SenderID, r.SenderID)
 	f.recipient(r)
 	f.region(r)
-	if f.names("segments", m.Segments != 0, r.Segments != 0, r.Segments-m.Segments) {
+	if f.takes("segments", m.Segments != 0, r.Segments != 0, r.Segments-m.Segments) {
 		m.Segments = r.Segments
 	}
-	if f.names("submitted_at", !m.Submitted.IsZero(), !r.Submitted.IsZero(), r.Submitted.Compare(m.Submitted)) {
+	if f.takes("submitted_at", !m.Submitted.IsZero(), !r.Submitted.IsZero(), r.Submitted.Compare(m.Submitted)) {
 		m.Submitted = r.Submitted
 	}
-	if f.names("cost", m.Cost != "", r.Cost != "", compareText(r.Cost+" "+r.Currency, m.Cost+" "+m.Currency)) {
+	if f.takes("cost", m.Cost != "", r.Cost != "", strings.Compare(r.Cost+" "+r.Currency, m.Cost+" "+m.Currency)) {
 		m.Cost, m.Currency = r.Cost, r.Currency
 	}
 }
@@ -188,67 +189,55 @@ func (f *fold) recipient(r *Receipt) {
 func (f *fold) region(r *Receipt) {
 	m := f.message
 	named := m.RegionSource == RegionNamed
-	if f.names("region", named, r.Region != "", compareText(r.Region, m.Region)) {
+	if f.takes("region", named, r.Region != "", strings.Compare(r.Region, m.Region)) {
 		m.Region, m.RegionSource = r.Region, RegionNamed
 	}
 }
 
 func (f *fold) text(column string, known *string, named string) bool {
-	if !f.names(column, *known != "", named != "", compareText(named, *known)) {
+	if !f.takes(column, *known != "", named != "", strings.Compare(named, *known)) {
 		return false
 	}
 	*known = named
 	return true
 }
 
-// names decides one column: whether the value of the receipt replaces the known one. Of two values
-// with the same rank the greater one stays.
-func (f *fold) names(column string, known, named bool, compare int) (takes bool) {
+// takes decides one column, and notes the rank that decided: whether the value of the receipt replaces the
+// known one. Of two values with the same rank the greater one stays.
+func (f *fold) takes(column string, known, named bool, compare int) (taken bool) {
 	m := f.message
 	decided, kept := m.Ranks[column]
 	if known && !kept {
 		decided = f.old
 	}
 	if named && (!known || f.receipt > decided || f.receipt == decided && compare > 0) {
-		decided, known, takes = f.receipt, true, !known || compare != 0
+		decided, known, taken = f.receipt, true, !known || compare != 0
 	}
-	f.changed = f.changed || takes
+	f.changed = f.changed || taken
 	if !known {
-		return takes
+		return taken
 	}
 	f.remember(column, decided)
-	return takes
+	return taken
 }
 
 // remember notes the rank of a column unless it is that of the winning receipt, which the row holds
 // already.
 func (f *fold) remember(column string, decided Rank) {
 	m := f.message
-	if was, ok := m.Ranks[column]; ok && was == decided && decided != f.now {
-		return
-	}
-	if decided == f.now {
-		if _, ok := m.Ranks[column]; ok {
-			delete(m.Ranks, column)
-			f.changed = true
-		}
-		return
-	}
-	if m.Ranks == nil {
-		m.Ranks = make(Ranks)
-	}
-	m.Ranks[column] = decided
-	f.changed = true
-}
-
-func compareText(a, b string) int {
+	was, kept := m.Ranks[column]
 	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
+	case decided == f.now && kept:
+		delete(m.Ranks, column)
+	case decided != f.now && (!kept || was != decided):
+		if m.Ranks == nil {
+			m.Ranks = make(Ranks)
+		}
+		m.Ranks[column] = decided
+	default:
+		return
 	}
-	return 0
+	f.changed = true
 }
 
 // Winning returns the receipt that decided the state, as far as the row keeps it. It moves to the

@@ -11,9 +11,17 @@ import (
 	"github.com/cxbridge/cxbridge/internal/sms"
 )
 
+// Clock is the clock that all who use a database share: that of its server, or of the machine where it is a
+// file. What is too old is deleted by it, so that a replica whose own clock is wrong deletes nothing of the others.
+type Clock interface {
+	Now(ctx context.Context) (time.Time, error)
+}
+
 // Counts is the part of a Store that counts messages for analytics. Commit writes what each batch
 // changes, in its own transaction.
 type Counts interface {
+	Clock
+
 	// Counts passes to add what is needed to answer a question: every rollup whose level and bucket lie in
 	// one of the ranges, and every delta that is in no rollup yet, all of one snapshot of the
 	// database. The bytes are add's only until it returns. An error of add ends it and is returned.
@@ -166,6 +174,8 @@ const SlowCarrier = "slow-carrier"
 
 // Archive is the part of a Store that deletes what is too old, and what is about a person.
 type Archive interface {
+	Clock
+
 	// Expire deletes what is older than a time, in one transaction: it looks at no more than limit
 	// rows of a table, from a cursor on, and returns where to go on. The cursor is "" at the start, and
 	// again at the end. What somebody else is working on is left for another time. An embedded store

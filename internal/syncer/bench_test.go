@@ -15,9 +15,9 @@ func BenchmarkTurns(b *testing.B) {
 	for i := range threads {
 		queue.commit(event(fmt.Sprint("t", i), 0, "m", "text"))
 	}
-	sink.trouble = func(context.Context, string, string) fault {
+	sink.trouble = func(context.Context, string, string) mishap {
 		time.Sleep(5 * time.Millisecond)
-		return fault{}
+		return mishap{}
 	}
 	s := newSyncer(queue, sink)
 	ctx, stop := context.WithCancel(b.Context())

@@ -19,13 +19,13 @@ import (
 func unwell(e *crm.Error) (sink *fakeCRM, cure func()) {
 	var isWell atomic.Bool
 	sink = newCRM()
-	sink.trouble = func(context.Context, string, string) fault {
+	sink.trouble = func(context.Context, string, string) mishap {
 		if isWell.Load() {
-			return fault{}
+			return mishap{}
 		}
 		time.Sleep(10 * time.Millisecond)
 		copied := *e
-		return fault{err: &copied}
+		return mishap{err: &copied}
 	}
 	return sink, func() { isWell.Store(true) }
 }
@@ -171,11 +171,11 @@ func TestCRMFailsBeforeTheBreakerOpens(t *testing.T) {
 		t.Run(fmt.Sprint(threads), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				queue, sink := newMemory(), newCRM()
-				sink.trouble = func(_ context.Context, _, id string) fault {
+				sink.trouble = func(_ context.Context, _, id string) mishap {
 					if strings.HasPrefix(id, "bad") {
-						return fault{err: refusal(crm.ClassFailed, 502)}
+						return mishap{err: refusal(crm.ClassFailed, 502)}
 					}
-					return fault{}
+					return mishap{}
 				}
 				b := start(t, queue, sink)
 				b.take(event("good", 1, "m1", "one"))

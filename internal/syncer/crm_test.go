@@ -23,7 +23,7 @@ type fakeCRM struct {
 	etags bool
 
 	// trouble is asked before each request, when set, outside of the lock.
-	trouble func(ctx context.Context, method, threadID string) fault
+	trouble func(ctx context.Context, method, threadID string) mishap
 
 	mu         sync.Mutex
 	threads    map[string]*crmThread
@@ -32,8 +32,8 @@ type fakeCRM struct {
 	complaints []string
 }
 
-// fault is what goes wrong with a request.
-type fault struct {
+// mishap is what goes wrong with a request.
+type mishap struct {
 	err   error // nil: nothing goes wrong
 	after bool  // the request is applied all the same
 }
@@ -71,7 +71,7 @@ func (c *fakeCRM) complain(format string, args ...any) {
 }
 
 // enter counts a request in and returns what goes wrong with it.
-func (c *fakeCRM) enter(ctx context.Context, method, id string) fault {
+func (c *fakeCRM) enter(ctx context.Context, method, id string) mishap {
 	c.mu.Lock()
 	c.requests = append(c.requests, method+" "+id)
 	c.active[id]++
@@ -80,7 +80,7 @@ func (c *fakeCRM) enter(ctx context.Context, method, id string) fault {
 	}
 	c.mu.Unlock()
 	if c.trouble == nil {
-		return fault{}
+		return mishap{}
 	}
 	return c.trouble(ctx, method, id)
 }

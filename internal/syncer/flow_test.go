@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cxbridge/cxbridge/internal/backoff"
 	"github.com/cxbridge/cxbridge/internal/crm"
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/thread"
@@ -59,7 +60,7 @@ func (g *gate) wait(ctx context.Context) (err error) {
 func TestEventDuringAPushCausesAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		queue, sink, g := newMemory(), newCRM(), newGate()
-		sink.trouble = func(ctx context.Context, _, _ string) fault { return fault{err: g.wait(ctx)} }
+		sink.trouble = func(ctx context.Context, _, _ string) mishap { return mishap{err: g.wait(ctx)} }
 		b := start(t, queue, sink)
 		b.take(event("a", 1, "m1", "one"))
 		<-g.entered
@@ -75,7 +76,7 @@ func TestEventDuringAPushCausesAnother(t *testing.T) {
 func TestDeadWorkerIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		queue, sink, g := newMemory(), newCRM(), newGate()
-		sink.trouble = func(ctx context.Context, _, _ string) fault { return fault{err: g.wait(ctx), after: true} }
+		sink.trouble = func(ctx context.Context, _, _ string) mishap { return mishap{err: g.wait(ctx), after: true} }
 		dead := &severed{memory: queue}
 		first := newSyncer(dead, sink)
 		ctx, kill := context.WithCancel(t.Context())
@@ -124,12 +125,12 @@ func (s *severed) Record(ctx context.Context, p []store.Push, now time.Time) ([]
 }
 
 // slow is trouble that takes its time, but no longer than the context.
-func slow(d time.Duration) func(context.Context, string, string) fault {
-	return func(ctx context.Context, _, _ string) fault {
-		if !sleep(ctx, d) {
-			return fault{err: lost()}
+func slow(d time.Duration) func(context.Context, string, string) mishap {
+	return func(ctx context.Context, _, _ string) mishap {
+		if !backoff.Sleep(ctx, d) {
+			return mishap{err: lost()}
 		}
-		return fault{}
+		return mishap{}
 	}
 }
 
@@ -173,13 +174,13 @@ func TestPauseIsShared(t *testing.T) {
 		queue, sink := newMemory(), newCRM()
 		var throttled atomic.Bool
 		throttled.Store(true)
-		sink.trouble = func(context.Context, string, string) fault {
+		sink.trouble = func(context.Context, string, string) mishap {
 			if throttled.CompareAndSwap(true, false) {
 				e := refusal(crm.ClassThrottled, 429)
 				e.RetryAfter = 30 * time.Second
-				return fault{err: e}
+				return mishap{err: e}
 			}
-			return fault{}
+			return mishap{}
 		}
 		a, b := start(t, queue, sink), start(t, queue, sink)
 		a.take(event("a", 1, "m1", "one"))
@@ -202,9 +203,9 @@ func TestPausesOfUnknownLengthGrow(t *testing.T) {
 		queue, sink := newMemory(), newCRM()
 		var begun []time.Duration
 		from := time.Now()
-		sink.trouble = func(context.Context, string, string) fault {
+		sink.trouble = func(context.Context, string, string) mishap {
 			begun = append(begun, time.Since(from).Round(time.Second))
-			return fault{err: refusal(crm.ClassThrottled, 503)}
+			return mishap{err: refusal(crm.ClassThrottled, 503)}
 		}
 		b := start(t, queue, sink)
 		b.take(event("a", 1, "m1", "one"))
@@ -221,11 +222,11 @@ func TestBreakerHalfOpensWithOneProbe(t *testing.T) {
 		queue, sink := newMemory(), newCRM()
 		var isDown atomic.Bool
 		isDown.Store(true)
-		sink.trouble = func(context.Context, string, string) fault {
+		sink.trouble = func(context.Context, string, string) mishap {
 			if isDown.Load() {
-				return fault{err: refusal(crm.ClassFailed, 500)}
+				return mishap{err: refusal(crm.ClassFailed, 500)}
 			}
-			return fault{}
+			return mishap{}
 		}
 		b := start(t, queue, sink)
 		for i := range 100 {
@@ -254,11 +255,11 @@ func TestBreakerOpensForFewThreads(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				queue, sink := newMemory(), newCRM()
 				var isDown atomic.Bool
-				sink.trouble = func(context.Context, string, string) fault {
+				sink.trouble = func(context.Context, string, string) mishap {
 					if isDown.Load() {
-						return fault{err: refusal(crm.ClassFailed, 500)}
+						return mishap{err: refusal(crm.ClassFailed, 500)}
 					}
-					return fault{}
+					return mishap{}
 				}
 				b := start(t, queue, sink)
 				take := func(version int64) {
@@ -288,11 +289,11 @@ func TestBreakerOpensForFewThreads(t *testing.T) {
 func TestBreakerStaysClosedForOnePoisonousThread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		queue, sink := newMemory(), newCRM()
-		sink.trouble = func(_ context.Context, _, id string) fault {
+		sink.trouble = func(_ context.Context, _, id string) mishap {
 			if id == "poison" {
-				return fault{err: refusal(crm.ClassFailed, 500)}
+				return mishap{err: refusal(crm.ClassFailed, 500)}
 			}
-			return fault{}
+			return mishap{}
 		}
 		b := start(t, queue, sink)
 		b.take(event("poison", 1, "m1", "one"))
@@ -312,13 +313,13 @@ const poisonTimeout = 10 * time.Second
 func TestPoisonThreadsDoNotDelayOthers(t *testing.T) {
 	for _, poison := range []struct {
 		name    string
-		trouble func(context.Context, string, string) fault
+		trouble func(context.Context, string, string) mishap
 	}{
-		{"refused", func(context.Context, string, string) fault { return fault{err: refusal(crm.ClassPermanent, 400)} }},
-		{"failing", func(context.Context, string, string) fault { return fault{err: refusal(crm.ClassFailed, 500)} }},
-		{"timing out", func(ctx context.Context, _, _ string) fault {
-			sleep(ctx, poisonTimeout)
-			return fault{err: lost()}
+		{"refused", func(context.Context, string, string) mishap { return mishap{err: refusal(crm.ClassPermanent, 400)} }},
+		{"failing", func(context.Context, string, string) mishap { return mishap{err: refusal(crm.ClassFailed, 500)} }},
+		{"timing out", func(ctx context.Context, _, _ string) mishap {
+			backoff.Sleep(ctx, poisonTimeout)
+			return mishap{err: lost()}
 		}},
 	} {
 		t.Run(poison.name, func(t *testing.T) {
@@ -327,13 +328,13 @@ func TestPoisonThreadsDoNotDelayOthers(t *testing.T) {
 	}
 }
 
-func poisonRun(t *testing.T, trouble func(context.Context, string, string) fault) {
+func poisonRun(t *testing.T, trouble func(context.Context, string, string) mishap) {
 	queue, sink := newMemory(), newCRM()
-	sink.trouble = func(ctx context.Context, method, id string) fault {
+	sink.trouble = func(ctx context.Context, method, id string) mishap {
 		if id[0] == 'p' {
 			return trouble(ctx, method, id)
 		}
-		return fault{}
+		return mishap{}
 	}
 	b := start(t, queue, sink)
 	for i := range 20 {
@@ -359,7 +360,7 @@ func poisonRun(t *testing.T, trouble func(context.Context, string, string) fault
 func TestDatabaseAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		queue, sink, g := newMemory(), newCRM(), newGate()
-		sink.trouble = func(ctx context.Context, _, _ string) fault { return fault{err: g.wait(ctx)} }
+		sink.trouble = func(ctx context.Context, _, _ string) mishap { return mishap{err: g.wait(ctx)} }
 		b := start(t, queue, sink)
 		b.take(event("a", 1, "m1", "one"))
 		<-g.entered
@@ -378,7 +379,7 @@ func TestDatabaseAway(t *testing.T) {
 func TestDatabaseAwayForLongerThanTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		queue, sink, g := newMemory(), newCRM(), newGate()
-		sink.trouble = func(ctx context.Context, _, _ string) fault { return fault{err: g.wait(ctx)} }
+		sink.trouble = func(ctx context.Context, _, _ string) mishap { return mishap{err: g.wait(ctx)} }
 		b := start(t, queue, sink)
 		b.take(event("a", 1, "m1", "one"))
 		<-g.entered
@@ -406,7 +407,7 @@ func TestDatabaseAwayAtStart(t *testing.T) {
 func TestStartWakesThreadsParkedForTheirCredentials(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		queue, sink := newMemory(), newCRM()
-		sink.trouble = func(context.Context, string, string) fault { return fault{err: refusal(crm.ClassPermanent, 401)} }
+		sink.trouble = func(context.Context, string, string) mishap { return mishap{err: refusal(crm.ClassPermanent, 401)} }
 		b := start(t, queue, sink)
 		b.take(event("a", 1, "m1", "one"))
 		time.Sleep(time.Second)

@@ -136,29 +136,29 @@ func (w *world) push(t *rapid.T) {
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
-	w.crm.trouble = func(_ context.Context, method, id string) fault {
+	w.crm.trouble = func(_ context.Context, method, id string) mishap {
 		switch rapid.IntRange(0, 19).Draw(t, "trouble") {
 		case 0:
-			return fault{err: lost()}
+			return mishap{err: lost()}
 		case 1:
-			return fault{err: lost(), after: method != "GET"}
+			return mishap{err: lost(), after: method != "GET"}
 		case 2:
-			return fault{err: refusal(crm.ClassFailed, 500)}
+			return mishap{err: refusal(crm.ClassFailed, 500)}
 		case 3:
-			return fault{err: refusal(crm.ClassThrottled, 429)}
+			return mishap{err: refusal(crm.ClassThrottled, 429)}
 		case 4:
-			return fault{err: refusal(crm.ClassPermanent, 400)}
+			return mishap{err: refusal(crm.ClassPermanent, 400)}
 		case 5:
-			return fault{err: refusal(crm.ClassConflict, 409)}
+			return mishap{err: refusal(crm.ClassConflict, 409)}
 		case 6:
 			cancel(errStopping)
-			return fault{err: context.Canceled, after: method != "GET" && rapid.Bool().Draw(t, "applied")}
+			return mishap{err: context.Canceled, after: method != "GET" && rapid.Bool().Draw(t, "applied")}
 		case 7, 8:
 			w.editIn(t, id)
 		case 9:
 			w.relink(t)
 		}
-		return fault{}
+		return mishap{}
 	}
 	a := newAttempt(w.crm, anything{}, &j.work)
 	a.run(ctx)

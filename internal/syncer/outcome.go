@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/cxbridge/cxbridge/internal/audit"
+	"github.com/cxbridge/cxbridge/internal/backoff"
 	"github.com/cxbridge/cxbridge/internal/crm"
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/thread"
@@ -92,7 +93,7 @@ func (a *attempt) abort(cause error) {
 // backOff lets the thread wait before it is tried again.
 func (a *attempt) backOff(e *crm.Error, o outcome) {
 	a.outcome = o
-	a.push.RetryIn = max(fullJitter(a.work.Row.Sync.Attempts+1, backoffFirst, backoffMost), min(e.RetryAfter, pauseMost))
+	a.push.RetryIn = max(backoff.Jitter(a.work.Row.Sync.Attempts+1, backoffFirst, backoffMost), min(e.RetryAfter, pauseMost))
 	a.end(e)
 }
 

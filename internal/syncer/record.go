@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cxbridge/cxbridge/internal/backoff"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
@@ -162,7 +163,7 @@ func (d *dispatcher) finish() {
 		if err == nil {
 			return
 		}
-		if !sleep(ctx, fullJitter(attempt, retryFirst, retryMost)) {
+		if !backoff.Sleep(ctx, backoff.Jitter(attempt, retryFirst, retryMost)) {
 			d.log.Error("pushes could not be recorded at the end", "threads", len(d.ended), "error", err)
 			return
 		}

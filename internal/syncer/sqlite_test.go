@@ -28,16 +28,16 @@ func TestOnSQLite(t *testing.T) {
 		t.Fatal(err)
 	}
 	sink, want := newCRM(), newMemory()
-	sink.trouble = func(ctx context.Context, method, _ string) fault {
+	sink.trouble = func(ctx context.Context, method, _ string) mishap {
 		switch rand.IntN(40) {
 		case 0:
-			return fault{err: lost(), after: method != "GET"}
+			return mishap{err: lost(), after: method != "GET"}
 		case 1:
-			return fault{err: lost()}
+			return mishap{err: lost()}
 		case 2:
-			return fault{err: refusal(crm.ClassFailed, 500)}
+			return mishap{err: refusal(crm.ClassFailed, 500)}
 		}
-		return fault{}
+		return mishap{}
 	}
 	for range 2 {
 		ctx, stop := context.WithCancel(t.Context())

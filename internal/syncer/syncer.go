@@ -20,12 +20,12 @@ package syncer
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/cxbridge/cxbridge/internal/backoff"
 	"github.com/cxbridge/cxbridge/internal/crm"
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/thread"
@@ -170,7 +170,7 @@ func (s *Syncer) begin(ctx context.Context) bool {
 			return false
 		}
 		s.log.Warn("the syncer cannot begin yet", "attempt", attempt, "error", err)
-		if !sleep(ctx, fullJitter(attempt, retryFirst, retryMost)) {
+		if !backoff.Sleep(ctx, backoff.Jitter(attempt, retryFirst, retryMost)) {
 			return false
 		}
 	}
@@ -190,27 +190,5 @@ func (s *Syncer) prepare(ctx context.Context) error {
 	return err
 }
 
-// sleep reports whether the time has passed before ctx ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}
-
 // now is the time as the store keeps it.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
-
-// fullJitter returns how long to wait before an attempt, counted from 1: a random time up to a
-// bound that doubles with each. So those that failed together do not come back in step.
-func fullJitter(attempt int, first, most time.Duration) time.Duration {
-	bound := most
-	if shift := attempt - 1; shift < 30 && first<<shift < most {
-		bound = first << shift
-	}
-	return rand.N(bound) + time.Millisecond
-}

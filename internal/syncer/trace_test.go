@@ -44,11 +44,11 @@ type calls struct {
 	all []call
 }
 
-func (c *calls) note(ctx context.Context, _, threadID string) fault {
+func (c *calls) note(ctx context.Context, _, threadID string) mishap {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.all = append(c.all, call{threadID, requestid.From(ctx), trace.SpanContextFromContext(ctx)})
-	return fault{}
+	return mishap{}
 }
 
 // traceOnce pushes two threads, the first one raised by a traced event, and returns the requests.

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
+	"github.com/cxbridge/cxbridge/internal/backoff"
+	"github.com/cxbridge/cxbridge/internal/fault"
 	"github.com/cxbridge/cxbridge/internal/requestid"
 	"github.com/cxbridge/cxbridge/internal/store"
 )
@@ -35,9 +36,9 @@ func (d *dispatcher) dispatch(ctx context.Context) {
 		wait, err := d.turn(ctx)
 		if err != nil {
 			d.failures++
-			wait = fullJitter(d.failures, retryFirst, retryMost)
+			wait = backoff.Jitter(d.failures, retryFirst, retryMost)
 			d.log.Warn("the database does not serve the syncer", "attempt", d.failures, "next_in", wait.String(), "error", err)
-			sleep(ctx, wait)
+			backoff.Sleep(ctx, wait)
 			continue
 		}
 		d.failures = 0
@@ -193,9 +194,8 @@ func (s *Syncer) fly(ctx context.Context, work *store.Work) (l *landing) {
 	id := requestid.New()
 	ctx, span := s.beginSpan(requestid.With(ctx, id), work)
 	defer func() {
-		if recover() != nil {
-			// The value of the panic may hold a part of the thread.
-			s.log.Error("a push failed by a fault of the program", "thread_id", work.ThreadID, "stack", string(debug.Stack()))
+		if p := recover(); p != nil {
+			s.log.Error("a push failed by a fault of the program", "thread_id", work.ThreadID, "error", fault.Error(p))
 			report.outcome, report.reason = outcomeFailed, "a fault of the program: see the log"
 			l = &landing{report: report, push: failure(work, report.reason)}
 		}
@@ -212,7 +212,7 @@ func (s *Syncer) fly(ctx context.Context, work *store.Work) (l *landing) {
 func failure(work *store.Work, reason string) store.Push {
 	return store.Push{
 		Claim: work.Claim, Rev: work.Row.Sync.Want, Uncertain: true, Error: reason,
-		RetryIn: fullJitter(work.Row.Sync.Attempts+1, backoffFirst, backoffMost),
+		RetryIn: backoff.Jitter(work.Row.Sync.Attempts+1, backoffFirst, backoffMost),
 	}
 }
 

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -99,14 +100,7 @@ func (ws *waiters) enter(threadID string, rev int64) *waiter {
 func (ws *waiters) leave(threadID string, w *waiter) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
-	all := ws.waiting[threadID]
-	for i := range all {
-		if all[i] == w {
-			all[i] = all[len(all)-1]
-			all = all[:len(all)-1]
-			break
-		}
-	}
+	all := slices.DeleteFunc(ws.waiting[threadID], func(other *waiter) bool { return other == w })
 	if len(all) == 0 {
 		delete(ws.waiting, threadID)
 		return

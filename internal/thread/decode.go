@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/cxbridge/cxbridge/internal/eventjson"
 )
 
 // IDFormat says what the ids of threads look like.
@@ -77,7 +79,7 @@ func (d *eventReader) readEnvelope() error {
 	var members [3]value
 	isObject, err := d.object(envelopeNames, members[:], func(i int) error {
 		if i != 2 || d.decoder.PeekKind() != '{' {
-			return d.skip()
+			return eventjson.Skip(d.decoder)
 		}
 		return d.readData(thread[:])
 	})
@@ -122,7 +124,7 @@ func (d *eventReader) readData(members []value) error {
 		case isList && threadNames[i] == "participants":
 			return d.list(d.upToMax(d.readParticipant))
 		}
-		return d.skip()
+		return eventjson.Skip(d.decoder)
 	})
 	return err
 }
@@ -131,7 +133,7 @@ func (d *eventReader) readData(members []value) error {
 func (d *eventReader) upToMax(read func() error) func() error {
 	return func() error {
 		if d.items++; d.items > maxItems {
-			return d.skip()
+			return eventjson.Skip(d.decoder)
 		}
 		return read()
 	}

@@ -2,22 +2,18 @@ package thread
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/cxbridge/cxbridge/internal/eventjson"
 	"github.com/cxbridge/cxbridge/internal/refusal"
 )
 
-const (
-	maxDepth    = 64  // levels of objects and lists in an event
-	maxProblems = 100 // reported of an event; the others are counted
-)
+const maxProblems = 100 // reported of an event; the others are counted
 
 // reader reads the JSON of an event in one pass, and notes what is wrong with its values.
 type reader struct {
@@ -27,14 +23,9 @@ type reader struct {
 	omitted  int // problems above maxProblems
 }
 
-// newReader returns a reader of JSON in UTF-8.
-//
-// A name that is read must not be written twice, since nothing says which of the two is meant.
-// Every other name may be. Lone surrogates are accepted, since texts get cut in the middle of a
-// character, and are read as U+FFFD.
+// newReader returns a reader of JSON in UTF-8, as strict as eventjson.Options says.
 func newReader(raw []byte) *reader {
-	return &reader{text: string(raw), decoder: jsontext.NewDecoder(bytes.NewBuffer(raw[:len(raw):len(raw)]),
-		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
+	return &reader{text: string(raw), decoder: jsontext.NewDecoder(bytes.NewBuffer(raw[:len(raw):len(raw)]), eventjson.Options...)}
 }
 
 // whole reads one value by a function, and makes sure that nothing follows it. The error is a
@@ -44,28 +35,9 @@ func (r *reader) whole(read func() error) error {
 		return &refusal.MalformedError{Reason: "the text is not UTF-8"}
 	}
 	if err := read(); err != nil {
-		return malformed(err)
+		return eventjson.Malformed(err)
 	}
-	if _, err := r.decoder.ReadToken(); err == nil {
-		return &refusal.MalformedError{Reason: fmt.Sprintf("there is more than one value, at byte %d", r.decoder.InputOffset())}
-	} else if err != io.EOF {
-		return malformed(err)
-	}
-	return nil
-}
-
-var errDepth = fmt.Errorf("nested deeper than %d levels", maxDepth)
-
-// malformed says where the JSON breaks. It quotes nothing of it but the character there.
-func malformed(err error) error {
-	var syntax *jsontext.SyntacticError
-	switch {
-	case errors.As(err, &syntax):
-		return &refusal.MalformedError{Reason: fmt.Sprintf("%v, at byte %d", syntax.Err, syntax.ByteOffset)}
-	case err == io.EOF:
-		return &refusal.MalformedError{Reason: "there is no value"}
-	}
-	return &refusal.MalformedError{Reason: err.Error()}
+	return eventjson.End(r.decoder)
 }
 
 // value is the value of a member: its JSON text, or only the first character of an object or a list.
@@ -96,7 +68,7 @@ func (v value) text() (text string, ok bool) {
 // is noted as a problem.
 func (r *reader) object(names []string, values []value, open func(i int) error) (isObject bool, err error) {
 	if r.decoder.PeekKind() != '{' {
-		if err := r.skip(); err != nil {
+		if err := eventjson.Skip(r.decoder); err != nil {
 			return false, err
 		}
 		r.problem("", "must be an object")
@@ -111,10 +83,10 @@ func (r *reader) object(names []string, values []value, open func(i int) error) 
 		case err != nil:
 			return false, err
 		case i < 0:
-			err = r.skip()
+			err = eventjson.Skip(r.decoder)
 		case values[i] != "":
 			r.problem("", "is written twice")
-			err = r.skip()
+			err = eventjson.Skip(r.decoder)
 		default:
 			values[i], err = r.value(i, open)
 		}
@@ -146,7 +118,7 @@ func (r *reader) value(i int, open func(i int) error) (value, error) {
 	if kind := r.decoder.PeekKind(); kind == '{' || kind == '[' {
 		v := value(rune(kind))
 		if open == nil {
-			return v, r.skip()
+			return v, eventjson.Skip(r.decoder)
 		}
 		return v, open(i)
 	}
@@ -167,23 +139,6 @@ func (r *reader) list(item func() error) error {
 	}
 	_, err := r.decoder.ReadToken()
 	return err
-}
-
-// skip reads past the next value.
-func (r *reader) skip() error {
-	depth := r.decoder.StackDepth()
-	if _, err := r.decoder.ReadToken(); err != nil {
-		return err
-	}
-	for r.decoder.StackDepth() > depth {
-		if r.decoder.StackDepth() > maxDepth {
-			return errDepth
-		}
-		if _, err := r.decoder.ReadToken(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // problem notes what is wrong with the value that was read last, or with a member of it.

@@ -2,12 +2,12 @@ package webhook
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime"
 	"runtime/debug"
 	"time"
+
+	"github.com/cxbridge/cxbridge/internal/fault"
 )
 
 // log writes the one line that a request gets. It holds ids, counts and durations: nothing of the
@@ -70,14 +70,9 @@ func (rt *route) log(ctx context.Context, v *visit, rep *reply, took time.Durati
 	_ = rt.gate.logger.Handler().Handle(ctx, record)
 }
 
-// logPanic logs where the program went wrong. It logs the text of a panic only when the runtime wrote
-// it: any other may quote the payload.
+// logPanic logs where the program went wrong.
 func (rt *route) logPanic(ctx context.Context, v *visit, p any) {
-	what := fmt.Sprintf("%T", p)
-	if err, ok := p.(runtime.Error); ok {
-		what = err.Error()
-	}
 	rt.gate.logger.LogAttrs(ctx, slog.LevelError, "webhook panic",
 		slog.String("route", rt.name), slog.String("request_id", v.id),
-		slog.String("panic", what), slog.String("stack", string(debug.Stack())))
+		slog.String("panic", fault.Text(p)), slog.String("stack", string(debug.Stack())))
 }

@@ -89,8 +89,10 @@
 
   function follow(path) {
     const freshness = document.getElementById("freshness");
+    const pause = document.createElement("button");
     let source = null;
     let last = new Date();
+    let isPaused = false;
 
     function tell(state, text) {
       freshness.dataset.state = state;
@@ -100,7 +102,7 @@
     }
 
     function open() {
-      if (source || document.hidden) {
+      if (source || document.hidden || isPaused) {
         return;
       }
       source = new EventSource("/live?page=" + encodeURIComponent(path));
@@ -127,6 +129,21 @@
         source = null;
       }
     }
+
+    pause.type = "button";
+    pause.className = "small quiet";
+    pause.textContent = "Pause updates";
+    pause.addEventListener("click", () => {
+      isPaused = !isPaused;
+      pause.textContent = isPaused ? "Resume updates" : "Pause updates";
+      if (isPaused) {
+        close();
+        tell("paused", "paused; as of " + formats.full.format(last));
+      } else {
+        open();
+      }
+    });
+    freshness.before(pause);
 
     document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
     addEventListener("pagehide", close);

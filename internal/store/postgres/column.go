@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // column is a column of a table that many rows are written to by one statement: its name, its type,
@@ -12,16 +14,24 @@ import (
 type column[Row any] struct {
 	name, kind string
 	array      func([]Row) array
+	cast       string // the type of the column, where it is another; "" where it is not
+}
+
+// as casts the values to the type of the column.
+func (c column[Row]) as(kind string) column[Row] {
+	c.cast = "::" + kind
+	return c
 }
 
 // columns are the columns of a statement, in the order of its parameters.
 type columns[Row any] []column[Row]
 
-// unnest selects the rows from the parameters, side by side: see newMessages.
+// unnest selects the rows from the parameters. In the select list the arrays are unnested side by side, row by
+// row. In FROM each of them would first be stored as a table, which costs more than the insert.
 func (c columns[Row]) unnest() string {
 	selected := make([]string, len(c))
 	for i, column := range c {
-		selected[i] = fmt.Sprintf("unnest($%d::%s[]) AS %s", i+1, column.kind, column.name)
+		selected[i] = fmt.Sprintf("unnest($%d::%s[])%s AS %s", i+1, column.kind, column.cast, column.name)
 	}
 	return "SELECT " + strings.Join(selected, ", ")
 }
@@ -56,30 +66,45 @@ func (c columns[Row]) arguments(rows []Row) []any {
 }
 
 func text[Row any](name string, value func(Row) string) column[Row] {
-	return column[Row]{name, "text", func(rows []Row) array { return someTexts(rows, value) }}
+	return column[Row]{name: name, kind: "text", array: func(rows []Row) array { return someTexts(rows, value) }}
 }
 
 // textOrNull writes the empty text as null.
 func textOrNull[Row any](name string, value func(Row) string) column[Row] {
-	return column[Row]{name, "text", func(rows []Row) array { return texts(rows, value) }}
+	return column[Row]{name: name, kind: "text", array: func(rows []Row) array { return texts(rows, value) }}
 }
 
 // timeOrNull writes the zero time as null.
 func timeOrNull[Row any](name string, value func(Row) time.Time) column[Row] {
-	return column[Row]{name, "timestamptz", func(rows []Row) array { return times(rows, value) }}
+	return column[Row]{name: name, kind: "timestamptz", array: func(rows []Row) array { return times(rows, value) }}
 }
 
 func number[Row any](name string, value func(Row) int64) column[Row] {
-	return column[Row]{name, "bigint", func(rows []Row) array { return numbers(rows, value) }}
+	return column[Row]{name: name, kind: "bigint", array: func(rows []Row) array { return numbers(rows, value) }}
+}
+
+// integerOrNull writes 0 as null.
+func integerOrNull[Row any](name string, value func(Row) int) column[Row] {
+	return column[Row]{name: name, kind: "int", array: func(rows []Row) array { return integers(rows, value) }}
 }
 
 func flag[Row any](name string, value func(Row) bool) column[Row] {
-	return column[Row]{name, "boolean", func(rows []Row) array { return flags(rows, value) }}
+	return column[Row]{name: name, kind: "boolean", array: func(rows []Row) array { return flags(rows, value) }}
+}
+
+// jsonText writes a text that is JSON.
+func jsonText[Row any](name string, value func(Row) []byte) column[Row] {
+	return column[Row]{name: name, kind: "json", array: func(rows []Row) array { return bytesOf(pgtype.JSONOID, rows, value) }}
+}
+
+// binaryKey writes bytes that every row has.
+func binaryKey[Row any](name string, value func(Row) []byte) column[Row] {
+	return column[Row]{name: name, kind: "bytea", array: func(rows []Row) array { return bytesOf(pgtype.ByteaOID, rows, value) }}
 }
 
 // bytesOrNull writes no bytes as null.
 func bytesOrNull[Row any](name string, value func(Row) []byte) column[Row] {
-	return column[Row]{name, "bytea", func(rows []Row) array { return someBytes(rows, value) }}
+	return column[Row]{name: name, kind: "bytea", array: func(rows []Row) array { return someBytes(rows, value) }}
 }
 
 // hashOrNull writes the hash of no value, which is all zeros, as null.

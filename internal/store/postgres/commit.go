@@ -149,7 +149,7 @@ func lockExisting(ctx context.Context, conn *pgxpool.Conn, batch *store.Batch, m
 	var b pgx.Batch
 	b.Queue("BEGIN")
 	if len(messages) > 0 {
-		b.Queue("SELECT "+messageColumns+" FROM sms_messages WHERE message_id = ANY($1) ORDER BY message_id FOR UPDATE", messages).
+		b.Queue("SELECT "+selectedMessage+" FROM sms_messages WHERE message_id = ANY($1) ORDER BY message_id FOR UPDATE", messages).
 			Query(func(rows pgx.Rows) error {
 				for rows.Next() {
 					m, err := scanMessage(rows)
@@ -183,10 +183,10 @@ func lockExisting(ctx context.Context, conn *pgxpool.Conn, batch *store.Batch, m
 
 func queuePlan(b *pgx.Batch, plan *store.Plan) {
 	if len(plan.Inserts) > 0 {
-		b.Queue(insertMessages, messageArguments(plan.Inserts)...)
+		b.Queue(insertMessages, messageColumns.arguments(plan.Inserts)...)
 	}
 	if len(plan.Updates) > 0 {
-		b.Queue(updateMessages, messageArguments(plan.Updates)...)
+		b.Queue(updateMessages, messageColumns.arguments(plan.Updates)...)
 	}
 	if len(plan.History) > 0 {
 		b.Queue(insertReceipts, receiptArguments(plan.History)...).Query(func(rows pgx.Rows) error {
@@ -238,46 +238,51 @@ func collect[K sms.Key | [32]byte](rows pgx.Rows) (map[K]bool, error) {
 	return keys, rows.Err()
 }
 
+// selectedMessage is what scanMessage reads.
+const selectedMessage = `message_id, carrier_code, status, coalesce(error_code, ''), coalesce(sender_id, ''),
+	coalesce(recipient, ''), updated_at, raw_payload, raw_status, status_at, received_at,
+	first_seen_at, coalesce(region, ''), region_source, coalesce(segments, 0), submitted_at,
+	coalesce(cost::text, ''), coalesce(currency, ''), compliance, coalesce(compliance_reason, ''),
+	receipt_key, column_ranks`
+
+type message = *sms.Message
+
+// messageColumns are the columns of sms_messages.
+var messageColumns = columns[message]{
+	text("message_id", func(m message) string { return m.ID }),
+	text("carrier_code", func(m message) string { return m.Carrier }),
+	text("status", func(m message) string { return m.Status.String() }),
+	textOrNull("error_code", func(m message) string { return m.ErrorCode }),
+	textOrNull("sender_id", func(m message) string { return m.SenderID }),
+	textOrNull("recipient", func(m message) string { return m.Recipient }),
+	timeOrNull("updated_at", func(m message) time.Time { return m.Updated }),
+	jsonText("raw_payload", func(m message) []byte { return m.Raw }),
+	text("raw_status", func(m message) string { return m.RawStatus }),
+	timeOrNull("status_at", func(m message) time.Time { return m.StatusAt }),
+	timeOrNull("received_at", func(m message) time.Time { return m.Received }),
+	timeOrNull("first_seen_at", func(m message) time.Time { return m.FirstSeen }),
+	textOrNull("region", func(m message) string { return m.Region }),
+	text("region_source", func(m message) string { return string(m.RegionSource) }),
+	integerOrNull("segments", func(m message) int { return m.Segments }),
+	timeOrNull("submitted_at", func(m message) time.Time { return m.Submitted }),
+	textOrNull("cost", func(m message) string { return m.Cost }).as("numeric"),
+	textOrNull("currency", func(m message) string { return m.Currency }),
+	text("compliance", func(m message) string { return string(m.Compliance) }),
+	textOrNull("compliance_reason", func(m message) string { return m.ComplianceReason }),
+	binaryKey("receipt_key", func(m message) []byte { return m.Key[:] }),
+	textOrNull("column_ranks", func(m message) string { return m.Ranks.Encode() }).as("jsonb"),
+}
+
+var (
+	insertMessages = "INSERT INTO sms_messages (" + messageColumns.names() + ") " + messageColumns.unnest()
+
+	updateMessages = "UPDATE sms_messages m SET " + messageColumns.assign("new", "message_id") +
+		" FROM (" + messageColumns.unnest() + ") AS new WHERE m.message_id = new.message_id"
+)
+
 // The arrays of a statement are in the order of the plan, which is the order in which rows are
 // written and locked.
 const (
-	messageColumns = `message_id, carrier_code, status, coalesce(error_code, ''), coalesce(sender_id, ''),
-		coalesce(recipient, ''), updated_at, raw_payload, raw_status, status_at, received_at,
-		first_seen_at, coalesce(region, ''), region_source, coalesce(segments, 0), submitted_at,
-		coalesce(cost::text, ''), coalesce(currency, ''), compliance, coalesce(compliance_reason, ''),
-		receipt_key, column_ranks`
-
-	// In the select list the arrays are unnested side by side, row by row. In FROM each of them
-	// would first be stored as a table, which costs more than the insert.
-	newMessages = `SELECT unnest($1::text[]) AS message_id, unnest($2::text[]) AS carrier_code,
-		unnest($3::text[]) AS status, unnest($4::text[]) AS error_code, unnest($5::text[]) AS sender_id,
-		unnest($6::text[]) AS recipient, $7::timestamptz AS updated_at,
-		unnest($8::json[]) AS raw_payload, unnest($9::text[]) AS raw_status,
-		unnest($10::timestamptz[]) AS status_at, unnest($11::timestamptz[]) AS received_at,
-		unnest($12::timestamptz[]) AS first_seen_at, unnest($13::text[]) AS region,
-		unnest($14::text[]) AS region_source, unnest($15::int[]) AS segments,
-		unnest($16::timestamptz[]) AS submitted_at, unnest($17::text[])::numeric AS cost,
-		unnest($18::text[]) AS currency, unnest($19::text[]) AS compliance,
-		unnest($20::text[]) AS compliance_reason, unnest($21::bytea[]) AS receipt_key,
-		unnest($22::text[])::jsonb AS column_ranks`
-
-	insertMessages = `INSERT INTO sms_messages (message_id, carrier_code, status, error_code, sender_id,
-			recipient, updated_at, raw_payload, raw_status, status_at, received_at, first_seen_at,
-			region, region_source, segments, submitted_at, cost, currency, compliance,
-			compliance_reason, receipt_key, column_ranks)
-		` + newMessages
-
-	updateMessages = `UPDATE sms_messages m SET carrier_code = new.carrier_code, status = new.status,
-			error_code = new.error_code, sender_id = new.sender_id, recipient = new.recipient,
-			updated_at = new.updated_at, raw_payload = new.raw_payload, raw_status = new.raw_status,
-			status_at = new.status_at, received_at = new.received_at,
-			first_seen_at = new.first_seen_at, region = new.region,
-			region_source = new.region_source, segments = new.segments,
-			submitted_at = new.submitted_at, cost = new.cost, currency = new.currency,
-			compliance = new.compliance, compliance_reason = new.compliance_reason,
-			receipt_key = new.receipt_key, column_ranks = new.column_ranks
-		FROM (` + newMessages + `) AS new WHERE m.message_id = new.message_id`
-
 	// A receipt that is known is joined with the version that came before, as sms.PastReceipt.Join
 	// has it, and written only where that changes it. Text is compared by its bytes in UTF-8,
 	// whatever the encoding and the collation of the database. Only a row that is new has no xmax:
@@ -301,34 +306,6 @@ const (
 		ON CONFLICT DO NOTHING
 		RETURNING digest`
 )
-
-func messageArguments(rows []*sms.Message) []any {
-	type message = *sms.Message
-	return []any{
-		someTexts(rows, func(m message) string { return m.ID }),
-		someTexts(rows, func(m message) string { return m.Carrier }),
-		someTexts(rows, func(m message) string { return m.Status.String() }),
-		texts(rows, func(m message) string { return m.ErrorCode }),
-		texts(rows, func(m message) string { return m.SenderID }),
-		texts(rows, func(m message) string { return m.Recipient }),
-		rows[0].Updated, // one time for the whole transaction
-		bytesOf(pgtype.JSONOID, rows, func(m message) []byte { return m.Raw }),
-		someTexts(rows, func(m message) string { return m.RawStatus }),
-		times(rows, func(m message) time.Time { return m.StatusAt }),
-		times(rows, func(m message) time.Time { return m.Received }),
-		times(rows, func(m message) time.Time { return m.FirstSeen }),
-		texts(rows, func(m message) string { return m.Region }),
-		someTexts(rows, func(m message) string { return string(m.RegionSource) }),
-		integers(rows, func(m message) int { return m.Segments }),
-		times(rows, func(m message) time.Time { return m.Submitted }),
-		texts(rows, func(m message) string { return m.Cost }),
-		texts(rows, func(m message) string { return m.Currency }),
-		someTexts(rows, func(m message) string { return string(m.Compliance) }),
-		texts(rows, func(m message) string { return m.ComplianceReason }),
-		bytesOf(pgtype.ByteaOID, rows, func(m message) []byte { return m.Key[:] }),
-		texts(rows, func(m message) string { return m.Ranks.Encode() }),
-	}
-}
 
 func receiptArguments(rows []store.Past) []any {
 	type past = store.Past

@@ -85,6 +85,14 @@ func (s *Store) Counts(ctx context.Context, ranges []analytics.Range, add func(c
 	return nil
 }
 
+// Now implements store.Clock.
+func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
+	if err := s.queue.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
+		return time.Time{}, failed("read the clock", err)
+	}
+	return now.UTC(), nil
+}
+
 // Compact implements store.Counts. A commit that takes long may show its delta after later ones were
 // moved, under a lower id: so what is deleted are the very rows that were taken.
 func (s *Store) Compact(ctx context.Context, now time.Time, limit int) (moved int, err error) {

@@ -12,8 +12,8 @@ import (
 	"github.com/cxbridge/cxbridge/internal/store"
 )
 
-// listedMessage is messageColumns without the raw body.
-var listedMessage = strings.Replace(messageColumns, "raw_payload", "NULL", 1)
+// listedMessage is selectedMessage without the raw body.
+var listedMessage = strings.Replace(selectedMessage, "raw_payload", "NULL", 1)
 
 // The indexes hold the times, but not the ids. So the condition on the time alone is for the index, and
 // only those that were first seen at the same moment are sorted.

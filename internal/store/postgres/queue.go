@@ -66,8 +66,8 @@ const (
 		UPDATE threads t SET lease_until = clock_timestamp() + $3 FROM held WHERE t.thread_id = held.thread_id
 		RETURNING t.thread_id, t.epoch`
 
-	// A pause that is over, as the clock was set back since, does not count as a longer one. $2 is
-	// store.MaxWait.
+	// A stored pause that ends more than $2, store.MaxWait, from now was written before the clock was set back.
+	// It is over, so a shorter one may replace it.
 	writePause = `UPDATE sinks SET paused_until = now() + $1
 		WHERE name = 'crm' AND (paused_until IS NULL OR paused_until < now() + $1 OR paused_until > now() + $2)`
 )

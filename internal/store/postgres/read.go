@@ -18,7 +18,7 @@ func (s *Store) Message(ctx context.Context, id string) (*sms.Message, []sms.Pas
 	)
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, s.reads, snapshot, func(tx pgx.Tx) (err error) {
-		row := tx.QueryRow(ctx, "SELECT "+messageColumns+" FROM sms_messages WHERE message_id = $1", id)
+		row := tx.QueryRow(ctx, "SELECT "+selectedMessage+" FROM sms_messages WHERE message_id = $1", id)
 		if message, err = scanMessage(row); err != nil {
 			return err
 		}

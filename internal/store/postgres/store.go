@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -117,11 +118,28 @@ func writerConfig(databaseURL string, connections int32) (*pgxpool.Config, error
 // milliseconds writes a time as PostgreSQL reads it in a setting.
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
+// CheckURL returns what makes the URL of a database unusable, in words for an operator and without the
+// password. It reads the files that the URL names, and makes no connection.
+func CheckURL(databaseURL string) error {
+	_, err := poolConfig(databaseURL, 1)
+	return err
+}
+
+// whyUnread says why a URL cannot be read. It leaves out whatever may quote the URL, which has the password.
+func whyUnread(err error) string {
+	if parsing, ok := errors.AsType[*pgconn.ParseConfigError](err); ok {
+		cause := parsing.Unwrap()
+		if _, quotes := errors.AsType[*url.Error](cause); cause != nil && !quotes {
+			return cause.Error()
+		}
+	}
+	return "the URL cannot be read; it looks like postgres://user:password@host:5432/database"
+}
+
 func poolConfig(databaseURL string, connections int32) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(databaseURL)
 	if err != nil {
-		// The error of the parser quotes the URL, with the password in it.
-		return nil, errors.New("postgres: the URL cannot be read; it looks like postgres://user:password@host:5432/database")
+		return nil, fmt.Errorf("postgres: %s", whyUnread(err))
 	}
 	config.MaxConns = connections
 	params := config.ConnConfig.RuntimeParams

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/cxbridge/cxbridge/internal/store"
 	"github.com/cxbridge/cxbridge/internal/thread"
@@ -36,9 +35,7 @@ var eventColumns = columns[event]{
 	number("version", func(e event) int64 { return e.Version }),
 	timeOrNull("updated_at", func(e event) time.Time { return e.UpdatedAt }),
 	timeOrNull("received_at", func(e event) time.Time { return e.Received }),
-	{"raw", "json", func(rows []event) array {
-		return bytesOf(pgtype.JSONOID, rows, func(e event) []byte { return e.Raw })
-	}},
+	jsonText("raw", func(e event) []byte { return e.Raw }),
 }
 
 // queueThreads queues what a transaction writes of threads. A thread that is new comes first: if

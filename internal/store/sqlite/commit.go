@@ -94,8 +94,7 @@ func (p *statements) existing(tx *sql.Tx, batch *store.Batch) (e store.Existing,
 }
 
 func (p *statements) writePlan(tx *sql.Tx, plan *store.Plan) error {
-	// Messages are listed in the order of their rows: it is to be that of when they were first seen, and then
-	// of their ids.
+	// Messages are listed by rowid, so insert them in the order in which they were first seen, then by id.
 	slices.SortStableFunc(plan.Inserts, func(a, b *sms.Message) int { return a.FirstSeen.Compare(b.FirstSeen) })
 	insert, update := tx.Stmt(p.insertMessage), tx.Stmt(p.updateMessage)
 	for _, m := range plan.Inserts {

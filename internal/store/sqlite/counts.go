@@ -64,6 +64,9 @@ func (s *Store) Counts(ctx context.Context, ranges []analytics.Range, add func(c
 	return nil
 }
 
+// Now implements store.Clock.
+func (s *Store) Now(context.Context) (time.Time, error) { return time.Now().UTC(), nil }
+
 // Compact implements store.Counts. One transaction writes at a time, so two compactors take turns.
 func (s *Store) Compact(ctx context.Context, now time.Time, limit int) (moved int, err error) {
 	err = s.change(ctx, "compact", func(tx *sql.Tx, p *statements) error {

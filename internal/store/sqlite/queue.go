@@ -13,8 +13,8 @@ import (
 const (
 	selectPause = "SELECT paused_until FROM sinks WHERE name = 'crm'"
 
-	// writePause takes store.MaxWait from now as ?2: a pause that is over, as the clock was set back
-	// since, does not count as a longer one.
+	// writePause takes store.MaxWait from now as ?2. A stored pause that ends later was written before the
+	// clock was set back: it is over, so a shorter one may replace it.
 	writePause = `UPDATE sinks SET paused_until = ?1
 		WHERE name = 'crm' AND (paused_until IS NULL OR paused_until < ?1 OR paused_until > ?2)`
 

@@ -390,3 +390,12 @@ func testPrune(t *testing.T, create func(t *testing.T) Open) {
 		}
 	}
 }
+
+// The clock is that of this machine, where all databases of the tests are.
+func testClock(t *testing.T, create func(t *testing.T) Open) {
+	s := openStore(t, create(t))
+	now, err := s.Now(t.Context())
+	if off := time.Since(now).Abs(); err != nil || off > time.Minute || now.Location() != time.UTC {
+		t.Errorf("%v, %v off: %v", now, off, err)
+	}
+}

@@ -72,6 +72,7 @@ func Run(t *testing.T, create func(t *testing.T) Open) {
 		"Counts":          func(t *testing.T, create func(t *testing.T) Open) { testCounts(t, create, 1) },
 		"Compact":         func(t *testing.T, create func(t *testing.T) Open) { testCompact(t, create, 1) },
 		"Prune":           testPrune,
+		"Clock":           testClock,
 		"AlarmRace":       func(t *testing.T, create func(t *testing.T) Open) { testAlarmRace(t, create, 1) },
 
 		"ExpireMessages":    testExpireMessages,
