@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -63,6 +64,41 @@ func TestThreadAnswers(t *testing.T) {
 		})
 		if n := s.deadLetterCount(t); n != 2 {
 			t.Errorf("%d dead letters, want 2", n)
+		}
+	})
+}
+
+// A split is in the CRM when the parent there has lost the messages, too.
+func TestSplitWaitsForItsParent(t *testing.T) {
+	onEach(t, func(t *testing.T, s *storage) {
+		crm, withCRM := newCRM(t)
+		befallParent := func(f sim.CRMFault) {
+			crm.SetFaults(func(r *http.Request) sim.CRMFault {
+				if r.URL.Path == "/threads/parent" {
+					return f
+				}
+				return sim.CRMFault{}
+			})
+		}
+		p := serve(t, s.settings.with(withCRM))
+		one, two, three := line("m-1", "One", 1), line("m-2", "Two", 2), line("m-3", "Three", 3)
+		p.wantAnswer(t, synced, event(updated, "parent", 1, saying(one, two, three)), "Prefer", "wait=30")
+
+		befallParent(sim.CRMFault{Status: http.StatusUnprocessableEntity, Body: `{"message":"not today"}`})
+		p.wantAnswer(t, accepted, event(split, "first", 2, under("parent"), saying(two)), "Prefer", "wait=2")
+		p.wantParked(t, "parent", http.StatusUnprocessableEntity)
+		p.awaitState(t, "first", "synced")
+		// A newer version of the same brings the parent nothing new, and the CRM's still has the message.
+		p.wantAnswer(t, accepted, event(split, "first", 3, under("parent"), saying(two)), "Prefer", "wait=2")
+		p.awaitState(t, "first", "synced")
+		first := conversation("first", 3, "parent", two)
+		wantEqual(t, crm, []sim.Conversation{conversation("parent", 1, "", one, two, three), first})
+
+		befallParent(sim.CRMFault{Delay: time.Second})
+		p.wantAnswer(t, synced, event(split, "second", 4, under("parent"), saying(three)), "Prefer", "wait=30")
+		wantEqual(t, crm, []sim.Conversation{conversation("parent", 1, "", one), first, conversation("second", 4, "parent", three)})
+		if left := p.deadLetters(t); len(left) != 0 {
+			t.Errorf("dead letters left: %+v", left)
 		}
 	})
 }

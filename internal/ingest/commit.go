@@ -145,7 +145,7 @@ func (in *Ingest) transact(ctx context.Context, entries []store.Entry, batch []p
 	in.metrics.committed(entries, time.Since(start))
 	raised := false
 	for i, o := range outcomes {
-		*batch[i].answer() = Answer{Duplicate: o.Duplicate, Stale: o.Stale, Rev: o.Rev}
+		*batch[i].answer() = Answer{Duplicate: o.Duplicate, Stale: o.Stale, Rev: o.Rev, ParentRev: o.ParentRev}
 		raised = raised || entries[i].Thread != nil && !o.Stale
 		if o.Duplicate {
 			in.metrics.duplicates.Inc()

@@ -102,6 +102,9 @@ func (f *fakeStore) Commit(ctx context.Context, b store.Batch) ([]store.Outcome,
 		if e.Thread != nil {
 			o.Stale = o.Duplicate || e.Thread.Version == 0
 			o.Rev = e.Thread.Version
+			if e.Thread.TakesFromParent() {
+				o.ParentRev = e.Thread.Version
+			}
 		}
 	}
 	f.batches = append(f.batches, b.Entries)

@@ -81,6 +81,15 @@ func TestReadThread(t *testing.T) {
 	}
 }
 
+// The answer to a split names the revisions of both threads.
+func TestAnswerToASplit(t *testing.T) {
+	in := startWith(t, Config{Store: &fakeStore{}})
+	split := []byte(`{"event":"THREAD_SPLIT","data":{"threadId":"c","parentThreadId":"p","version":3,"messages":[{"id":"m"}]}}`)
+	if got, want := mustSubmitMixed(t, in, split)[0], (Answer{Rev: 3, ParentRev: 3}); got != want {
+		t.Errorf("answer %+v, want %+v", got, want)
+	}
+}
+
 func TestReadThreadThatIsNotJSON(t *testing.T) {
 	r := newReader(t).ReadThread([]byte(`{"event"`), received)
 	if _, malformed := errors.AsType[*refusal.MalformedError](r.Refused); !malformed || r.Entry.DeadLetter == nil {

@@ -132,10 +132,11 @@ type Answer struct {
 
 	Refused bool // the database will never take it; it is kept as a dead letter
 
-	// For a thread event that is in the database. Stale: it brought nothing new. Rev: the CRM has the
-	// event once it has this revision of the thread.
-	Stale bool
-	Rev   int64
+	// For a thread event that is in the database. Stale: it brought nothing new. Rev and ParentRev: the
+	// CRM has the event once it has these revisions of the thread and, unless it is 0, of the parent.
+	Stale     bool
+	Rev       int64
+	ParentRev int64
 }
 
 // BusyError says that not all events of a request are durable: the queue, the spool or the disk is

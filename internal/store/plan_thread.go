@@ -108,14 +108,20 @@ func newThreadMerger(p *Plan, existing *Existing, now time.Time) *threadMerger {
 	return m
 }
 
-// fold applies the event of an entry.
+// fold applies the event of an entry, and says what became of it.
 func (m *threadMerger) fold(entry int, e *Entry) {
 	outcome := &m.plan.outcomes[entry]
 	if m.known[e.Thread.Key] {
 		outcome.Duplicate, outcome.Stale = true, true
-		outcome.Rev = m.rows[e.Thread.ThreadID].Sync.Want
-		return
+	} else {
+		outcome.Stale = !m.apply(e)
 	}
+	outcome.Rev = m.rows[e.Thread.ThreadID].Sync.Want
+	outcome.ParentRev = m.parentRev(e.Thread)
+}
+
+// apply applies an event that was not known, and reports whether any thread shows something new.
+func (m *threadMerger) apply(e *Entry) (isShown bool) {
 	m.known[e.Thread.Key] = true
 	m.plan.Events = append(m.plan.Events, e.Thread)
 	m.addRows(e.Thread)
@@ -129,8 +135,22 @@ func (m *threadMerger) fold(entry int, e *Entry) {
 	if !row.Link().Equal(link) {
 		row.Links.LooseRev = row.Sync.Want
 	}
-	outcome.Stale = len(shown) == 0
-	outcome.Rev = row.Sync.Want
+	return len(shown) > 0
+}
+
+// parentRev returns the revision in which the parent lacks the messages that an event took out of it: 0
+// when no event of the parent has listed any of them, because then they never were in the CRM's parent.
+func (m *threadMerger) parentRev(e *thread.Event) int64 {
+	if !e.TakesFromParent() {
+		return 0
+	}
+	for i := range e.Messages {
+		taken := m.state.Items[thread.ItemKey{ThreadID: e.Parent, Kind: thread.KindMessage, ID: e.Messages[i].ID}]
+		if taken != nil && !taken.Stamp.Hash.IsZero() {
+			return m.rows[e.Parent].Sync.Want
+		}
+	}
+	return 0
 }
 
 // addRows adds the rows of an event's threads that do not exist.

@@ -183,6 +183,10 @@ func TestThreadPlanInAnyOrderAndBatching(t *testing.T) {
 				if rev := outcomes[i].Rev; rev > db.threads[e.ThreadID].Sync.Want || shown[e.ThreadID] && rev != db.threads[e.ThreadID].Sync.Want {
 					t.Fatalf("the event has revision %d of a thread that wants %d", rev, db.threads[e.ThreadID].Sync.Want)
 				}
+				// An event that comes later in the batch may give the parent its revision.
+				if rev, want := outcomes[i].ParentRev, db.threads[e.Parent].Sync.Want; rev > want || slices.Contains(shows, e.Parent) && rev != want {
+					t.Fatalf("the event has revision %d of a parent that wants %d", rev, want)
+				}
 			}
 			for id, row := range db.threads {
 				want := before[id].Sync.Want

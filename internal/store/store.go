@@ -133,6 +133,10 @@ type Outcome struct {
 	// Rev is the revision of the thread that includes the event: the CRM has the event once it has
 	// that revision. 0 for other events.
 	Rev int64
+
+	// ParentRev is such a revision of the parent, for an event that takes messages out of it: the CRM is
+	// to have that, too. 0 when the parent had none of the messages, and for other events.
+	ParentRev int64
 }
 
 // DeadLetter is an event that was understood to be ours and could not be applied. It keeps all

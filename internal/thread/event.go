@@ -62,7 +62,7 @@ type Participant struct {
 // ThreadIDs returns the ids of the threads that the event changes, sorted: its own thread and, when
 // it takes messages out of the parent, the parent.
 func (e *Event) ThreadIDs() []string {
-	if !e.takesFromParent() {
+	if !e.TakesFromParent() {
 		return []string{e.ThreadID}
 	}
 	ids := []string{e.ThreadID, e.Parent}
@@ -70,7 +70,8 @@ func (e *Event) ThreadIDs() []string {
 	return ids
 }
 
-func (e *Event) takesFromParent() bool {
+// TakesFromParent reports whether the event takes its messages out of the parent.
+func (e *Event) TakesFromParent() bool {
 	return e.Type == Split && e.Parent != "" && len(e.Messages) > 0
 }
 
@@ -79,7 +80,7 @@ func (e *Event) Items() []ItemKey {
 	keys := make([]ItemKey, 0, len(e.Messages)+len(e.Participants))
 	for i := range e.Messages {
 		keys = append(keys, ItemKey{e.ThreadID, KindMessage, e.Messages[i].ID})
-		if e.takesFromParent() {
+		if e.TakesFromParent() {
 			keys = append(keys, ItemKey{e.Parent, KindMessage, e.Messages[i].ID})
 		}
 	}

@@ -135,7 +135,7 @@ func (s *State) Fold(e *Event) (shown []string) {
 	if isShown {
 		shown = append(shown, e.ThreadID)
 	}
-	if e.takesFromParent() && s.takeFromParent(e) {
+	if e.TakesFromParent() && s.takeFromParent(e) {
 		shown = append(shown, e.Parent)
 		slices.Sort(shown)
 	}

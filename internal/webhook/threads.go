@@ -43,9 +43,10 @@ type Synced interface {
 //
 // With "Prefer: wait=N" (RFC 7240) the answer is held back until the CRM has all that was accepted,
 // for N seconds at most and never more than 30. It says "SYNCED" for what the CRM has then, and for
-// an array as a whole when the CRM has all that is not ignored. An event of which a message or
-// participant is set aside stays "ACCEPTED". Preference-Applied says that there was a wait. There is
-// none for events in the spool, nor when synced is nil or too many requests are waiting.
+// an array as a whole when the CRM has all that is not ignored. A split is there when its parent has
+// lost the messages, too. An event of which a message or participant is set aside stays "ACCEPTED".
+// Preference-Applied says that there was a wait. There is none for events in the spool, nor when
+// synced is nil or too many requests are waiting.
 func (g *Gate) Threads(intake ThreadIntake, synced Synced) http.Handler {
 	return g.handler("threads", "thread_id", threadsWebhook{intake, synced}.accept)
 }

@@ -17,19 +17,25 @@ const (
 	verdictRejected verdict = "REJECTED" // kept as a dead letter
 )
 
-// result is what became of one event. It holds no more of the event than the id of its thread.
+// result is what became of one event. It holds no more of the event than the ids of its threads.
 type result struct {
 	threadID string // "" when it could not be read
-	rev      int64  // the CRM has the event once it has this revision of the thread
+	parentID string // of a split that waits for its parent; else ""
 	verdict  verdict
 	spooled  bool
 	why      []byte // members of the answer that say why it is rejected
+
+	// The CRM has the event once it has these revisions of the thread and, unless it is 0, of the parent.
+	rev, parentRev int64
 }
 
 func newResult(ev *events, i int) result {
 	r := result{
 		threadID: strings.Clone(ev.readings[i].Subject), // a part of a longer text would keep all of it
 		rev:      ev.answers[i].Rev, verdict: verdictAccepted, spooled: ev.answers[i].Spooled,
+	}
+	if rev := ev.answers[i].ParentRev; rev != 0 {
+		r.parentID, r.parentRev = strings.Clone(ev.readings[i].Entry.Thread.Parent), rev
 	}
 	if refused := ev.refused(i); refused != nil {
 		r.verdict = verdictRejected
@@ -42,6 +48,11 @@ func newResult(ev *events, i int) result {
 
 // canWait reports whether the event is to go to the CRM, with a revision that is known.
 func (r *result) canWait() bool { return r.verdict == verdictAccepted && !r.spooled }
+
+// await reports whether the CRM gets all of the event before ctx ends: a split changes two threads.
+func (r *result) await(ctx context.Context, crm Synced) bool {
+	return crm.Wait(ctx, r.threadID, r.rev) && (r.parentRev == 0 || crm.Wait(ctx, r.parentID, r.parentRev))
+}
 
 // append appends the members of the answer.
 func (r *result) append(b []byte) []byte {
@@ -82,13 +93,13 @@ func (a *threadsAnswer) canWait() bool {
 }
 
 // resultCost is what a result takes in memory besides its texts, in bytes.
-const resultCost = 96
+const resultCost = 120
 
 // size is what the answer takes in memory, in bytes.
 func (a *threadsAnswer) size() int64 {
 	n := len(a.results) * resultCost
 	for i := range a.results {
-		n += len(a.results[i].threadID) + cap(a.results[i].why)
+		n += len(a.results[i].threadID) + len(a.results[i].parentID) + cap(a.results[i].why)
 	}
 	return int64(n)
 }
@@ -98,7 +109,7 @@ func (a *threadsAnswer) size() int64 {
 // as well, because the CRM may have them.
 func (a *threadsAnswer) await(ctx context.Context, crm Synced) {
 	for i := range a.results {
-		if r := &a.results[i]; r.canWait() && crm.Wait(ctx, r.threadID, r.rev) {
+		if r := &a.results[i]; r.canWait() && r.await(ctx, crm) {
 			r.verdict = verdictSynced
 			a.tally.synced++
 		}

@@ -20,7 +20,8 @@ import (
 )
 
 // fakeThreads reads events as they are read, and keeps what is submitted. The revision of a thread is
-// the version of its event; one without a version is stale, and so is one that is known.
+// the version of its event, and so is that of the parent of a split; an event without a version is
+// stale, and so is one that is known.
 type fakeThreads struct {
 	reader ingest.Reader
 
@@ -58,6 +59,9 @@ func (f *fakeThreads) Submit(ctx context.Context, readings []ingest.Reading) ([]
 		key := string(e.Key[:])
 		answers[i] = ingest.Answer{Duplicate: f.known[key], Stale: f.known[key] || e.Version == 0, Rev: e.Version}
 		f.known[key] = true
+		if e.TakesFromParent() {
+			answers[i].ParentRev = e.Version
+		}
 	}
 	return answers, nil
 }
@@ -71,6 +75,11 @@ func (f *fakeThreads) durable() int {
 
 func event(id string, version int) string {
 	return fmt.Sprintf(`{"event":"THREAD_UPDATED","data":{"threadId":%q,"version":%d,"messages":[{"id":"m","text":"private words"}]}}`, id, version)
+}
+
+// splitOff is an event by which a message of a parent becomes a thread of its own.
+func splitOff(id, parent string, version int) string {
+	return fmt.Sprintf(`{"event":"THREAD_SPLIT","data":{"threadId":%q,"parentThreadId":%q,"version":%d,"messages":[{"id":"m"}]}}`, id, parent, version)
 }
 
 const (

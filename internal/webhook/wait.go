@@ -11,7 +11,7 @@ const (
 	waitingRequests = 256
 
 	// waitingBytes bounds the memory that their answers hold meanwhile. It has room for all of them
-	// with a single event each, or for some twenty of the longest arrays with ids of usual length.
+	// with a single event each, or for some fifteen of the longest arrays with ids of usual length.
 	waitingBytes = 16 << 20
 )
 

@@ -19,6 +19,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cxbridge/cxbridge/internal/ingest"
+	"github.com/cxbridge/cxbridge/internal/store"
+	"github.com/cxbridge/cxbridge/internal/thread"
 )
 
 // fakeCRM has revisions of threads.
@@ -196,6 +198,9 @@ func TestWaitForAnArray(t *testing.T) {
 		{"beside one that is refused", []string{event("a", 1), noType}, map[string]int64{"a": 1},
 			`{"status":"ACCEPTED","results":[` + result("a", isSynced) + `,` + result("t", `"status":"REJECTED",`+noTypeWhy+`,`+noTypeList) + `]}`,
 			[]string{"a 1"}},
+		{"splits", []string{event("p", 3), splitOff("c", "p", 3), splitOff("d", "q", 3)}, map[string]int64{"p": 3, "c": 3, "d": 3, "q": 2},
+			`{"status":"ACCEPTED","results":[` + result("p", isSynced) + `,` + result("c", isSynced) + `,` + result("d", isAccepted) + `]}`,
+			[]string{"p 3", "c 3", "p 3", "d 3", "q 3"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -204,6 +209,45 @@ func TestWaitForAnArray(t *testing.T) {
 					crm.has(id, rev)
 				}
 				checkAnswer(t, g, prefer(g, crm, &fakeThreads{}, "wait=5", array(test.items...)).Result(), 200, test.want)
+				if diff := cmp.Diff(test.asked, crm.asked); diff != "" {
+					t.Errorf("asked for (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// A split changes two threads, and is in the CRM when both are.
+func TestWaitForASplit(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		has   map[string]int64
+		late  string // a thread whose revision comes after a while
+		want  string
+		took  time.Duration
+		asked []string
+	}{
+		{"both are there", map[string]int64{"c": 2, "p": 2}, "", "SYNCED", 0, []string{"c 2", "p 2"}},
+		{"the parent is late", map[string]int64{"c": 2, "p": 1}, "p", "SYNCED", 3 * time.Second, []string{"c 2", "p 2"}},
+		{"the child is late", map[string]int64{"c": 1, "p": 2}, "c", "SYNCED", 3 * time.Second, []string{"c 2", "p 2"}},
+		{"the parent does not come", map[string]int64{"c": 2, "p": 1}, "", "ACCEPTED", 5 * time.Second, []string{"c 2", "p 2"}},
+		{"the child does not come", map[string]int64{"p": 2}, "", "ACCEPTED", 5 * time.Second, []string{"c 2"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				crm, g := &fakeCRM{}, newGate(t, func(o *Options) { o.Now = time.Now })
+				for id, rev := range test.has {
+					crm.has(id, rev)
+				}
+				if test.late != "" {
+					time.AfterFunc(3*time.Second, func() { crm.has(test.late, 2) })
+				}
+				began := time.Now()
+				w := prefer(g, crm, &fakeThreads{}, "wait=5", splitOff("c", "p", 2))
+				if took := time.Since(began); took != test.took {
+					t.Errorf("it took %v, want %v", took, test.took)
+				}
+				checkAnswer(t, g, w.Result(), 200, `{"status":"`+test.want+`"}`)
 				if diff := cmp.Diff(test.asked, crm.asked); diff != "" {
 					t.Errorf("asked for (-want +got):\n%s", diff)
 				}
@@ -266,23 +310,25 @@ func TestWaitingAnswersAreBounded(t *testing.T) {
 // What an answer holds while it waits is what it says that it holds.
 func TestWaitingAnswerCountsWhatItHolds(t *testing.T) {
 	id := strings.Repeat("x", 100)
-	ev := &events{readings: []ingest.Reading{{Subject: id}, {Subject: id}}, answers: make([]ingest.Answer, 2)}
-	if got := newThreadsAnswer(ev, true).size(); got != 2*(resultCost+100) {
-		t.Errorf("two results of 100 bytes hold %d", got)
+	split := ingest.Reading{Subject: id, Entry: store.Entry{Thread: &thread.Event{Parent: id}}}
+	ev := &events{readings: []ingest.Reading{split, split}, answers: []ingest.Answer{{Rev: 1}, {Rev: 1, ParentRev: 1}}}
+	if got := newThreadsAnswer(ev, true).size(); got != 2*resultCost+300 {
+		t.Errorf("two results with ids of 300 bytes hold %d", got)
 	}
 }
 
 func TestWaitHoldsNothingOfTheBody(t *testing.T) {
 	collected := make(chan struct{})
-	commit := answersWith(ingest.Answer{Rev: 1})
+	commit := answersWith(ingest.Answer{Rev: 1, ParentRev: 1})
 	f := &fakeThreads{submit: func(ctx context.Context, readings []ingest.Reading) ([]ingest.Answer, error) {
 		raw := readings[0].Entry.Thread.Raw
 		runtime.AddCleanup(&raw[0], func(done chan struct{}) { close(done) }, collected)
 		return commit(ctx, readings)
 	}}
 	waits := make(chan struct{})
+	begun := sync.OnceFunc(func() { close(waits) })
 	crm := waitFunc(func(context.Context, string, int64) bool {
-		close(waits)
+		begun()
 		for {
 			runtime.GC()
 			select {
@@ -294,7 +340,7 @@ func TestWaitHoldsNothingOfTheBody(t *testing.T) {
 	})
 	answered := make(chan string)
 	go func() {
-		answered <- prefer(newGate(t, nil), crm, f, "wait=30", event("t", 1)).Body.String()
+		answered <- prefer(newGate(t, nil), crm, f, "wait=30", splitOff("t", "p", 1)).Body.String()
 	}()
 	<-waits
 	select {

@@ -99,7 +99,11 @@ func (m *queueModel) commit(t *rapid.T) {
 		}
 		m.rows[id].raise(now)
 	}
-	requireEqual(t, "outcomes", commitAt(t, m.s, now, events(e)...), []store.Outcome{{Rev: m.rows[e.ThreadID].sync.Want}})
+	want := store.Outcome{Rev: m.rows[e.ThreadID].sync.Want}
+	if hadTaken(m.state, e) {
+		want.ParentRev = m.rows[e.Parent].sync.Want
+	}
+	requireEqual(t, "outcomes", commitAt(t, m.s, now, events(e)...), []store.Outcome{want})
 }
 
 func (m *queueModel) claim(t *rapid.T) {

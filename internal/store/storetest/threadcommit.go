@@ -18,6 +18,7 @@ var (
 	outcomeFresh = store.Outcome{Rev: 1}
 	outcomeStale = store.Outcome{Stale: true, Rev: 1}
 	outcomeRev   = func(rev int64) store.Outcome { return store.Outcome{Rev: rev} }
+	outcomeRevs  = func(rev, parent int64) store.Outcome { return store.Outcome{Rev: rev, ParentRev: parent} }
 )
 
 func testThreadCommit(t *testing.T, create func(t *testing.T) Open) {
@@ -100,7 +101,7 @@ func testSplits(t *testing.T, s store.Store) {
 	t.Run("FromAKnownParent", func(t *testing.T) {
 		parent, child := updated("sp", 1, message("a", 1), message("b", 2)), split("sc", "sp", 2, message("b", 2))
 		accept(t, s, parent)
-		requireEqual(t, "outcomes", accept(t, s, child), []store.Outcome{outcomeFresh})
+		requireEqual(t, "outcomes", accept(t, s, child), []store.Outcome{outcomeRevs(1, 2)})
 		requireState(t, s, stateOf(parent, child), revisions)
 		requireEqual(t, "parent", ids(itemsOf(t, s, "sp", thread.KindMessage, 10)), []string{"a"})
 		if row := readThread(t, s, "sp"); row.Sync.Want != 2 || !row.Sync.Since.Equal(at(3600)) {
@@ -136,12 +137,15 @@ func testSplits(t *testing.T, s store.Store) {
 
 	t.Run("InOneBatchWithTheParent", func(t *testing.T) {
 		parent, child := updated("op", 1, message("a", 1), message("b", 2)), split("oc", "op", 2, message("b", 2))
-		requireEqual(t, "outcomes", accept(t, s, child, parent, child), []store.Outcome{outcomeFresh, outcomeFresh, outcomeKnown})
+		again := store.Outcome{Duplicate: true, Stale: true, Rev: 1, ParentRev: 1}
+		requireEqual(t, "outcomes", accept(t, s, child, parent, child), []store.Outcome{outcomeFresh, outcomeFresh, again})
 		requireState(t, s, stateOf(parent, child), ways)
 		if row := readThread(t, s, "op"); row.Sync.Want != 1 {
 			t.Errorf("want %d of a parent that was changed once", row.Sync.Want)
 		}
 	})
+
+	t.Run("RevisionsOfTheParent", func(t *testing.T) { testRevisionsOfTheParent(t, s) })
 
 	t.Run("WithoutAParent", func(t *testing.T) {
 		e := split("np", "", 1)
@@ -149,6 +153,37 @@ func testSplits(t *testing.T, s store.Store) {
 		accept(t, s, split("np", "np-parent", 0, message("a", 1)), sealed(e))
 		requireEqual(t, "links", linksOf(t, s, "np"), map[string]thread.Link{})
 	})
+}
+
+// The outcome of a split says when the CRM has it: when it has the child, and the parent without what was
+// taken out of it.
+func testRevisionsOfTheParent(t *testing.T, s store.Store) {
+	parent := updated("rp", 1, message("a", 1), message("b", 2), message("c", 3))
+	first := split("rc", "rp", 2, message("b", 2))
+	requireEqual(t, "in one batch with the parent", accept(t, s, parent, first), []store.Outcome{outcomeFresh, outcomeRevs(1, 1)})
+	for _, test := range []struct {
+		name  string
+		event *thread.Event
+		want  store.Outcome
+	}{
+		{"takes a message", split("rd", "rp", 2, message("c", 3)), outcomeRevs(1, 2)},
+		{"takes what an earlier one took", split("re", "rp", 3, message("b", 2)), outcomeRevs(1, 2)},
+		{"takes one of each", split("rf", "rp", 4, message("x", 1), message("a", 1)), outcomeRevs(1, 3)},
+		{"is known", first, store.Outcome{Duplicate: true, Stale: true, Rev: 1, ParentRev: 3}},
+		{"brings nothing new", split("rc", "rp", 1, message("b", 2)), store.Outcome{Stale: true, Rev: 1, ParentRev: 3}},
+		{"takes what the parent never had", split("rg", "rp", 5, message("x", 1)), outcomeFresh},
+		{"takes nothing", split("rh", "rp", 5), outcomeFresh},
+		{"is a merge", merged("ri", "rp", 5, message("a", 1)), outcomeFresh},
+	} {
+		requireEqual(t, "an event that "+test.name, accept(t, s, test.event), []store.Outcome{test.want})
+	}
+	accept(t, s, updated("rp", 9, message("d", 9)))
+	late := split("rd", "rp", 8, message("d", 9))
+	requireEqual(t, "changes the child alone", accept(t, s, late), []store.Outcome{outcomeRevs(2, 4)})
+	accept(t, s, merged("rj", "rp", 9, message("d", 9)))
+	low := split("rj", "rp", 10, message("d", 9))
+	low.Version = 0
+	requireEqual(t, "changes the parent alone", accept(t, s, sealed(low)), []store.Outcome{outcomeRevs(1, 5)})
 }
 
 func testMerges(t *testing.T, s store.Store) {

@@ -55,7 +55,7 @@ func (m *commitModel) commit(batch []*thread.Event) []store.Outcome {
 	raised := make(map[string]bool)
 	for i, e := range batch {
 		if m.known[e.Key] {
-			outcomes[i] = store.Outcome{Duplicate: true, Stale: true, Rev: m.wants[e.ThreadID]}
+			outcomes[i] = store.Outcome{Duplicate: true, Stale: true, Rev: m.wants[e.ThreadID], ParentRev: m.parentRev(e)}
 			continue
 		}
 		m.known[e.Key] = true
@@ -66,9 +66,24 @@ func (m *commitModel) commit(batch []*thread.Event) []store.Outcome {
 				m.wants[id]++
 			}
 		}
-		outcomes[i] = store.Outcome{Stale: len(shown) == 0, Rev: m.wants[e.ThreadID]}
+		outcomes[i] = store.Outcome{Stale: len(shown) == 0, Rev: m.wants[e.ThreadID], ParentRev: m.parentRev(e)}
 	}
 	return outcomes
+}
+
+func (m *commitModel) parentRev(e *thread.Event) int64 {
+	if hadTaken(m.state, e) {
+		return m.wants[e.Parent]
+	}
+	return 0
+}
+
+// hadTaken reports whether the parent of a split has ever had a message that the split takes.
+func hadTaken(s *thread.State, e *thread.Event) bool {
+	return e.Type == thread.Split && slices.ContainsFunc(e.Messages, func(m thread.Message) bool {
+		item := s.Items[thread.ItemKey{ThreadID: e.Parent, Kind: thread.KindMessage, ID: m.ID}]
+		return item != nil && len(item.Content) > 0
+	})
 }
 
 // drawEvent draws an event of a world: of a few threads and items, so that they meet.
