@@ -157,6 +157,10 @@ func (w *world) push(t *rapid.T) {
 			w.editIn(t, id)
 		case 9:
 			w.relink(t)
+		case 10:
+			if method == "PATCH" { // and the thread may be there
+				return fault{err: refusal(crm.ClassGone, 404)}
+			}
 		}
 		return fault{}
 	}

@@ -114,7 +114,7 @@ func (a *attempt) look(ctx context.Context) step {
 	e := a.failed(err)
 	e.Uncertain = false // reading changes nothing
 	if e.Class == crm.ClassGone {
-		return a.gone()
+		return a.gone(true)
 	}
 	return a.fail(ctx, e)
 }
@@ -147,19 +147,22 @@ func (a *attempt) resolve(remote *thread.Remote) step {
 	return a.patch
 }
 
-// gone goes on after the CRM has said that it does not have the thread.
-func (a *attempt) gone() step {
+// gone goes on after the CRM has said that it does not have the thread, to a GET or to a PATCH. With a thread
+// is forgotten what other writers did to it. So it takes a GET: a PATCH may just have met a gateway or a
+// replica that does not know the thread.
+func (a *attempt) gone(isRead bool) step {
 	switch {
-	case a.existed:
+	case a.existed && isRead:
 		// It has lost it. All items become dirty, and the thread is claimed again, to be created anew.
 		a.forget()
 		a.outcome, a.push.Status = outcomeForgotten, a.status
 		a.notePush()
 		return nil
 	case a.looked:
-		a.forget()
 		a.backOff(&crm.Error{Status: a.status, Message: "the CRM returns a thread and then says that it does not have it"}, outcomeConflict)
 		return nil
+	case a.existed:
+		return a.look
 	}
 	return a.anew()
 }
@@ -187,7 +190,7 @@ func (a *attempt) patch(ctx context.Context) step {
 		c.Shared = c.Shared || !c.Exists || c.ETag == "" && version > c.NextVersion()
 		return a.acknowledged(ack, version)
 	case e.Class == crm.ClassGone:
-		return a.gone()
+		return a.gone(false)
 	case e.Class == crm.ClassConflict:
 		return a.meet(ctx, e)
 	}

@@ -148,8 +148,14 @@ func TestPush(t *testing.T) {
 			outcome: outcomeAcknowledged, version: 7, body: `"addedMessages":[],"addedParticipants":[]}`, done: true},
 		{name: "a change that jumps is guarded by the ETag", etag: `"1"`, event: event("t", 7, "m1", "uno"), answers: []answer{ok("PATCH")},
 			outcome: outcomeAcknowledged, version: 7, body: `"updatedMessages":[{"id":"m1","text":"uno"}]`, done: true},
-		{name: "a lost thread is forgotten", event: event("t", 2, "m2", "two"), answers: []answer{gone("PATCH")},
+		{name: "a lost thread is forgotten", event: event("t", 2, "m2", "two"), answers: []answer{gone("PATCH"), gone("GET")},
 			outcome: outcomeForgotten, version: 2},
+		{name: "a thread that is there is not lost", event: event("t", 2, "m2", "two"), answers: []answer{gone("PATCH"), tells(1, "m1", "one"), ok("PATCH")},
+			outcome: outcomeAcknowledged, version: 2, body: `"addedMessages":[{"id":"m2","text":"two"}]`, done: true},
+		{name: "a thread that comes and goes is not lost", event: event("t", 2, "m2", "two"), answers: []answer{gone("PATCH"), tells(1, "m1", "one"), gone("PATCH")},
+			outcome: outcomeConflict, version: 2},
+		{name: "a thread that is lost between two looks is forgotten", event: event("t", 2, "m2", "two"),
+			answers: []answer{gone("PATCH"), tells(1, "m1", "one"), conflict("PATCH"), gone("GET")}, outcome: outcomeForgotten, version: 2},
 		{name: "a thread that is lost when it is read is forgotten", event: event("t", 7, "m1", "uno"), answers: []answer{gone("GET")},
 			outcome: outcomeForgotten},
 		{name: "a conflict is resolved", event: event("t", 2, "m2", "two"), answers: []answer{conflict("PATCH"), tells(4, "m1", "one"), ok("PATCH")},
@@ -226,7 +232,7 @@ func TestFirstPush(t *testing.T) {
 func TestForgottenThreadIsPushedWhole(t *testing.T) {
 	queue := synced(t, "")
 	queue.commit(event("t", 2, "m2", "two"))
-	pushOnce(t, queue, gone("PATCH"))
+	pushOnce(t, queue, gone("PATCH"), gone("GET"))
 	_, s := pushOnce(t, queue, ok("POST"))
 	if body := string(s.sent[0].Body); !strings.Contains(body, `"m1"`) || !strings.Contains(body, `"m2"`) {
 		t.Errorf("sent %s, want both messages", body)
@@ -246,7 +252,7 @@ func TestForgottenThreadIsCreated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			queue := synced(t, "")
 			queue.commit(event("t", 2, "m2", "two"))
-			pushOnce(t, queue, gone("PATCH"))
+			pushOnce(t, queue, gone("PATCH"), gone("GET"))
 			for _, answers := range attempts {
 				pushOnce(t, queue, answers...)
 			}
@@ -283,7 +289,7 @@ func TestForgottenThreadLeavesNoDeadLetter(t *testing.T) {
 				t.Fatalf("%d dead letters, want 1", len(queue.letters))
 			}
 			queue.commit(event("t", 4, "m2", "good"))
-			pushOnce(t, queue, gone("PATCH"))
+			pushOnce(t, queue, gone("PATCH"), gone("GET"))
 			pushOnce(t, queue, ok("POST"))
 			if s := queue.sync("t"); s.Want != s.Done || len(queue.letters) != 0 {
 				t.Errorf("%d dead letters of a thread that is synced: %+v", len(queue.letters), s)
@@ -299,7 +305,7 @@ func TestForgottenThreadIsPushedWithWhatWasSetAside(t *testing.T) {
 		queue.commit(event("t", 2, "m2", "bad"))
 		pushOnce(t, queue, ok("PATCH"))
 		queue.commit(event("t", 3, "m3", "three"))
-		pushOnce(t, queue, gone("PATCH"))
+		pushOnce(t, queue, gone("PATCH"), gone("GET"))
 		_, s := pushBy(t, schema, queue, ok("POST"))
 		wants := schema == anything{}
 		if body := string(s.sent[0].Body); strings.Contains(body, `"m2"`) == wants || !strings.Contains(body, `"m3"`) {
@@ -308,6 +314,21 @@ func TestForgottenThreadIsPushedWithWhatWasSetAside(t *testing.T) {
 		if len(queue.letters) > 0 != wants {
 			t.Errorf("%s: %d dead letters", name, len(queue.letters))
 		}
+	}
+}
+
+// A PATCH that meets a gateway, which knows no thread, undoes nothing of what another writer did.
+func TestThreadThatIsNotLostKeepsOtherWritersWork(t *testing.T) {
+	queue := synced(t, "")
+	queue.commit(event("t", 2, "m1", "uno"))
+	pushOnce(t, queue, conflict("PATCH"), tells(4)) // another writer has removed it
+	queue.commit(event("t", 5, "m2", "two"))
+	_, s := pushOnce(t, queue, gone("PATCH"), tells(4), ok("PATCH"))
+	if body := string(s.sent[1].Body); strings.Contains(body, `"m1"`) || !strings.Contains(body, `"m2"`) {
+		t.Errorf("sent %s, want m2 alone", body)
+	}
+	if s := queue.sync("t"); s.Want != s.Done || !queue.items[thread.ItemKey{ThreadID: "t", Kind: thread.KindMessage, ID: "m1"}].Theirs {
+		t.Errorf("the other writer's work is forgotten: %+v", s)
 	}
 }
 
