@@ -167,11 +167,21 @@ func (a *attempt) gone(isRead bool) step {
 	return a.anew()
 }
 
-// anew creates the thread, with all that it shows.
+// anew creates the thread, with all that it shows. Of what it does not show, the CRM has nothing: that is
+// settled.
 func (a *attempt) anew() step {
-	a.delta.Items = slices.DeleteFunc(slices.Clone(a.delta.Items), func(i *thread.Item) bool {
-		return i.View().IsZero() || i.IsAside()
-	})
+	shown := make([]*thread.Item, 0, len(a.delta.Items))
+	for _, item := range a.delta.Items {
+		switch {
+		case item.IsAside():
+		case item.View().IsZero():
+			a.touched[item] = true
+			a.settle([]*thread.Item{item})
+		default:
+			shown = append(shown, item)
+		}
+	}
+	a.delta.Items = shown
 	return a.create
 }
 

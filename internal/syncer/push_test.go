@@ -432,6 +432,24 @@ func TestSetAsideIsSolvedByAGoodValue(t *testing.T) {
 	}
 }
 
+// A split takes away what is set aside, while nobody knows what the CRM has.
+func TestSetAsideIsSolvedByASplitThoughNothingArrived(t *testing.T) {
+	queue := newMemory()
+	queue.commit(event("t", 1, "m1", "one", "m2", "bad"))
+	pushOnce(t, queue, gone("PATCH"), fails("POST", lost()))
+	if len(queue.letters) != 1 {
+		t.Fatalf("%d dead letters, want 1", len(queue.letters))
+	}
+	queue.commit(under(event("child", 2, "m2", "two"), thread.Split, "t"))
+	_, s := pushOnce(t, queue, gone("GET"), ok("POST"))
+	if body := string(s.sent[0].Body); strings.Contains(body, `"m2"`) || !strings.Contains(body, `"m1"`) {
+		t.Errorf("sent %s, want m1 alone", body)
+	}
+	if s := queue.sync("t"); s.Want != s.Done || len(queue.letters) != 0 {
+		t.Errorf("%d dead letters: %+v", len(queue.letters), s)
+	}
+}
+
 // The CRM has the value already, so nothing is sent of it.
 func TestSetAsideIsSolvedByTheOldValue(t *testing.T) {
 	queue := synced(t, "")
