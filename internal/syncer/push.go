@@ -38,6 +38,7 @@ type attempt struct {
 type step func(context.Context) step
 
 func newAttempt(sink crm.Sink, schema Schema, work *store.Work) *attempt {
+	bound(work)
 	t := &work.Row.Thread
 	a := &attempt{
 		sink: sink, schema: schema, work: work, thread: t,
@@ -51,6 +52,17 @@ func newAttempt(sink crm.Sink, schema Schema, work *store.Work) *attempt {
 	}
 	a.delta = thread.NewDelta(t, thread.FollowedParent(t.ID, work.Links), work.Items)
 	return a
+}
+
+// bound leaves to the next claim what is more than a chunk. The claim has counted the items, not their bytes.
+func bound(work *store.Work) {
+	size := 0
+	for i, item := range work.Items {
+		if size += len(item.Content); size > chunkBytes && i > 0 {
+			work.Items, work.More, work.Unsure = work.Items[:i], true, nil
+			return
+		}
+	}
 }
 
 // run pushes the thread.

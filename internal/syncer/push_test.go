@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -385,6 +386,27 @@ func TestChunks(t *testing.T) {
 		added   int
 		left    int64
 	}{{[]answer{gone("PATCH"), ok("POST")}, chunk, 1}, {[]answer{ok("PATCH")}, 1, 0}} {
+		a, _ := pushOnce(t, queue, want.answers...)
+		if s := queue.sync("t"); a.added != want.added || s.Want-s.Done != want.left {
+			t.Errorf("chunk %d: %d items, %+v", i, a.added, s)
+		}
+	}
+}
+
+// Few long texts make a body that is as long as one of many short ones.
+func TestChunksAreBoundedInBytes(t *testing.T) {
+	const long = chunkBytes / 4
+	queue := newMemory()
+	e := event("t", 1)
+	for i, length := range []int{long, long, long, long, 1, 2 * chunkBytes, 1} {
+		e.Messages = append(e.Messages, thread.Message{ID: fmt.Sprint("m", i), Text: strings.Repeat("x", length)})
+	}
+	queue.commit(sealed(e))
+	for i, want := range []struct {
+		answers []answer
+		added   int
+		left    int64
+	}{{[]answer{gone("PATCH"), ok("POST")}, 3, 1}, {[]answer{ok("PATCH")}, 2, 1}, {[]answer{ok("PATCH")}, 1, 1}, {[]answer{ok("PATCH")}, 1, 0}} {
 		a, _ := pushOnce(t, queue, want.answers...)
 		if s := queue.sync("t"); a.added != want.added || s.Want-s.Done != want.left {
 			t.Errorf("chunk %d: %d items, %+v", i, a.added, s)
