@@ -65,7 +65,7 @@ func Resolve(t *Thread, d *Delta, remote *Remote, uncertain bool) *Resolution {
 		rest.Items, r.outdated = slices.Clone(d.Items), true
 		return r
 	}
-	r.outdated = !remote.UpdatedAt.IsZero() && remote.UpdatedAt.Before(d.UpdatedAt)
+	r.outdated = !remote.UpdatedAt.IsZero() && remote.UpdatedAt.Before(d.UpdatedAt) && !isCoarse(remote.UpdatedAt, d.UpdatedAt)
 	r.resolveParent(t, remote, uncertain)
 	for _, item := range d.Items {
 		known := remote.Messages
@@ -177,6 +177,10 @@ func (i *Item) valueIn(fields Fields) Hash {
 	if i.Kind == KindMessage {
 		m := Message{i.ID, field("text"), CanonicalTime(field("timestamp")), field("authorId"), field("direction")}
 		content = m.Content()
+		if !i.Past.Has(HashOf(content)) && isStored(m.Timestamp, ours["timestamp"]) {
+			m.Timestamp = ours["timestamp"]
+			content = m.Content()
+		}
 	} else {
 		p := Participant{i.ID, field("role"), field("name"), field("platformId")}
 		content = p.Content()
@@ -185,4 +189,22 @@ func (i *Item) valueIn(fields Fields) Hash {
 		return Hash{}
 	}
 	return HashOf(content)
+}
+
+// isStored reports whether a time that the CRM tells is ours as the CRM stores it.
+func isStored(theirs, ours string) bool {
+	told, canRead := ParseTime(theirs)
+	t, isTime := ParseTime(ours)
+	return canRead && isTime && isCoarse(told, t)
+}
+
+// isCoarse reports whether a time is another one to the millisecond or the second, as many databases
+// keep it: some cut the rest off, some round.
+func isCoarse(theirs, ours time.Time) bool {
+	for _, unit := range []time.Duration{time.Millisecond, time.Second} {
+		if theirs.Equal(ours.Truncate(unit)) || theirs.Equal(ours.Round(unit)) {
+			return true
+		}
+	}
+	return false
 }
