@@ -138,7 +138,7 @@ func (a *attempt) resolve(remote *thread.Remote) step {
 		a.touched[item] = true
 	}
 	r := thread.Resolve(a.thread, a.delta, remote, a.uncertain)
-	if remote.Version != before.Version {
+	if remote.Version != before.Version && !a.knows(&before, remote, r) {
 		r.Copy.Shared = true
 	}
 	if !a.work.More {
@@ -157,6 +157,22 @@ func (a *attempt) resolve(remote *thread.Remote) step {
 		return nil
 	}
 	return a.patch
+}
+
+// knows reports whether nothing in the CRM's copy is unknown, though its version is not the one before.
+//   - Every item was compared: none had been acknowledged, so all were in the delta.
+//   - One push was made since, and it was ours, as it brought an item: there is no version between the two.
+//
+// That an item has changed or is gone proves nothing: another writer may have done the same to it, and more
+// to others. With more items than the claim holds, one may have been brought that was not compared then.
+func (a *attempt) knows(before *thread.Copy, remote *thread.Remote, r *thread.Resolution) bool {
+	switch {
+	case a.work.More:
+		return false
+	case !before.Exists:
+		return remote.Messages != nil && remote.Participants != nil
+	}
+	return a.uncertain && r.Brought && remote.Version == before.NextVersion()
 }
 
 // gone goes on after the CRM has said that it does not have the thread, to a GET or to a PATCH. With a thread

@@ -362,6 +362,73 @@ func TestUnknownOutcomeIsLookedInto(t *testing.T) {
 	}
 }
 
+// An answer that was lost makes later edits read the copy only if it may have what we do not know of.
+func TestUnknownOutcomeIsNotLookedIntoForEver(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		event *thread.Event
+		look  []answer // after a push of the event that got no answer
+		edit  []answer // when m1 is edited afterwards
+	}{
+		{"an addition of ours", event("t", 2, "m2", "two"),
+			[]answer{tells(2, "m1", "one", "m2", "two")},
+			[]answer{ok("PATCH")}},
+		{"an addition of ours, edited meanwhile", event("t", 2, "m2", "two"),
+			[]answer{tells(2, "m1", "one", "m2", "two, edited by another writer")},
+			[]answer{tells(2, "m1", "one"), ok("PATCH")}},
+		{"another writer's version instead of ours", event("t", 2, "m2", "two"),
+			[]answer{tells(2, "m1", "theirs"), ok("PATCH")},
+			[]answer{tells(3, "m1", "theirs", "m2", "two"), ok("PATCH")}},
+		{"another writer's version after ours", event("t", 2, "m2", "two"),
+			[]answer{tells(3, "m1", "theirs", "m2", "two")},
+			[]answer{tells(3, "m1", "theirs", "m2", "two"), ok("PATCH")}},
+		{"a change, which may be another writer's", event("t", 2, "m1", "two"),
+			[]answer{tells(2, "m1", "two")},
+			[]answer{tells(2, "m1", "two"), ok("PATCH")}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			queue := synced(t, "")
+			queue.commit(c.event)
+			pushOnce(t, queue, fails("PATCH", lost()))
+			pushOnce(t, queue, c.look...)
+			queue.commit(event("t", queue.rows["t"].CRM.Version+1, "m1", "uno"))
+			pushOnce(t, queue, c.edit...)
+		})
+	}
+}
+
+// All of a thread that the CRM had not acknowledged is compared when it is read.
+func TestUnknownOutcomeOfTheFirstPushIsNotLookedIntoForEver(t *testing.T) {
+	queue := newMemory()
+	queue.commit(event("t", 4, "m1", "one", "m2", "two"))
+	pushOnce(t, queue, gone("PATCH"), fails("POST", lost()))
+	pushOnce(t, queue, tells(6, "m1", "one", "m2", "theirs"))
+	queue.commit(event("t", 7, "m1", "uno", "m2", "dos"))
+	_, s := pushOnce(t, queue, ok("PATCH"))
+	if body := string(s.sent[0].Body); strings.Contains(body, `"m2"`) || !strings.Contains(body, `"m1"`) {
+		t.Errorf("sent %s, want m1 alone", body)
+	}
+}
+
+// A claim of a part of a thread compares that part.
+func TestUnknownOutcomeOfAPartIsLookedInto(t *testing.T) {
+	queue := newMemory()
+	e := event("t", 1)
+	for i := range chunk + 1 {
+		e.Messages = append(e.Messages, thread.Message{ID: string(rune(0x4e00 + i)), Text: "x"})
+	}
+	queue.commit(sealed(e))
+	pushOnce(t, queue, gone("PATCH"), fails("POST", lost()))
+	var texts []string
+	for _, m := range e.Messages {
+		texts = append(texts, m.ID, m.Text)
+	}
+	pushOnce(t, queue, tells(1, texts...))
+	if !queue.rows["t"].CRM.Shared {
+		t.Error("what the CRM has of the message that was not compared counts as known")
+	}
+}
+
 // A push without an answer may have brought a value that the thread no longer shows.
 func TestUnknownOutcomeIsTakenBack(t *testing.T) {
 	queue := synced(t, "")

@@ -36,6 +36,7 @@ type Resolution struct {
 	Settled []*Item // items that need no push: Acked and Theirs say why
 	Copy    Copy    // what the CRM has
 	Kept    int     // changes of other writers that stay as they are, where ours differ
+	Brought bool    // the CRM has a value of ours of an item of which it had acknowledged none
 
 	outdated bool // the CRM's updatedAt is older, or the CRM does not report what it has of the delta
 }
@@ -126,12 +127,10 @@ func (r *Resolution) settles(item *Item, fields Fields, isThere, uncertain bool)
 	switch {
 	case theirs.IsZero():
 		return item.resolveUnknown(uncertain)
-	case theirs == view:
-		item.Acked = view
-		return true
-	case theirs == item.Acked || item.Past.Has(theirs):
+	case theirs == view, theirs == item.Acked, item.Past.Has(theirs):
+		r.Brought = r.Brought || item.Acked.IsZero()
 		item.Acked = theirs
-		return false
+		return theirs == view
 	}
 	item.Acked, item.Theirs = theirs, true
 	r.Kept++
