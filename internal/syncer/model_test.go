@@ -157,6 +157,10 @@ func (w *world) push(t *rapid.T) {
 			w.editIn(t, id)
 		case 9:
 			w.relink(t)
+		case 10:
+			if method == "PATCH" { // and the thread may be there
+				return fault{err: refusal(crm.ClassGone, 404)}
+			}
 		}
 		return mishap{}
 	}
@@ -302,7 +306,25 @@ func (w *world) heal(t *rapid.T) {
 		}
 	}
 	w.crm.mustEqual(t, w.queue)
+	w.mustHaveSettled(t)
 	mustVerify(t, w.queue)
+}
+
+// mustHaveSettled fails the test if something is left to be done about an item of a thread that is synced.
+func (w *world) mustHaveSettled(t *rapid.T) {
+	letters := 0
+	for key, item := range w.queue.items {
+		switch row := w.queue.rows[key.ThreadID]; {
+		case row == nil || !row.Own:
+		case item.Dirty():
+			t.Errorf("%v of a thread that is synced is dirty: %+v", key, item)
+		case item.IsAside() && !item.Theirs:
+			letters++
+		}
+	}
+	if len(w.queue.letters) != letters {
+		t.Errorf("%d dead letters about %d items that are set aside", len(w.queue.letters), letters)
+	}
 }
 
 // mustVerify fails the test unless the chains of the audit are whole.

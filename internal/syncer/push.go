@@ -38,6 +38,7 @@ type attempt struct {
 type step func(context.Context) step
 
 func newAttempt(sink crm.Sink, schema Schema, work *store.Work) *attempt {
+	bound(work)
 	t := &work.Row.Thread
 	a := &attempt{
 		sink: sink, schema: schema, work: work, thread: t,
@@ -51,6 +52,17 @@ func newAttempt(sink crm.Sink, schema Schema, work *store.Work) *attempt {
 	}
 	a.delta = thread.NewDelta(t, thread.FollowedParent(t.ID, work.Links), work.Items)
 	return a
+}
+
+// bound leaves to the next claim what is more than a chunk. The claim has counted the items, not their bytes.
+func bound(work *store.Work) {
+	size := 0
+	for i, item := range work.Items {
+		if size += len(item.Content); size > chunkBytes && i > 0 {
+			work.Items, work.More, work.Unsure = work.Items[:i], true, nil
+			return
+		}
+	}
 }
 
 // run pushes the thread.
@@ -114,7 +126,7 @@ func (a *attempt) look(ctx context.Context) step {
 	e := a.failed(err)
 	e.Uncertain = false // reading changes nothing
 	if e.Class == crm.ClassGone {
-		return a.gone()
+		return a.gone(true)
 	}
 	return a.fail(ctx, e)
 }
@@ -126,7 +138,7 @@ func (a *attempt) resolve(remote *thread.Remote) step {
 		a.touched[item] = true
 	}
 	r := thread.Resolve(a.thread, a.delta, remote, a.uncertain)
-	if remote.Version != before.Version {
+	if remote.Version != before.Version && !a.knows(&before, remote, r) {
 		r.Copy.Shared = true
 	}
 	if !a.work.More {
@@ -147,28 +159,57 @@ func (a *attempt) resolve(remote *thread.Remote) step {
 	return a.patch
 }
 
-// gone goes on after the CRM has said that it does not have the thread.
-func (a *attempt) gone() step {
+// knows reports whether nothing in the CRM's copy is unknown, though its version is not the one before.
+//   - Every item was compared: none had been acknowledged, so all were in the delta.
+//   - One push was made since, and it was ours, as it brought an item: there is no version between the two.
+//
+// That an item has changed or is gone proves nothing: another writer may have done the same to it, and more
+// to others. With more items than the claim holds, one may have been brought that was not compared then.
+func (a *attempt) knows(before *thread.Copy, remote *thread.Remote, r *thread.Resolution) bool {
 	switch {
-	case a.existed:
+	case a.work.More:
+		return false
+	case !before.Exists:
+		return remote.Messages != nil && remote.Participants != nil
+	}
+	return a.uncertain && r.Brought && remote.Version == before.NextVersion()
+}
+
+// gone goes on after the CRM has said that it does not have the thread, to a GET or to a PATCH. With a thread
+// is forgotten what other writers did to it. So it takes a GET: a PATCH may just have met a gateway or a
+// replica that does not know the thread.
+func (a *attempt) gone(isRead bool) step {
+	switch {
+	case a.existed && isRead:
 		// It has lost it. All items become dirty, and the thread is claimed again, to be created anew.
 		a.forget()
 		a.outcome, a.push.Status = outcomeForgotten, a.status
 		a.notePush()
 		return nil
 	case a.looked:
-		a.forget()
 		a.backOff(&crm.Error{Status: a.status, Message: "the CRM returns a thread and then says that it does not have it"}, outcomeConflict)
 		return nil
+	case a.existed:
+		return a.look
 	}
 	return a.anew()
 }
 
-// anew creates the thread, with all that it shows.
+// anew creates the thread, with all that it shows. Of what it does not show, the CRM has nothing: that is
+// settled.
 func (a *attempt) anew() step {
-	a.delta.Items = slices.DeleteFunc(slices.Clone(a.delta.Items), func(i *thread.Item) bool {
-		return i.View().IsZero() || i.IsAside()
-	})
+	shown := make([]*thread.Item, 0, len(a.delta.Items))
+	for _, item := range a.delta.Items {
+		switch {
+		case item.IsAside():
+		case item.View().IsZero():
+			a.touched[item] = true
+			a.settle([]*thread.Item{item})
+		default:
+			shown = append(shown, item)
+		}
+	}
+	a.delta.Items = shown
 	return a.create
 }
 
@@ -187,7 +228,7 @@ func (a *attempt) patch(ctx context.Context) step {
 		c.Shared = c.Shared || !c.Exists || c.ETag == "" && version > c.NextVersion()
 		return a.acknowledged(ack, version)
 	case e.Class == crm.ClassGone:
-		return a.gone()
+		return a.gone(false)
 	case e.Class == crm.ClassConflict:
 		return a.meet(ctx, e)
 	}

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -148,8 +149,14 @@ func TestPush(t *testing.T) {
 			outcome: outcomeAcknowledged, version: 7, body: `"addedMessages":[],"addedParticipants":[]}`, done: true},
 		{name: "a change that jumps is guarded by the ETag", etag: `"1"`, event: event("t", 7, "m1", "uno"), answers: []answer{ok("PATCH")},
 			outcome: outcomeAcknowledged, version: 7, body: `"updatedMessages":[{"id":"m1","text":"uno"}]`, done: true},
-		{name: "a lost thread is forgotten", event: event("t", 2, "m2", "two"), answers: []answer{gone("PATCH")},
+		{name: "a lost thread is forgotten", event: event("t", 2, "m2", "two"), answers: []answer{gone("PATCH"), gone("GET")},
 			outcome: outcomeForgotten, version: 2},
+		{name: "a thread that is there is not lost", event: event("t", 2, "m2", "two"), answers: []answer{gone("PATCH"), tells(1, "m1", "one"), ok("PATCH")},
+			outcome: outcomeAcknowledged, version: 2, body: `"addedMessages":[{"id":"m2","text":"two"}]`, done: true},
+		{name: "a thread that comes and goes is not lost", event: event("t", 2, "m2", "two"), answers: []answer{gone("PATCH"), tells(1, "m1", "one"), gone("PATCH")},
+			outcome: outcomeConflict, version: 2},
+		{name: "a thread that is lost between two looks is forgotten", event: event("t", 2, "m2", "two"),
+			answers: []answer{gone("PATCH"), tells(1, "m1", "one"), conflict("PATCH"), gone("GET")}, outcome: outcomeForgotten, version: 2},
 		{name: "a thread that is lost when it is read is forgotten", event: event("t", 7, "m1", "uno"), answers: []answer{gone("GET")},
 			outcome: outcomeForgotten},
 		{name: "a conflict is resolved", event: event("t", 2, "m2", "two"), answers: []answer{conflict("PATCH"), tells(4, "m1", "one"), ok("PATCH")},
@@ -226,7 +233,7 @@ func TestFirstPush(t *testing.T) {
 func TestForgottenThreadIsPushedWhole(t *testing.T) {
 	queue := synced(t, "")
 	queue.commit(event("t", 2, "m2", "two"))
-	pushOnce(t, queue, gone("PATCH"))
+	pushOnce(t, queue, gone("PATCH"), gone("GET"))
 	_, s := pushOnce(t, queue, ok("POST"))
 	if body := string(s.sent[0].Body); !strings.Contains(body, `"m1"`) || !strings.Contains(body, `"m2"`) {
 		t.Errorf("sent %s, want both messages", body)
@@ -246,7 +253,7 @@ func TestForgottenThreadIsCreated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			queue := synced(t, "")
 			queue.commit(event("t", 2, "m2", "two"))
-			pushOnce(t, queue, gone("PATCH"))
+			pushOnce(t, queue, gone("PATCH"), gone("GET"))
 			for _, answers := range attempts {
 				pushOnce(t, queue, answers...)
 			}
@@ -283,7 +290,7 @@ func TestForgottenThreadLeavesNoDeadLetter(t *testing.T) {
 				t.Fatalf("%d dead letters, want 1", len(queue.letters))
 			}
 			queue.commit(event("t", 4, "m2", "good"))
-			pushOnce(t, queue, gone("PATCH"))
+			pushOnce(t, queue, gone("PATCH"), gone("GET"))
 			pushOnce(t, queue, ok("POST"))
 			if s := queue.sync("t"); s.Want != s.Done || len(queue.letters) != 0 {
 				t.Errorf("%d dead letters of a thread that is synced: %+v", len(queue.letters), s)
@@ -299,7 +306,7 @@ func TestForgottenThreadIsPushedWithWhatWasSetAside(t *testing.T) {
 		queue.commit(event("t", 2, "m2", "bad"))
 		pushOnce(t, queue, ok("PATCH"))
 		queue.commit(event("t", 3, "m3", "three"))
-		pushOnce(t, queue, gone("PATCH"))
+		pushOnce(t, queue, gone("PATCH"), gone("GET"))
 		_, s := pushBy(t, schema, queue, ok("POST"))
 		wants := schema == anything{}
 		if body := string(s.sent[0].Body); strings.Contains(body, `"m2"`) == wants || !strings.Contains(body, `"m3"`) {
@@ -308,6 +315,21 @@ func TestForgottenThreadIsPushedWithWhatWasSetAside(t *testing.T) {
 		if len(queue.letters) > 0 != wants {
 			t.Errorf("%s: %d dead letters", name, len(queue.letters))
 		}
+	}
+}
+
+// A PATCH that meets a gateway, which knows no thread, undoes nothing of what another writer did.
+func TestThreadThatIsNotLostKeepsOtherWritersWork(t *testing.T) {
+	queue := synced(t, "")
+	queue.commit(event("t", 2, "m1", "uno"))
+	pushOnce(t, queue, conflict("PATCH"), tells(4)) // another writer has removed it
+	queue.commit(event("t", 5, "m2", "two"))
+	_, s := pushOnce(t, queue, gone("PATCH"), tells(4), ok("PATCH"))
+	if body := string(s.sent[1].Body); strings.Contains(body, `"m1"`) || !strings.Contains(body, `"m2"`) {
+		t.Errorf("sent %s, want m2 alone", body)
+	}
+	if s := queue.sync("t"); s.Want != s.Done || !queue.items[thread.ItemKey{ThreadID: "t", Kind: thread.KindMessage, ID: "m1"}].Theirs {
+		t.Errorf("the other writer's work is forgotten: %+v", s)
 	}
 }
 
@@ -340,6 +362,73 @@ func TestUnknownOutcomeIsLookedInto(t *testing.T) {
 	}
 }
 
+// An answer that was lost makes later edits read the copy only if it may have what we do not know of.
+func TestUnknownOutcomeIsNotLookedIntoForEver(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		event *thread.Event
+		look  []answer // after a push of the event that got no answer
+		edit  []answer // when m1 is edited afterwards
+	}{
+		{"an addition of ours", event("t", 2, "m2", "two"),
+			[]answer{tells(2, "m1", "one", "m2", "two")},
+			[]answer{ok("PATCH")}},
+		{"an addition of ours, edited meanwhile", event("t", 2, "m2", "two"),
+			[]answer{tells(2, "m1", "one", "m2", "two, edited by another writer")},
+			[]answer{tells(2, "m1", "one"), ok("PATCH")}},
+		{"another writer's version instead of ours", event("t", 2, "m2", "two"),
+			[]answer{tells(2, "m1", "theirs"), ok("PATCH")},
+			[]answer{tells(3, "m1", "theirs", "m2", "two"), ok("PATCH")}},
+		{"another writer's version after ours", event("t", 2, "m2", "two"),
+			[]answer{tells(3, "m1", "theirs", "m2", "two")},
+			[]answer{tells(3, "m1", "theirs", "m2", "two"), ok("PATCH")}},
+		{"a change, which may be another writer's", event("t", 2, "m1", "two"),
+			[]answer{tells(2, "m1", "two")},
+			[]answer{tells(2, "m1", "two"), ok("PATCH")}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			queue := synced(t, "")
+			queue.commit(c.event)
+			pushOnce(t, queue, fails("PATCH", lost()))
+			pushOnce(t, queue, c.look...)
+			queue.commit(event("t", queue.rows["t"].CRM.Version+1, "m1", "uno"))
+			pushOnce(t, queue, c.edit...)
+		})
+	}
+}
+
+// All of a thread that the CRM had not acknowledged is compared when it is read.
+func TestUnknownOutcomeOfTheFirstPushIsNotLookedIntoForEver(t *testing.T) {
+	queue := newMemory()
+	queue.commit(event("t", 4, "m1", "one", "m2", "two"))
+	pushOnce(t, queue, gone("PATCH"), fails("POST", lost()))
+	pushOnce(t, queue, tells(6, "m1", "one", "m2", "theirs"))
+	queue.commit(event("t", 7, "m1", "uno", "m2", "dos"))
+	_, s := pushOnce(t, queue, ok("PATCH"))
+	if body := string(s.sent[0].Body); strings.Contains(body, `"m2"`) || !strings.Contains(body, `"m1"`) {
+		t.Errorf("sent %s, want m1 alone", body)
+	}
+}
+
+// A claim of a part of a thread compares that part.
+func TestUnknownOutcomeOfAPartIsLookedInto(t *testing.T) {
+	queue := newMemory()
+	e := event("t", 1)
+	for i := range chunk + 1 {
+		e.Messages = append(e.Messages, thread.Message{ID: string(rune(0x4e00 + i)), Text: "x"})
+	}
+	queue.commit(sealed(e))
+	pushOnce(t, queue, gone("PATCH"), fails("POST", lost()))
+	var texts []string
+	for _, m := range e.Messages {
+		texts = append(texts, m.ID, m.Text)
+	}
+	pushOnce(t, queue, tells(1, texts...))
+	if !queue.rows["t"].CRM.Shared {
+		t.Error("what the CRM has of the message that was not compared counts as known")
+	}
+}
+
 // A push without an answer may have brought a value that the thread no longer shows.
 func TestUnknownOutcomeIsTakenBack(t *testing.T) {
 	queue := synced(t, "")
@@ -364,6 +453,27 @@ func TestChunks(t *testing.T) {
 		added   int
 		left    int64
 	}{{[]answer{gone("PATCH"), ok("POST")}, chunk, 1}, {[]answer{ok("PATCH")}, 1, 0}} {
+		a, _ := pushOnce(t, queue, want.answers...)
+		if s := queue.sync("t"); a.added != want.added || s.Want-s.Done != want.left {
+			t.Errorf("chunk %d: %d items, %+v", i, a.added, s)
+		}
+	}
+}
+
+// Few long texts make a body that is as long as one of many short ones.
+func TestChunksAreBoundedInBytes(t *testing.T) {
+	const long = chunkBytes / 4
+	queue := newMemory()
+	e := event("t", 1)
+	for i, length := range []int{long, long, long, long, 1, 2 * chunkBytes, 1} {
+		e.Messages = append(e.Messages, thread.Message{ID: fmt.Sprint("m", i), Text: strings.Repeat("x", length)})
+	}
+	queue.commit(sealed(e))
+	for i, want := range []struct {
+		answers []answer
+		added   int
+		left    int64
+	}{{[]answer{gone("PATCH"), ok("POST")}, 3, 1}, {[]answer{ok("PATCH")}, 2, 1}, {[]answer{ok("PATCH")}, 1, 1}, {[]answer{ok("PATCH")}, 1, 0}} {
 		a, _ := pushOnce(t, queue, want.answers...)
 		if s := queue.sync("t"); a.added != want.added || s.Want-s.Done != want.left {
 			t.Errorf("chunk %d: %d items, %+v", i, a.added, s)
@@ -408,6 +518,24 @@ func TestSetAsideIsSolvedByAGoodValue(t *testing.T) {
 	pushOnce(t, queue, ok("PATCH"))
 	if len(queue.letters) > 0 {
 		t.Error("the dead letter is still there")
+	}
+}
+
+// A split takes away what is set aside, while nobody knows what the CRM has.
+func TestSetAsideIsSolvedByASplitThoughNothingArrived(t *testing.T) {
+	queue := newMemory()
+	queue.commit(event("t", 1, "m1", "one", "m2", "bad"))
+	pushOnce(t, queue, gone("PATCH"), fails("POST", lost()))
+	if len(queue.letters) != 1 {
+		t.Fatalf("%d dead letters, want 1", len(queue.letters))
+	}
+	queue.commit(under(event("child", 2, "m2", "two"), thread.Split, "t"))
+	_, s := pushOnce(t, queue, gone("GET"), ok("POST"))
+	if body := string(s.sent[0].Body); strings.Contains(body, `"m2"`) || !strings.Contains(body, `"m1"`) {
+		t.Errorf("sent %s, want m1 alone", body)
+	}
+	if s := queue.sync("t"); s.Want != s.Done || len(queue.letters) != 0 {
+		t.Errorf("%d dead letters: %+v", len(queue.letters), s)
 	}
 }
 

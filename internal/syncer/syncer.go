@@ -67,8 +67,11 @@ const (
 	// lease is how long a worker that has died keeps a thread from others.
 	lease = 15 * time.Second
 
-	// chunk is how many items go to the CRM at once.
-	chunk = 500
+	// chunk is how many items go to the CRM at once, of chunkBytes together or of more if there is only
+	// one. Web servers refuse a body that is too long with 413, nginx by default one of 1 MiB: half of
+	// that leaves room for the ids of removed messages.
+	chunk      = 500
+	chunkBytes = 512 << 10
 
 	// pace is the time between the cause of a turn and its start, so that what happens meanwhile
 	// shares its statements.

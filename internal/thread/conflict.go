@@ -36,6 +36,7 @@ type Resolution struct {
 	Settled []*Item // items that need no push: Acked and Theirs say why
 	Copy    Copy    // what the CRM has
 	Kept    int     // changes of other writers that stay as they are, where ours differ
+	Brought bool    // the CRM has a value of ours of an item of which it had acknowledged none
 
 	outdated bool // the CRM's updatedAt is older, or the CRM does not report what it has of the delta
 }
@@ -65,7 +66,7 @@ func Resolve(t *Thread, d *Delta, remote *Remote, uncertain bool) *Resolution {
 		rest.Items, r.outdated = slices.Clone(d.Items), true
 		return r
 	}
-	r.outdated = !remote.UpdatedAt.IsZero() && remote.UpdatedAt.Before(d.UpdatedAt)
+	r.outdated = !remote.UpdatedAt.IsZero() && remote.UpdatedAt.Before(d.UpdatedAt) && !isCoarse(remote.UpdatedAt, d.UpdatedAt)
 	r.resolveParent(t, remote, uncertain)
 	for _, item := range d.Items {
 		known := remote.Messages
@@ -126,12 +127,10 @@ func (r *Resolution) settles(item *Item, fields Fields, isThere, uncertain bool)
 	switch {
 	case theirs.IsZero():
 		return item.resolveUnknown(uncertain)
-	case theirs == view:
-		item.Acked = view
-		return true
-	case theirs == item.Acked || item.Past.Has(theirs):
+	case theirs == view, theirs == item.Acked, item.Past.Has(theirs):
+		r.Brought = r.Brought || item.Acked.IsZero()
 		item.Acked = theirs
-		return false
+		return theirs == view
 	}
 	item.Acked, item.Theirs = theirs, true
 	r.Kept++
@@ -177,6 +176,10 @@ func (i *Item) valueIn(fields Fields) Hash {
 	if i.Kind == KindMessage {
 		m := Message{i.ID, field("text"), CanonicalTime(field("timestamp")), field("authorId"), field("direction")}
 		content = m.Content()
+		if !i.Past.Has(HashOf(content)) && isStored(m.Timestamp, ours["timestamp"]) {
+			m.Timestamp = ours["timestamp"]
+			content = m.Content()
+		}
 	} else {
 		p := Participant{i.ID, field("role"), field("name"), field("platformId")}
 		content = p.Content()
@@ -185,4 +188,22 @@ func (i *Item) valueIn(fields Fields) Hash {
 		return Hash{}
 	}
 	return HashOf(content)
+}
+
+// isStored reports whether a time that the CRM tells is ours as the CRM stores it.
+func isStored(theirs, ours string) bool {
+	told, canRead := ParseTime(theirs)
+	t, isTime := ParseTime(ours)
+	return canRead && isTime && isCoarse(told, t)
+}
+
+// isCoarse reports whether a time is another one to the millisecond or the second, as many databases
+// keep it: some cut the rest off, some round.
+func isCoarse(theirs, ours time.Time) bool {
+	for _, unit := range []time.Duration{time.Millisecond, time.Second} {
+		if theirs.Equal(ours.Truncate(unit)) || theirs.Equal(ours.Round(unit)) {
+			return true
+		}
+	}
+	return false
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -102,6 +103,67 @@ func TestResolveItems(t *testing.T) {
 				t.Errorf("copy %+v", r.Copy)
 			}
 		})
+	}
+}
+
+// A CRM may store times less precisely than they came. What it then tells is our own.
+func TestResolveStoredTimes(t *testing.T) {
+	at := func(text string) time.Time {
+		parsed, ok := thread.ParseTime(text)
+		if !ok {
+			t.Fatalf("%q is no time", text)
+		}
+		return parsed
+	}
+	const ours = "2026-03-14T09:01:02.345678Z"
+	for has, isOurs := range map[string]bool{
+		ours:                               true,
+		"2026-03-14T10:01:02.345678+01:00": true,
+		"2026-03-14T09:01:02.345Z":         true,
+		"2026-03-14T09:01:02.346Z":         true,
+		"2026-03-14T09:01:02Z":             true,
+		"2026-03-14T09:01:02.34Z":          false,
+		"2026-03-14T09:01:02.344Z":         false,
+		"2026-03-14T09:01:02.345677Z":      false,
+		"2026-03-14T09:01:01Z":             false,
+		"2026-03-14T09:01:03Z":             false,
+		"2026-03-14T09:01:00Z":             false,
+		"soon":                             false,
+	} {
+		t.Run(has, func(t *testing.T) {
+			e := updated("T1", 4, 4, "m1", "ours")
+			e.Messages[0].Timestamp, e.UpdatedAt = ours, at(ours)
+			s := fold(e)
+			row, i := s.Threads["T1"], s.Items[thread.ItemKey{ThreadID: "T1", Kind: thread.KindMessage, ID: "m1"}]
+			fields := told("m1", "ours")
+			fields["timestamp"] = has
+			remote := &thread.Remote{Version: 4, Messages: map[string]thread.Fields{"m1": fields}}
+			thread.Resolve(row, thread.NewDelta(row, "", []*thread.Item{i}), remote, true)
+			if i.Theirs == isOurs || isOurs && i.Acked != i.View() {
+				t.Errorf("theirs: %v", i.Theirs)
+			}
+			if has == "soon" {
+				return
+			}
+			remote.UpdatedAt = at(has)
+			isOlder := !isOurs && remote.UpdatedAt.Before(row.UpdatedAt)
+			if r := thread.Resolve(row, thread.NewDelta(row, "", nil), remote, true); r.Done() == isOlder {
+				t.Errorf("done: %v", r.Done())
+			}
+		})
+	}
+}
+
+// What the CRM has is an earlier value of ours, and not the present one stored to the second.
+func TestResolveEarlierTime(t *testing.T) {
+	earlier, later := updated("T1", 3, 3, "m1", "ours"), updated("T1", 4, 4, "m1", "ours")
+	later.Messages[0].Timestamp = "2026-03-14T09:01:00.345Z"
+	s := fold(earlier, later)
+	row, i := s.Threads["T1"], s.Items[thread.ItemKey{ThreadID: "T1", Kind: thread.KindMessage, ID: "m1"}]
+	remote := &thread.Remote{Version: 3, Messages: map[string]thread.Fields{"m1": told("m1", "ours")}}
+	r := thread.Resolve(row, thread.NewDelta(row, "", []*thread.Item{i}), remote, true)
+	if len(r.Delta.Lists()["updatedMessages"]) != 1 || i.Theirs {
+		t.Errorf("%+v, %+v", r, i)
 	}
 }
 

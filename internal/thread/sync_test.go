@@ -157,7 +157,9 @@ func (w *world) push(f *flight) bool {
 		}
 		if look && !create {
 			r := thread.Resolve(f.thread, f.delta, w.crm.remote(remote), f.uncertain)
-			r.Copy.Shared = c.Shared || remote.version != c.Version
+			isOurs := f.uncertain && r.Brought && remote.version == c.NextVersion()
+			isKnown := !f.more && !w.crm.isTerse && (isOurs || !c.Exists)
+			r.Copy.Shared = c.Shared || remote.version != c.Version && !isKnown
 			*c, f.delta = r.Copy, r.Delta
 			f.uncertain = f.uncertain && f.more
 			if r.Done() {
