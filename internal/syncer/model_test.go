@@ -159,7 +159,7 @@ func (w *world) push(t *rapid.T) {
 			w.relink(t)
 		case 10:
 			if method == "PATCH" { // and the thread may be there
-				return fault{err: refusal(crm.ClassGone, 404)}
+				return mishap{err: refusal(crm.ClassGone, 404)}
 			}
 		}
 		return mishap{}
