@@ -116,6 +116,22 @@ func (a *attempt) replacesUnseen() bool {
 	return a.delta.Overwrites(c) && (c.Shared || c.ETag == "" && a.delta.PushVersion(c) > c.NextVersion())
 }
 
+// knows reports whether nothing in the CRM's copy is unknown, though its version is not the one before.
+//   - Every item was compared: none had been acknowledged, so all were in the delta.
+//   - One push was made since, and it was ours, as it brought an item: there is no version between the two.
+//
+// That an item has changed or is gone proves nothing: another writer may have done the same to it, and more
+// to others. With more items than the claim holds, one may have been brought that was not compared then.
+func (a *attempt) knows(before *thread.Copy, remote *thread.Remote, r *thread.Resolution) bool {
+	switch {
+	case a.work.More:
+		return false
+	case !before.Exists:
+		return remote.Messages != nil && remote.Participants != nil
+	}
+	return a.uncertain && r.Brought && remote.Version == before.NextVersion()
+}
+
 // look reads the CRM's copy and removes from the delta what is not to be pushed.
 func (a *attempt) look(ctx context.Context) step {
 	a.requests++
@@ -157,22 +173,6 @@ func (a *attempt) resolve(remote *thread.Remote) step {
 		return nil
 	}
 	return a.patch
-}
-
-// knows reports whether nothing in the CRM's copy is unknown, though its version is not the one before.
-//   - Every item was compared: none had been acknowledged, so all were in the delta.
-//   - One push was made since, and it was ours, as it brought an item: there is no version between the two.
-//
-// That an item has changed or is gone proves nothing: another writer may have done the same to it, and more
-// to others. With more items than the claim holds, one may have been brought that was not compared then.
-func (a *attempt) knows(before *thread.Copy, remote *thread.Remote, r *thread.Resolution) bool {
-	switch {
-	case a.work.More:
-		return false
-	case !before.Exists:
-		return remote.Messages != nil && remote.Participants != nil
-	}
-	return a.uncertain && r.Brought && remote.Version == before.NextVersion()
 }
 
 // gone goes on after the CRM has said that it does not have the thread, to a GET or to a PATCH. With a thread
