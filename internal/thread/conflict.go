@@ -64,6 +64,9 @@ func Resolve(t *Thread, d *Delta, remote *Remote, uncertain bool) *Resolution {
 	r.Copy.Exists, r.Copy.Lost, r.Copy.Version, r.Copy.ETag = true, false, remote.Version, remote.ETag
 	if remote.isVersionOnly() {
 		rest.Items, r.outdated = slices.Clone(d.Items), true
+		for _, item := range rest.Items {
+			item.resolveUnseen(uncertain)
+		}
 		return r
 	}
 	r.outdated = !remote.UpdatedAt.IsZero() && remote.UpdatedAt.Before(d.UpdatedAt) && !isCoarse(remote.UpdatedAt, d.UpdatedAt)
@@ -74,6 +77,7 @@ func Resolve(t *Thread, d *Delta, remote *Remote, uncertain bool) *Resolution {
 			known = remote.Participants
 		}
 		if known == nil {
+			item.resolveUnseen(uncertain)
 			rest.Items = append(rest.Items, item)
 			continue
 		}
@@ -152,6 +156,14 @@ func (i *Item) resolveUnknown(uncertain bool) bool {
 	}
 	i.Acked = view
 	return true
+}
+
+// resolveUnseen is settles for an item of which the CRM reports nothing. If a push whose answer never came may
+// have removed it, and it came back, it is added again: to update it, it must be there.
+func (i *Item) resolveUnseen(uncertain bool) {
+	if uncertain && i.Removed && !i.View().IsZero() {
+		i.Acked = Hash{}
+	}
 }
 
 // valueIn returns the hash of the value that the CRM has of an item: zero when it reports the id

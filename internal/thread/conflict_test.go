@@ -252,3 +252,22 @@ func TestResolveParent(t *testing.T) {
 		})
 	}
 }
+
+// A message that was taken away and came back, while nobody knows whether the CRM still has it, is added: a CRM
+// that reports its version only may be unable to update it.
+func TestResolveWithoutItemsAddsWhatCameBack(t *testing.T) {
+	s := thread.NewState()
+	s.Fold(updated("T1", 1, 1, "m1", "x"))
+	m := s.Items[thread.ItemKey{ThreadID: "T1", Kind: thread.KindMessage, ID: "m1"}]
+	m.Acked = m.View()
+	s.Fold(event(thread.Split, "T2", 2, 2, "T1", "m1", "x"))
+	s.Fold(updated("T1", 3, 3, "m1", "y"))
+	for list, uncertain := range map[string]bool{"addedMessages": true, "updatedMessages": false} {
+		item := *m
+		d := &thread.Delta{ThreadID: "T1", Version: 3, Items: []*thread.Item{&item}}
+		r := thread.Resolve(s.Threads["T1"], d, &thread.Remote{Version: 2}, uncertain)
+		if got := r.Delta.Lists(); len(got[list]) != 1 {
+			t.Errorf("uncertain %v: %v, want m1 in %s", uncertain, got, list)
+		}
+	}
+}
