@@ -30,6 +30,14 @@ func TestConsoleIsLive(t *testing.T) {
 		t.Error("the page was loaded again")
 	}
 
+	// A reader can stop the updates, and take them up again.
+	b.click(`footer button`)
+	b.until(`document.querySelector("#freshness").innerText.startsWith("paused")`)
+	p.post(t, http.StatusOK, `{"messageId":"live-later","status":"DELIVERED","carrier":"TMOBILE","to":"+12025550142"}`)
+	b.click(`footer button`)
+	b.until(note+`.includes("of 31 messages")`, `"Delivered"`)
+	b.until(`document.querySelector("#freshness").innerText === "live"`)
+
 	// A page that is no longer live says why, and says so anew when the reason changes.
 	b.ask(`(() => {
 		window.EventSource = class { constructor() { window.stream = this; } addEventListener() {} close() {} };
