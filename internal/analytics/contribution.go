@@ -20,6 +20,8 @@ type Key struct {
 	Final bool
 }
 
+func (k *Key) route() route { return route{k.Carrier, k.Region} }
+
 // NoCurrency stands for the currency of a cost that is named without one. It is the code of ISO 4217
 // for no currency.
 const NoCurrency = "XXX"

@@ -21,6 +21,14 @@ type entry struct {
 	Counts
 }
 
+// messages returns how many messages were counted, or final receipts.
+func (e *entry) messages() int64 {
+	if e.key.Final {
+		return e.Times.Count()
+	}
+	return e.Total()
+}
+
 // Add counts a message in.
 func (d *Delta) Add(c Contribution) { d.count(&c, 1) }
 
@@ -59,6 +67,9 @@ func (d *Delta) Merge(other *Delta) {
 		d.latencyAt(second).merge(l)
 	}
 }
+
+// Keys returns how many keys the Delta counts by.
+func (d *Delta) Keys() int { return len(d.counts) }
 
 // Empty reports whether the Delta changes nothing.
 func (d *Delta) Empty() bool {

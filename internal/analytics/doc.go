@@ -31,12 +31,16 @@
 //  1. take a bounded number of rows from the table of deltas, by their ids, and MergeEncoded them
 //     into one Delta;
 //  2. for each row of Delta.Rollups(now), MergeEncoded the rollup stored for its level and bucket,
-//     and write Encode() in its place;
+//     and write Rollup.Encode() in its place, which bounds it;
 //  3. delete the rows that were taken, and now and then the rollups that are older than Level.Keep.
 //
 // A rollup is a row (level, bucket, counts): the delta of one bucket against nothing, with the
 // counts and histograms of all its keys in one value. So a second of traffic is written in a handful
 // of rows, and an answer for 90 days reads about a hundred, however many carriers there are.
+//
+// A rollup keeps MaxNames names of carriers, those with the most messages, and counts the others as
+// OtherCarriers. So does an answer. That is exact for what carriers have together, as counts add up wherever they
+// are. Deltas need no bound: a commit bounds them.
 //
 // Messages that are older than the tables of analytics are counted once, when the schema is brought up
 // to date: Add for each, after Contribution.Coarsen, in deltas of some thousand. Messages that
@@ -64,6 +68,7 @@
 //	Message → Contribution                contribution.go
 //	Contribution → Delta → bytes          delta.go, counts.go, histogram.go, encoding.go
 //	Delta → rollups, window → ranges      level.go, window.go
+//	how many carriers have names          names.go
 //	rollups, deltas and prices → Sum      sum.go, ratecard.go, ratecard_file.go, money.go
 //	Sum → Report → CSV                    report.go, recommendation.go, csv.go
 //	Sum → share of slow messages          slow.go

@@ -85,6 +85,13 @@ type Rollup struct {
 	Delta  *Delta
 }
 
+// Encode returns the rollup as it is stored, once what was stored before is merged. Of more than MaxNames
+// names it folds those with the fewest messages.
+func (r *Rollup) Encode() []byte {
+	r.Delta.fold(MaxNames)
+	return r.Delta.Encode()
+}
+
 // Rollups returns what the Delta changes in the rollups of every level, sorted by level and bucket.
 // Buckets that are no longer kept are left out.
 func (d *Delta) Rollups(now time.Time) []Rollup {

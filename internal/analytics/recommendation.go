@@ -53,7 +53,7 @@ func (p Policy) Validate() error {
 // the failure rate, two-sided, at the confidence of the policy. The action is
 //
 //   - INSUFFICIENT_DATA where too few messages are in a final state, or where the rate is above the
-//     threshold and its lower limit is not;
+//     threshold and its lower limit is not, and for OtherCarriers;
 //   - REROUTE where the lower limit is above the threshold;
 //   - KEEP elsewhere.
 //
@@ -80,35 +80,37 @@ type adviser struct {
 	policy   Policy
 	z        float64 // how many standard deviations the confidence is wide
 	window   time.Duration
-	lanes    map[lane]*Counts
+	rows     map[Key]*Counts
 	routes   map[route]*Counts // of all currencies
 	byRegion map[string][]route
 }
 
-func newAdviser(policy Policy, s *Sum) *adviser {
+func newAdviser(policy Policy, window Window, rows []*entry) *adviser {
 	a := &adviser{
-		policy: policy, z: math.Sqrt2 * math.Erfinv(policy.Confidence),
-		window: s.window.Now.Sub(s.window.From), lanes: s.routes,
-		routes: make(map[route]*Counts), byRegion: make(map[string][]route),
+		policy: policy, z: math.Sqrt2 * math.Erfinv(policy.Confidence), window: window.Now.Sub(window.From),
+		rows: make(map[Key]*Counts), routes: make(map[route]*Counts), byRegion: make(map[string][]route),
 	}
-	for _, l := range s.lanes() {
-		if a.routes[l.route] == nil {
-			a.routes[l.route] = new(Counts)
-			a.byRegion[l.region] = append(a.byRegion[l.region], l.route)
+	for _, e := range rows {
+		of := e.key.route()
+		if a.routes[of] == nil {
+			a.routes[of] = new(Counts)
+			a.byRegion[of.region] = append(a.byRegion[of.region], of)
 		}
-		a.routes[l.route].mergeNumbers(s.routes[l])
+		a.routes[of].mergeNumbers(&e.Counts)
+		a.rows[e.key] = &e.Counts
 	}
 	return a
 }
 
 // about says what to do about the carrier of a row.
-func (a *adviser) about(l lane) Recommendation {
-	c := a.routes[l.route]
+func (a *adviser) about(row *entry) Recommendation {
+	of := row.key.route()
+	c := a.routes[of]
 	low, high := wilson(c.Failed(), c.Total(), a.z)
 	r := Recommendation{Action: Keep, FailureRateLow: hundredths(low), FailureRateHigh: hundredths(high)}
 	rate := float64(c.Failed()) / float64(c.Total())
 	switch {
-	case c.Decided() < a.policy.MinSample || rate > a.policy.FailureThreshold && low <= a.policy.FailureThreshold:
+	case of.carrier == OtherCarriers || c.Decided() < a.policy.MinSample || rate > a.policy.FailureThreshold && low <= a.policy.FailureThreshold:
 		r.Action = InsufficientData
 		return r
 	case rate <= a.policy.FailureThreshold:
@@ -118,9 +120,9 @@ func (a *adviser) about(l lane) Recommendation {
 	sure := min(confidence(c.Failed(), c.Total(), a.policy.FailureThreshold), 0.9999)
 	sure = hundredths(sure)
 	r.Confidence = &sure
-	if to, ok := a.better(l.route, low); ok {
+	if to, ok := a.better(of, low); ok {
 		r.RouteTo = to.carrier
-		a.savings(&r, l, to)
+		a.savings(&r, row, to)
 	}
 	return r
 }
@@ -134,7 +136,7 @@ func (a *adviser) better(than route, low float64) (best route, found bool) {
 	c := a.routes[than]
 	for _, other := range a.byRegion[than.region] {
 		o := a.routes[other]
-		if other == than || other.carrier == sms.UnknownCarrier || o.Decided() < a.policy.MinSample {
+		if other == than || isNobody(other.carrier) || o.Decided() < a.policy.MinSample {
 			continue
 		}
 		_, high := wilson(o.Failed(), o.Decided(), a.z)
@@ -146,13 +148,13 @@ func (a *adviser) better(than route, low float64) (best route, found bool) {
 	return best, found
 }
 
-func (a *adviser) savings(r *Recommendation, l lane, to route) {
-	c, other := a.lanes[l], a.routes[to]
+func (a *adviser) savings(r *Recommendation, row *entry, to route) {
+	c, other := &row.Counts, a.routes[to]
 	failures := float64(c.Total()) * float64(other.Failed()) / float64(other.Decided())
 	fewer := max(0, c.Failed()-int64(math.Round(failures)))
 	r.FewerFailures = &fewer
-	priced := a.lanes[lane{to, l.currency}]
-	if l.currency == "" || priced == nil || priced.With(sms.Delivered) == 0 {
+	priced := a.rows[Key{Carrier: to.carrier, Region: to.region, Currency: row.key.Currency}]
+	if row.key.Currency == "" || priced == nil || priced.With(sms.Delivered) == 0 {
 		return
 	}
 	elsewhere := float64(priced.Cost) / float64(priced.With(sms.Delivered)) * float64(c.With(sms.Delivered))
@@ -166,7 +168,7 @@ func wilson(part, whole int64, z float64) (low, high float64) {
 	if whole <= 0 {
 		return 0, 1
 	}
-	n, p := float64(whole), float64(part)/float64(whole)
+	n, p := float64(whole), min(max(0, float64(part)/float64(whole)), 1) // a name that lost messages may be out of bounds
 	z2 := z * z
 	middle := (p + z2/(2*n)) / (1 + z2/n)
 	half := z / (1 + z2/n) * math.Sqrt(p*(1-p)/n+z2/(4*n*n))

@@ -59,6 +59,8 @@ func TestRecommendations(t *testing.T) {
 		{"the other one tells nothing", traffic{"X", "US", 600, 400, 0, 0}, []traffic{{"Y", "US", 0, 0, 5000, 0}}, Reroute, ""},
 		{"the other one tells little", traffic{"X", "US", 600, 400, 0, 0}, []traffic{{"Y", "US", 100, 0, 5000, 0}}, Reroute, ""},
 		{"the other one has no name", traffic{"X", "US", 600, 400, 0, 0}, []traffic{{sms.UnknownCarrier, "US", 1000, 0, 0, 0}}, Reroute, ""},
+		{"the other one is many", traffic{"X", "US", 600, 400, 0, 0}, []traffic{{OtherCarriers, "US", 1000, 0, 0, 0}}, Reroute, ""},
+		{"many, surely bad", traffic{OtherCarriers, "US", 600, 400, 0, 0}, []traffic{good}, InsufficientData, ""},
 		{"over the threshold, not surely", traffic{"X", "US", 84, 16, 0, 0}, []traffic{good}, InsufficientData, ""},
 		{"on the threshold", traffic{"X", "US", 8500, 1500, 0, 0}, []traffic{good}, Keep, ""},
 		{"under it", traffic{"X", "US", 95, 5, 0, 0}, []traffic{good}, Keep, ""},
@@ -122,9 +124,10 @@ func TestWilson(t *testing.T) {
 		low, high   float64
 	}{
 		{10, 50, 0.1124, 0.3304}, {0, 10, 0, 0.2775}, {10, 10, 0.7225, 1}, {0, 0, 0, 1},
+		{12, 10, 0.7225, 1}, {-2, 10, 0, 0.2775}, // of names that lost messages
 	} {
 		low, high := wilson(c.part, c.whole, z)
-		if math.Abs(low-c.low) > 0.0001 || math.Abs(high-c.high) > 0.0001 {
+		if math.IsNaN(low+high) || math.Abs(low-c.low) > 0.0001 || math.Abs(high-c.high) > 0.0001 {
 			t.Errorf("%d of %d: %.4f to %.4f, want %.4f to %.4f", c.part, c.whole, low, high, c.low, c.high)
 		}
 	}
@@ -169,8 +172,10 @@ func TestSlowShares(t *testing.T) {
 			d.Add(c)
 			c.Came = began - 1
 			d.Add(c)
-			c.Came, c.Carrier = began, sms.UnknownCarrier
-			d.Add(c)
+			for _, nobody := range []string{sms.UnknownCarrier, OtherCarriers} {
+				c.Came, c.Carrier = began, nobody
+				d.Add(c)
+			}
 		}
 	}
 	if err := s.Add(d.Encode()); err != nil {

@@ -1,7 +1,6 @@
 package analytics
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -24,7 +23,7 @@ type Report struct {
 	Unpriced     int64        `json:"unpricedMessages" doc:"Messages without a price: no receipt names one, and the rate card has none. They cost something, and are in no cost."`
 	Costs        []Cost       `json:"costs" doc:"By currency"`
 
-	Carriers []Carrier `json:"carrierAnalytics" doc:"By carrier, region and currency. Counts and rates are of the row; what is recommended is of the carrier in the region, whatever the currency."`
+	Carriers []Carrier `json:"carrierAnalytics" doc:"By carrier, region and currency; OTHER is the carriers beyond the 2,000 rows with the most messages. Counts and rates are of the row; what is recommended is of the carrier in the region, whatever the currency."`
 	Series   []Point   `json:"series,omitempty" doc:"By time, where a step is given"`
 }
 
@@ -107,24 +106,21 @@ func (s *Sum) Report(policy Policy) *Report {
 		Processing: s.processing.report(), Throughput: s.throughput,
 		Costs: []Cost{}, Carriers: []Carrier{},
 	}
-	recommend := newAdviser(policy, s)
+	shown, hidden := rows(&s.shown), rows(&s.hidden)
+	recommend := newAdviser(policy, s.window, slices.Concat(shown, hidden))
 	all, costs := new(Counts), make(map[string]*Counts)
-	for _, l := range s.lanes() {
-		if !s.filter.matches(l.carrier, l.region) {
-			continue
-		}
-		counts := s.routes[l]
-		all.merge(counts)
-		if l.currency == "" {
-			r.Unpriced += counts.Total()
+	for _, e := range shown {
+		all.merge(&e.Counts)
+		if e.key.Currency == "" {
+			r.Unpriced += e.Total()
 		} else {
-			if costs[l.currency] == nil {
-				costs[l.currency] = new(Counts)
+			if costs[e.key.Currency] == nil {
+				costs[e.key.Currency] = new(Counts)
 			}
-			costs[l.currency].mergeNumbers(counts)
+			costs[e.key.Currency].mergeNumbers(&e.Counts)
 		}
-		row := carrierRow(l, counts)
-		row.Recommendation = recommend.about(l)
+		row := carrierRow(e)
+		row.Recommendation = recommend.about(e)
 		r.Carriers = append(r.Carriers, row)
 	}
 	r.Messages, r.DeliveryTime = all.report(), all.deliveryTime()
@@ -137,23 +133,13 @@ func (s *Sum) Report(policy Policy) *Report {
 	return r
 }
 
-// lanes returns those that have messages, sorted by carrier, region and currency.
-func (s *Sum) lanes() []lane {
-	lanes := slices.Collect(maps.Keys(s.routes))
-	lanes = slices.DeleteFunc(lanes, func(l lane) bool { return s.routes[l].Total() <= 0 })
-	slices.SortFunc(lanes, func(a, b lane) int {
-		return cmp.Or(cmp.Compare(a.carrier, b.carrier), cmp.Compare(a.region, b.region), cmp.Compare(a.currency, b.currency))
-	})
-	return lanes
-}
-
-func carrierRow(l lane, c *Counts) Carrier {
+func carrierRow(e *entry) Carrier {
 	row := Carrier{
-		Carrier: l.carrier, Region: l.region, Currency: l.currency,
-		Messages: c.report(), DeliveryTime: c.deliveryTime(),
+		Carrier: e.key.Carrier, Region: e.key.Region, Currency: e.key.Currency,
+		Messages: e.report(), DeliveryTime: e.deliveryTime(),
 	}
-	if l.currency != "" {
-		cost := c.cost(l.currency)
+	if row.Currency != "" {
+		cost := e.cost(row.Currency)
 		row.AverageCost, row.TotalCost, row.CostPerDelivered = &cost.Average, &cost.Total, cost.CostPerDelivered
 	}
 	return row

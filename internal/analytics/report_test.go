@@ -72,7 +72,7 @@ func (db *database) compact(t *rapid.T, now time.Time) {
 		if known := db.rollups[r.Level][r.Bucket]; known != nil {
 			must(t, r.Delta.MergeEncoded(known))
 		}
-		db.rollups[r.Level][r.Bucket] = r.Delta.Encode()
+		db.rollups[r.Level][r.Bucket] = r.Encode()
 	}
 }
 

@@ -1,12 +1,6 @@
 package analytics
 
-import (
-	"maps"
-	"slices"
-	"time"
-
-	"github.com/cxbridge/cxbridge/internal/sms"
-)
+import "time"
 
 // SlowShare is how many of the final receipts of a carrier were slow.
 type SlowShare struct {
@@ -17,14 +11,15 @@ type SlowShare struct {
 
 // SlowShares returns, by carrier and sorted by name, how many of the messages whose final receipt came
 // in the window took longer than a limit. When a message was first seen does not count: those that took
-// longest were first seen long before. Carriers without a known delivery time are left out, and so are
-// messages that name no carrier.
+// longest were first seen long before. Carriers without a known delivery time are left out, and so is what
+// is nobody's: messages that name no carrier, and OtherCarriers.
 func (s *Sum) SlowShares(limit time.Duration) []SlowShare {
 	var shares []SlowShare
-	for _, carrier := range slices.Sorted(maps.Keys(s.finals)) {
-		times := s.finals[carrier]
-		if timed := times.Count(); timed > 0 && carrier != sms.UnknownCarrier {
-			shares = append(shares, SlowShare{Carrier: carrier, Timed: timed, Slow: times.Above(limit)})
+	s.finals.fold(MaxNames)
+	for _, e := range s.finals.entries() {
+		timed := e.Times.Count()
+		if timed > 0 && !isNobody(e.key.Carrier) {
+			shares = append(shares, SlowShare{Carrier: e.key.Carrier, Timed: timed, Slow: e.Times.Above(limit)})
 		}
 	}
 	return shares

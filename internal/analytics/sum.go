@@ -44,18 +44,16 @@ type Sum struct {
 	card   *RateCard
 	recent int64 // the second from which on receipts count for the throughput
 
-	routes     map[lane]*Counts // of all that the window has: a better carrier is looked for in all
-	begins     []int64          // of the points
+	// The messages in the window, by carrier, region and currency of the price, which is "" where there is
+	// none. The keys have no second.
+	shown  Delta // those that the filter matches
+	hidden Delta // the others: a better carrier is looked for among all
+
+	begins     []int64 // of the points
 	points     []sumPoint
 	processing Latency
 	throughput int64
-	finals     map[string]*Histogram // delivery times of the final receipts that came in the window, by carrier
-}
-
-// lane is what a row of the report is about. The currency is "" for messages without a price.
-type lane struct {
-	route
-	currency string
+	finals     Delta // delivery times of the final receipts that came in the window, by carrier
 }
 
 // sumPoint is what a point of the series is made of.
@@ -77,7 +75,7 @@ func NewSum(window Window, filter Filter, card *RateCard) *Sum {
 	s := &Sum{
 		window: window, filter: filter, card: card,
 		recent: window.Now.Add(-throughputWindow).Unix() + 1,
-		routes: make(map[lane]*Counts), finals: make(map[string]*Histogram), begins: window.points(),
+		begins: window.points(),
 	}
 	for range s.begins {
 		s.points = append(s.points, sumPoint{costs: make(map[string]pointCost)})
@@ -95,42 +93,55 @@ func (s *Sum) Ranges() []Range {
 // Add adds what a store has in encoded form: the counts of a rollup that lies in one of the ranges, or
 // a delta that is in no rollup yet, of which it takes what lies in the window. After an error, which
 // is ErrEncoding, the Sum is of no use.
-func (s *Sum) Add(encoded []byte) error { return walk(encoded, s.add, s.addLatency) }
+func (s *Sum) Add(encoded []byte) error {
+	if err := walk(encoded, s.add, s.addLatency); err != nil {
+		return err
+	}
+	for _, d := range [...]*Delta{&s.shown, &s.hidden, &s.finals} {
+		if len(d.counts) > 2*MaxNames { // not each time that there is one too many: it takes a while
+			d.fold(MaxNames)
+		}
+	}
+	return nil
+}
 
 func (s *Sum) add(key *Key, c *Counts) {
 	if key.Second < s.window.From.Unix() {
 		return
 	}
 	if key.Final {
-		if s.finals[key.Carrier] == nil {
-			s.finals[key.Carrier] = new(Histogram)
-		}
-		s.finals[key.Carrier].merge(&c.Times)
+		s.finals.at(&Key{Carrier: key.Carrier, Final: true}).Times.merge(&c.Times)
 		return
 	}
-	l, cost := lane{route{key.Carrier, key.Region}, key.Currency}, c.Cost
+	row, cost := Key{Carrier: key.Carrier, Region: key.Region, Currency: key.Currency}, c.Cost
 	switch key.Currency {
 	case "":
 		var segment Money
-		segment, l.currency, _ = s.card.Price(key.Carrier, key.Region, key.Second)
+		segment, row.Currency, _ = s.card.Price(key.Carrier, key.Region, key.Second)
 		cost = segment * Money(c.Segments)
 	case NoCurrency:
-		l.currency = s.card.Currency()
+		row.Currency = s.card.Currency()
 	}
-	counts, known := s.routes[l]
-	if !known {
-		counts = new(Counts)
-		s.routes[l] = counts
+	matches, part := s.filter.matches(key.Carrier, key.Region), &s.hidden
+	if matches {
+		part = &s.shown
 	}
+	counts := part.at(&row)
 	counts.merge(c)
 	counts.Cost += cost - c.Cost
-	if p := s.point(key.Second); p != nil && s.filter.matches(key.Carrier, key.Region) {
+	if p := s.point(key.Second); p != nil && matches {
 		p.counts.merge(c)
-		if l.currency != "" {
-			known := p.costs[l.currency]
-			p.costs[l.currency] = pointCost{known.messages + c.Total(), known.total + cost}
+		if row.Currency != "" {
+			known := p.costs[row.Currency]
+			p.costs[row.Currency] = pointCost{known.messages + c.Total(), known.total + cost}
 		}
 	}
+}
+
+// rows returns the counts of a part that have messages, sorted by carrier, region and currency.
+func rows(part *Delta) []*entry {
+	part.fold(MaxNames)
+	return slices.DeleteFunc(part.entries(), func(e *entry) bool { return e.Total() <= 0 })
 }
 
 func (s *Sum) addLatency(second int64, l *Latency) {

@@ -135,6 +135,9 @@ func advice(r *route, policy analytics.Policy) string {
 	case analytics.Keep:
 		return fmt.Sprintf("The failure rate of %.3g %% is not above the limit of %.3g %%.", r.failureRate(), limit)
 	case analytics.InsufficientData:
+		if r.Carrier == analytics.OtherCarriers {
+			return "These are many carriers together, and no judgement of one of them."
+		}
 		if decided := r.Messages.Delivered + r.Messages.Failed; decided < policy.MinSample {
 			return fmt.Sprintf("Only %s a final status; %s are needed to judge.", plainPlural(int(decided), "message has", "messages have"), number(policy.MinSample))
 		}

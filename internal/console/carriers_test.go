@@ -202,6 +202,10 @@ func TestAdviceOnASmallSample(t *testing.T) {
 	if got, want := advice(r, policy), "Only 4,321 messages have a final status; 5,000 are needed to judge."; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+	r.Carrier = analytics.OtherCarriers
+	if got, want := advice(r, policy), "These are many carriers together, and no judgement of one of them."; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
 }
 
 // A carrier that is bad in several regions gets one text, whichever other carriers are better there.

@@ -28,8 +28,8 @@ type Counts interface {
 	Counts(ctx context.Context, ranges []analytics.Range, add func(counts []byte) error) error
 
 	// Compact moves at most limit deltas, the oldest ones, into the rollups, in one transaction, and
-	// returns how many it moved: fewer than there are once they have CompactBytes. While another one
-	// compacts the same database it moves none.
+	// returns how many it moved: fewer than there are once they have CompactBytes or CompactKeys. While
+	// another one compacts the same database it moves none.
 	Compact(ctx context.Context, now time.Time, limit int) (moved int, err error)
 
 	// Prune deletes the rollups that no question asks for any more, at most limit of them, and returns
@@ -40,6 +40,10 @@ type Counts interface {
 // CompactBytes bounds what one Compact reads, and so the memory that it needs: once the deltas it has
 // taken have this many bytes, it takes no more.
 const CompactBytes = 8 << 20
+
+// CompactKeys bounds it for small deltas that have little in common, such as those of messages each of which
+// names a carrier of its own: of so many keys the rollups take about 60 MB. A few thousand are usual.
+const CompactKeys = 20_000
 
 // Finder is the part of a Store by which people look for messages and dead letters.
 type Finder interface {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,6 +16,9 @@ import (
 // compactionLock is the key of the advisory lock of those who write or delete rollups. It is any
 // number that nobody else uses in this database.
 const compactionLock = 7_204_511_903_284_406_113
+
+// mergeStep is how many rollups are read and written at a time: full ones take a megabyte of memory each.
+const mergeStep = 64
 
 const (
 	// lockCompaction takes the lock if nobody has it. No request waits for it, so whoever has it may take
@@ -56,7 +60,7 @@ type rollup = *analytics.Rollup
 var rollupColumns = columns[rollup]{
 	number("level", func(r rollup) int64 { return int64(r.Level) }),
 	number("bucket", func(r rollup) int64 { return r.Bucket }),
-	bytesOrNull("counts", func(r rollup) []byte { return r.Delta.Encode() }),
+	bytesOrNull("counts", func(r rollup) []byte { return r.Encode() }),
 }
 
 // Counts implements store.Counts.
@@ -106,8 +110,10 @@ func (s *Store) Compact(ctx context.Context, now time.Time, limit int) (moved in
 		if err != nil || len(ids) == 0 {
 			return err
 		}
-		if err := mergeRollups(ctx, tx, delta.Rollups(now)); err != nil {
-			return err
+		for some := range slices.Chunk(delta.Rollups(now), mergeStep) {
+			if err := mergeRollups(ctx, tx, some); err != nil {
+				return err
+			}
 		}
 		moved = len(ids)
 		_, err = tx.Exec(ctx, "DELETE FROM analytics_deltas WHERE id = ANY($1)", numbers(ids, func(id int64) int64 { return id }))
@@ -125,32 +131,34 @@ func takeDeltas(ctx context.Context, tx pgx.Tx, limit int) (*analytics.Delta, []
 	if err != nil {
 		return nil, nil, err
 	}
+	defer rows.Close()
 	var (
 		delta  analytics.Delta
 		ids    []int64
 		id     int64
 		counts pgtype.DriverBytes
 	)
-	_, err = pgx.ForEachRow(rows, []any{&id, &counts}, func() error {
-		ids = append(ids, id)
-		if err := delta.MergeEncoded(counts); err != nil {
-			return fmt.Errorf("delta %d: %w", id, err)
+	for delta.Keys() < store.CompactKeys && rows.Next() {
+		if err := rows.Scan(&id, &counts); err != nil {
+			return nil, nil, err
 		}
-		return nil
-	})
-	return &delta, ids, err
+		if err := delta.MergeEncoded(counts); err != nil {
+			return nil, nil, fmt.Errorf("delta %d: %w", id, err)
+		}
+		ids = append(ids, id)
+	}
+	rows.Close() // an error of the rest shows then
+	return &delta, ids, rows.Err()
 }
 
-// mergeRollups adds changes to the rollups of their buckets.
+// mergeRollups adds changes to the rollups of their buckets. It clears them, so that they take no memory any
+// more.
 func mergeRollups(ctx context.Context, tx pgx.Tx, changes []analytics.Rollup) error {
 	type bucket struct{ level, from int64 }
 	rollups, byBucket := make([]rollup, len(changes)), make(map[bucket]rollup, len(changes))
 	for i := range changes {
 		r := &changes[i]
 		rollups[i], byBucket[bucket{int64(r.Level), r.Bucket}] = r, r
-	}
-	if len(rollups) == 0 {
-		return nil
 	}
 	wanted := rollupColumns[:2].arguments(rollups)
 	rows, err := tx.Query(ctx, readRollups, wanted...)
@@ -172,6 +180,7 @@ func mergeRollups(ctx context.Context, tx pgx.Tx, changes []analytics.Rollup) er
 		return err
 	}
 	_, err = tx.Exec(ctx, writeRollups, rollupColumns.arguments(rollups)...)
+	clear(changes)
 	return err
 }
 

@@ -97,7 +97,7 @@ func (p *statements) takeDeltas(tx *sql.Tx, limit int) (delta *analytics.Delta, 
 	}
 	defer rows.Close()
 	delta = new(analytics.Delta)
-	for rows.Next() {
+	for delta.Keys() < store.CompactKeys && rows.Next() {
 		var counts sql.RawBytes
 		if err := rows.Scan(&last, &counts); err != nil {
 			return nil, 0, 0, err
@@ -123,7 +123,7 @@ func (p *statements) mergeRollup(tx *sql.Tx, r *analytics.Rollup) error {
 			return fmt.Errorf("rollup of the %s %d: %w", r.Level, r.Bucket, err)
 		}
 	}
-	_, err = tx.Stmt(p.writeRollup).Exec(r.Level, r.Bucket, r.Delta.Encode())
+	_, err = tx.Stmt(p.writeRollup).Exec(r.Level, r.Bucket, r.Encode())
 	return err
 }
 

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -397,5 +398,88 @@ func testClock(t *testing.T, create func(t *testing.T) Open) {
 	now, err := s.Now(t.Context())
 	if off := time.Since(now).Abs(); err != nil || off > time.Minute || now.Location() != time.UTC {
 		t.Errorf("%v, %v off: %v", now, off, err)
+	}
+}
+
+// testManyCarriers counts messages each of which names a carrier of its own, as with a gateway that writes
+// their ids there: the totals are exact, and what is stored and answered is bounded.
+func testManyCarriers(t *testing.T, create func(t *testing.T) Open) {
+	s := migrated(t, create)
+	const n, batch = analytics.MaxNames + 1000, 1000
+	commitAll := func(status sms.Status, seconds int) {
+		var all []*sms.Receipt
+		for i := range n {
+			r := receipt(fmt.Sprint("m", i), status, at(seconds), at(seconds))
+			r.Carrier, r.Region, r.Cost, r.Currency = fmt.Sprint("NAME-", i), "GB", "0.01", "EUR"
+			r.Submitted = at(0)
+			all = append(all, r)
+		}
+		for some := range slices.Chunk(all, batch) {
+			commit(t, s, receipts(some...)...)
+		}
+	}
+	requireAll := func(what string, delivered int64) {
+		t.Helper()
+		r := ask(t, s, sumOfAll(t))
+		var inRows int64
+		for i := range r.Carriers {
+			inRows += r.Carriers[i].Total
+		}
+		want := analytics.Messages{
+			Total: n, Delivered: delivered, Pending: n - delivered, Flagged: n, Segments: n,
+			DeliveryRate: percentByHand(int(delivered), n), FailureRate: percentByHand(0, n),
+		}
+		requireEqual(t, what, r.Messages, want)
+		if rows := len(r.Carriers); rows != analytics.MaxNames+1 || inRows != n {
+			t.Errorf("%s: %d messages are in %d rows, want %d in %d", what, inRows, rows, n, analytics.MaxNames+1)
+		}
+		if timed := r.DeliveryTime.Messages; timed != delivered {
+			t.Errorf("%s: %d delivery times, want %d", what, timed, delivered)
+		}
+		if c := r.Costs[0]; len(r.Costs) != 1 || c.Messages != n || c.Total != n/100 {
+			t.Errorf("%s: costs %+v", what, r.Costs)
+		}
+	}
+	requireFewNames := func() {
+		t.Helper()
+		err := s.Counts(t.Context(), sumOfAll(t).Ranges(), func(counts []byte) error {
+			if names := bytes.Count(counts, []byte("NAME-")); names > analytics.MaxNames {
+				t.Errorf("a rollup has %d names", names)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := &counted{now: at(3600)}
+	commitAll(sms.Pending, 1)
+	requireAll("new messages", 0)
+	w.compactAll(t, s)
+	requireAll("new messages, compacted", 0)
+	commitAll(sms.Delivered, 2)
+	requireAll("delivered messages", n)
+	w.compactAll(t, s)
+	requireAll("delivered messages, compacted", n)
+	requireFewNames()
+}
+
+// testCompactKeys requires that one transaction does not take more keys into memory than it may, nor nothing
+// for ever.
+func testCompactKeys(t *testing.T, create func(t *testing.T) Open) {
+	s := migrated(t, create)
+	for _, keys := range []int64{1, store.CompactKeys, 1, 1} {
+		d := new(analytics.Delta)
+		for second := range keys { // no message is as old: there are no rollups
+			d.Add(analytics.Contribution{Key: analytics.Key{Second: second}, Status: sms.Delivered, Segments: 1})
+		}
+		if _, err := s.Commit(t.Context(), store.Batch{Now: at(3600), Judge: judge, Observed: d}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []int{2, 2, 0} {
+		if moved, err := s.Compact(t.Context(), at(3600), 10); err != nil || moved != want {
+			t.Errorf("Compact moves %d, %v; want %d", moved, err, want)
+		}
 	}
 }

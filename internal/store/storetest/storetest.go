@@ -71,6 +71,8 @@ func Run(t *testing.T, create func(t *testing.T) Open) {
 		"Alarms":          testAlarms,
 		"Counts":          func(t *testing.T, create func(t *testing.T) Open) { testCounts(t, create, 1) },
 		"Compact":         func(t *testing.T, create func(t *testing.T) Open) { testCompact(t, create, 1) },
+		"CompactKeys":     testCompactKeys,
+		"ManyCarriers":    testManyCarriers,
 		"Prune":           testPrune,
 		"Clock":           testClock,
 		"AlarmRace":       func(t *testing.T, create func(t *testing.T) Open) { testAlarmRace(t, create, 1) },
