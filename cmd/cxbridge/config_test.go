@@ -297,7 +297,7 @@ func TestNoSecretInProblems(t *testing.T) {
 		"WEBHOOK_SECRET":      {"whsec_canary!!", "canary\x01"},
 		"ADMIN_TOKEN":         {"canary canary", "canary-viewer-012345"},
 		"VIEWER_TOKEN":        {"canary ä"},
-		"DATABASE_URL":        {"canary", "mysql://u:canary@h", "postgres://u:canary/x@h/db", "postgres://u:%zcanary@h/db", "sqlite://canary", "postgres://u:canary@h/db?sslmode=canary"},
+		"DATABASE_URL":        {"canary", "mysql://u:canary@h", "postgres://u:canary/x@h/db", "postgres://u:%zcanary@h/db", "postgres:///db?host=/run/pg&password=a&canary", "sqlite://canary", "postgres://u:canary@h/db?sslmode=canary"},
 		"SERVER_URL":          {"https://u:canary@h", "https://u:canary", "https://h?canary"},
 		"CXONE_DOMAIN":        {"https://u:canary@h", "u:canary@h", "https://u:canary"},
 		"CXONE_CLIENT_SECRET": {""},

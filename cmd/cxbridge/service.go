@@ -173,8 +173,9 @@ func (s *service) wakeSyncer() {
 // push, answers what is in flight, commits what it has accepted, and records the pushes that end.
 func (s *service) run(ctx context.Context) error {
 	if err := s.ingest.Start(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil // asked to stop while the database was migrated
+		if errors.Is(err, context.Canceled) {
+			s.log.Info("stopping", "cause", context.Cause(ctx))
+			return nil
 		}
 		return err
 	}

@@ -68,7 +68,7 @@ type Recommendation struct {
 	RouteTo    string   `json:"routeTo,omitempty" doc:"For REROUTE: the carrier of this region that surely fails less; empty where there is none"`
 
 	FewerFailures  *int64   `json:"fewerFailures,omitempty" doc:"Messages of this row that would not have failed at the other carrier's failure rate, in the window"`
-	Saving         *float64 `json:"saving,omitempty" doc:"Messages delivered in the window, times what each cost more than a message that the other carrier delivered, in this currency. Negative: the other one is dearer."`
+	Saving         *float64 `json:"saving,omitempty" doc:"What the row cost in the window, less what its delivered messages would have cost at the other carrier's cost per delivered message, in this currency. Negative: the other one is dearer."`
 	SavingPerMonth *float64 `json:"savingPerMonth,omitempty" doc:"The saving at the pace of the window, in 30 days"`
 }
 

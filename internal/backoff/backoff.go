@@ -11,9 +11,13 @@ import (
 // up to a bound that begins at first, doubles with each attempt, and ends at most. So those that failed
 // together do not come back in step.
 func Jitter(attempts int, first, most time.Duration) time.Duration {
-	bound := most
-	if shift := attempts - 1; shift < 30 && first<<shift < most {
-		bound = first << shift
+	bound := min(first, most)
+	for range attempts - 1 {
+		if bound >= most/2 {
+			bound = most
+			break
+		}
+		bound *= 2
 	}
 	return rand.N(bound) + time.Millisecond
 }

@@ -14,12 +14,12 @@ import (
 func TestJitterStaysInItsBounds(t *testing.T) {
 	const first, most = 100 * time.Millisecond, 30 * time.Second
 	rapid.Check(t, func(t *rapid.T) {
-		attempts := rapid.IntRange(1, 1_000_000).Draw(t, "attempts")
+		attempts := rapid.IntRange(0, 1_000_000).Draw(t, "attempts")
 		wait := backoff.Jitter(attempts, first, most)
 		if wait <= 0 || wait > most+time.Millisecond {
 			t.Fatalf("%v after %d attempts", wait, attempts)
 		}
-		if attempts <= 8 && wait > first<<(attempts-1)+time.Millisecond {
+		if attempts <= 8 && wait > first<<max(attempts-1, 0)+time.Millisecond {
 			t.Fatalf("%v after only %d attempts", wait, attempts)
 		}
 	})

@@ -32,6 +32,7 @@ type tokens struct {
 	mu      sync.Mutex
 	current *oauth2.Token
 	renewAt time.Time // zero when the token names no end
+	plain   bool      // CXone does not take the credentials of HTTP Basic form-encoded
 }
 
 func newTokens(c *Client) *tokens {
@@ -140,16 +141,22 @@ func (t *tokens) explain(err error) error {
 // servers and clients leave them as they are. Where that makes a difference, the second way is tried as well.
 func (t *tokens) request(ctx context.Context) (*oauth2.Token, error) {
 	client := t.client.http
-	token, err := t.config.Token(context.WithValue(ctx, oauth2.HTTPClient, client))
-	if !areDenied(err) || t.config.AuthStyle != oauth2.AuthStyleInHeader || !t.changeEncoded() {
-		return token, err
+	t.mu.Lock()
+	isPlain := t.plain
+	t.mu.Unlock()
+	if !isPlain {
+		token, err := t.config.Token(context.WithValue(ctx, oauth2.HTTPClient, client))
+		if !areDenied(err) || t.config.AuthStyle != oauth2.AuthStyleInHeader || !t.changeEncoded() {
+			return token, err
+		}
 	}
 	plain := *client
 	plain.Transport = plainBasic{t.config.ClientID, t.config.ClientSecret, cmp.Or(client.Transport, http.DefaultTransport)}
-	if token, errPlain := t.config.Token(context.WithValue(ctx, oauth2.HTTPClient, &plain)); errPlain == nil {
-		return token, nil
-	}
-	return nil, err
+	token, err := t.config.Token(context.WithValue(ctx, oauth2.HTTPClient, &plain))
+	t.mu.Lock()
+	t.plain = !areDenied(err)
+	t.mu.Unlock()
+	return token, err
 }
 
 // areDenied reports whether an error says that the credentials are wrong.

@@ -42,9 +42,11 @@ func TestBasicCredentialsEncodedOrPlain(t *testing.T) {
 		"plain":   func(text string) (string, error) { return text, nil },
 	} {
 		t.Run(name, func(t *testing.T) {
+			refused := 0
 			c := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				_, secret, _ := r.BasicAuth()
 				if got, err := decode(secret); err != nil || got != clientSecret {
+					refused++
 					w.WriteHeader(http.StatusUnauthorized)
 					io.WriteString(w, `{"error":"invalid_client"}`)
 					return
@@ -52,11 +54,29 @@ func TestBasicCredentialsEncodedOrPlain(t *testing.T) {
 				w.Header().Set("Content-Type", "application/json")
 				io.WriteString(w, `{"access_token":"t-1","token_type":"Bearer","expires_in":3600}`)
 			}))
-			if err := c.Check(t.Context()); err != nil {
-				t.Error(err)
+			for range 2 {
+				if err := c.Check(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+			if refused > 1 {
+				t.Errorf("credentials that were refused were sent %d times", refused)
 			}
 		})
 	}
+}
+
+// What is wrong with the second way is what is told, if the first was only encoded otherwise.
+func TestPlainBasicThatIsThrottled(t *testing.T) {
+	c := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, secret, _ := r.BasicAuth(); secret != clientSecret {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	wantError(t, c.Check(t.Context()), http.StatusTooManyRequests, "429")
 }
 
 func TestTokenIsCachedAndRenewedEarly(t *testing.T) {

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"time"
@@ -27,7 +28,7 @@ type Reader struct {
 	Policy    Policy
 	Zones     sms.Zones
 	ThreadIDs thread.IDFormat
-	Log       *slog.Logger // of faults of the program, when an event is read once more
+	Log       *slog.Logger // gets faults of the program, when an event is read once more; slog.Default when nil
 }
 
 // Reading is what a Reader makes of one event. Its Entry is to be submitted in any case: a refusal is
@@ -109,7 +110,7 @@ func (rd *Reader) ReadThread(raw []byte, received time.Time) Reading {
 func (rd *Reader) read(e SpoolEvent) (reading Reading, known bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			rd.Log.Error("an event could not be read because of a fault in the program", "kind", e.Kind, "error", fault.Error(p))
+			cmp.Or(rd.Log, slog.Default()).Error("an event could not be read because of a fault in the program", "kind", e.Kind, "error", fault.Error(p))
 			reading = e.refused(errors.New("it could not be read because of a fault in the program; the log says more"))
 			known = true
 		}

@@ -56,13 +56,20 @@ func newAttempt(sink crm.Sink, schema Schema, work *store.Work) *attempt {
 
 // bound leaves to the next claim what is more than a chunk. The claim has counted the items, not their bytes.
 func bound(work *store.Work) {
+	if n := fits(work.Items); n < len(work.Items) {
+		work.Items, work.More, work.Unsure = work.Items[:n], true, nil
+	}
+}
+
+// fits returns how many of the items make a chunk, from the first on: at least one, if there is any.
+func fits(items []*thread.Item) int {
 	size := 0
-	for i, item := range work.Items {
-		if size += len(item.Content); size > chunkBytes && i > 0 {
-			work.Items, work.More, work.Unsure = work.Items[:i], true, nil
-			return
+	for i, item := range items {
+		if size += len(item.Content); i > 0 && (i == chunk || size > chunkBytes) {
+			return i
 		}
 	}
+	return len(items)
 }
 
 // run pushes the thread.
@@ -161,6 +168,9 @@ func (a *attempt) resolve(remote *thread.Remote) step {
 		a.uncertain = false
 	}
 	r.Delta.Items = slices.DeleteFunc(r.Delta.Items, (*thread.Item).IsAside)
+	if n := fits(r.Delta.Items); n < len(r.Delta.Items) { // what is unsure may be the whole thread; it is dirty by now
+		r.Delta.Items, a.work.More = r.Delta.Items[:n], true
+	}
 	a.thread.CRM, a.delta = r.Copy, r.Delta
 	if r.Kept > 0 || a.conflicts > 0 {
 		a.kept += r.Kept

@@ -499,6 +499,27 @@ func TestChunksAfterAnUnknownOutcomeAreAllLookedInto(t *testing.T) {
 	}
 }
 
+// After an unknown outcome, a CRM that reports its version only is sent everything once more: in chunks, too.
+func TestUnsureItemsGoInChunks(t *testing.T) {
+	queue := newMemory()
+	e := event("t", 1)
+	for i := range 6 {
+		e.Messages = append(e.Messages, thread.Message{ID: fmt.Sprint("m", i), Text: strings.Repeat("x", chunkBytes/4)})
+	}
+	queue.commit(sealed(e))
+	pushOnce(t, queue, gone("PATCH"), fails("POST", lost()))
+	versionOnly := answer{method: "GET", remote: &thread.Remote{Version: 1}}
+	for i, want := range []struct {
+		added, updated int
+		left           int64
+	}{{3, 0, 1}, {3, 0, 1}, {0, 3, 0}} {
+		a, _ := pushOnce(t, queue, versionOnly, ok("PATCH"))
+		if s := queue.sync("t"); a.added != want.added || a.updated != want.updated || s.Want-s.Done != want.left {
+			t.Errorf("push %d: %d added, %d updated, %+v", i, a.added, a.updated, s)
+		}
+	}
+}
+
 func TestSetAsideIsSolvedByAGoodValue(t *testing.T) {
 	queue := synced(t, "")
 	queue.commit(event("t", 2, "m2", "bad"))

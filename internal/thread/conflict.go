@@ -69,7 +69,8 @@ func Resolve(t *Thread, d *Delta, remote *Remote, uncertain bool) *Resolution {
 		}
 		return r
 	}
-	r.outdated = !remote.UpdatedAt.IsZero() && remote.UpdatedAt.Before(d.UpdatedAt) && !isCoarse(remote.UpdatedAt, d.UpdatedAt)
+	isOurs := isCoarse(remote.UpdatedAt, d.UpdatedAt) && !remote.UpdatedAt.Equal(t.CRM.UpdatedAt)
+	r.outdated = !remote.UpdatedAt.IsZero() && remote.UpdatedAt.Before(d.UpdatedAt) && !isOurs
 	r.resolveParent(t, remote, uncertain)
 	for _, item := range d.Items {
 		known := remote.Messages
@@ -148,7 +149,12 @@ var unknownValue = HashOf(nil)
 func (i *Item) resolveUnknown(uncertain bool) bool {
 	view := i.View()
 	switch {
-	case !i.Acked.IsZero() || view.IsZero():
+	case view.IsZero():
+		return false
+	case !i.Acked.IsZero():
+		if uncertain {
+			i.Acked = unknownValue // another value may have been pushed
+		}
 		return false
 	case uncertain && !i.Past.isOnly(view):
 		i.Acked = unknownValue // an earlier value may have been pushed
@@ -159,10 +165,15 @@ func (i *Item) resolveUnknown(uncertain bool) bool {
 }
 
 // resolveUnseen is settles for an item of which the CRM reports nothing. If a push whose answer never came may
-// have removed it, and it came back, it is added again: to update it, it must be there.
+// have removed it, and it came back, it is added again: to update it, it must be there. Whatever else such a push
+// may have left is replaced; until that is acknowledged the item stays dirty.
 func (i *Item) resolveUnseen(uncertain bool) {
-	if uncertain && i.Removed && !i.View().IsZero() {
+	switch {
+	case !uncertain || i.Acked.IsZero() || i.View().IsZero():
+	case i.Removed:
 		i.Acked = Hash{}
+	default:
+		i.Acked = unknownValue
 	}
 }
 

@@ -253,6 +253,24 @@ func TestResolveParent(t *testing.T) {
 	}
 }
 
+// While nobody knows what a push has left in the CRM, and the CRM does not tell, an item that shows what was
+// acknowledged long ago stays dirty until it is acknowledged anew.
+func TestResolveUnsureItemsStayDirty(t *testing.T) {
+	idsAlone := map[string]thread.Fields{"m1": {"id": "m1"}}
+	for name, remote := range map[string]*thread.Remote{
+		"version only": {Version: 2}, "ids only": {Version: 2, Messages: idsAlone},
+	} {
+		for _, uncertain := range []bool{true, false} {
+			m := item("m1", "x", "x")
+			d := &thread.Delta{ThreadID: "T1", Version: 3, Items: []*thread.Item{m}}
+			r := thread.Resolve(&thread.Thread{ID: "T1", CRM: thread.Copy{Exists: true, Version: 1}}, d, remote, uncertain)
+			if m.Dirty() != uncertain || len(r.Delta.Items) != 1 {
+				t.Errorf("%s, uncertain %v: dirty %v, %d to push", name, uncertain, m.Dirty(), len(r.Delta.Items))
+			}
+		}
+	}
+}
+
 // A message that was taken away and came back, while nobody knows whether the CRM still has it, is added: a CRM
 // that reports its version only may be unable to update it.
 func TestResolveWithoutItemsAddsWhatCameBack(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -125,13 +124,14 @@ func CheckURL(databaseURL string) error {
 	return err
 }
 
-// whyUnread says why a URL cannot be read. It leaves out whatever may quote the URL, which has the password.
+// whyUnread says why a URL cannot be read. Of the parser's error it tells only what cannot quote the password: which
+// file cannot be read, and which value is no number.
 func whyUnread(err error) string {
-	if parsing, ok := errors.AsType[*pgconn.ParseConfigError](err); ok {
-		cause := parsing.Unwrap()
-		if _, quotes := errors.AsType[*url.Error](cause); cause != nil && !quotes {
-			return cause.Error()
-		}
+	if file, ok := errors.AsType[*fs.PathError](err); ok {
+		return file.Error()
+	}
+	if number, ok := errors.AsType[*strconv.NumError](err); ok {
+		return number.Error()
 	}
 	return "the URL cannot be read; it looks like postgres://user:password@host:5432/database"
 }
