@@ -410,13 +410,19 @@ func TestUnknownOutcomeOfTheFirstPushIsNotLookedIntoForEver(t *testing.T) {
 	}
 }
 
-// A claim of a part of a thread compares that part.
-func TestUnknownOutcomeOfAPartIsLookedInto(t *testing.T) {
-	queue := newMemory()
+// moreThanAChunk returns the first event of a thread of one message more than a chunk.
+func moreThanAChunk() *thread.Event {
 	e := event("t", 1)
 	for i := range chunk + 1 {
 		e.Messages = append(e.Messages, thread.Message{ID: string(rune(0x4e00 + i)), Text: "x"})
 	}
+	return e
+}
+
+// A claim of a part of a thread compares that part.
+func TestUnknownOutcomeOfAPartIsLookedInto(t *testing.T) {
+	queue := newMemory()
+	e := moreThanAChunk()
 	queue.commit(sealed(e))
 	pushOnce(t, queue, gone("PATCH"), fails("POST", lost()))
 	var texts []string
@@ -443,11 +449,7 @@ func TestUnknownOutcomeIsTakenBack(t *testing.T) {
 
 func TestChunks(t *testing.T) {
 	queue := newMemory()
-	e := event("t", 1)
-	for i := range chunk + 1 {
-		e.Messages = append(e.Messages, thread.Message{ID: string(rune(0x4e00 + i)), Text: "x"})
-	}
-	queue.commit(sealed(e))
+	queue.commit(sealed(moreThanAChunk()))
 	for i, want := range []struct {
 		answers []answer
 		added   int
@@ -483,11 +485,7 @@ func TestChunksAreBoundedInBytes(t *testing.T) {
 
 func TestChunksAfterAnUnknownOutcomeAreAllLookedInto(t *testing.T) {
 	queue := newMemory()
-	e := event("t", 1)
-	for i := range chunk + 1 {
-		e.Messages = append(e.Messages, thread.Message{ID: string(rune(0x4e00 + i)), Text: "x"})
-	}
-	queue.commit(sealed(e))
+	queue.commit(sealed(moreThanAChunk()))
 	pushOnce(t, queue, gone("PATCH"), fails("POST", lost()))
 	pushOnce(t, queue, gone("GET"), ok("POST"))
 	if s := queue.sync("t"); !s.Uncertain {
